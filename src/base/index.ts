@@ -1,0 +1,4 @@
+export type { Clock, Timer, TimerClock } from './clock.ts';
+export { TimerQueue } from './clock.ts';
+export type { StateSchema } from './state.ts';
+export { StateError } from './state.ts';

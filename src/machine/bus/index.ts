@@ -1,0 +1,2 @@
+export { AddressSpace } from './address-space.ts';
+export type { AccessSize, BusTarget, IrqLine } from './bus-target.ts';

@@ -1,0 +1,618 @@
+// Local APIC with x2APIC mode. Intel SDM volume 3A, chapter 11 "Advanced programmable interrupt controller".
+//
+// Departures: the register page does not move with IA32_APIC_BASE; its BSP flag and the APIC ID are read-only;
+// LINT0 of the bootstrap processor is unmasked as ExtINT after reset, as firmware leaves it (virtual-wire mode, 11.10.1).
+
+import type { TimerClock } from '../../base/index.ts';
+import type { BusTarget, IrqLine } from '../bus/index.ts';
+import {
+  type ApicBus,
+  type ApicMessage,
+  type ApicReceiver,
+  apicBroadcast,
+  deliveryMode,
+  widenDestination,
+} from './apic-bus.ts';
+import {
+  apicBaseBits,
+  apicError,
+  apicRegister,
+  apicVersion,
+  commandBits,
+  defaultApicBase,
+  IA32_APIC_BASE,
+  IA32_TSC_DEADLINE,
+  lvt,
+  lvtBits,
+  lvtEntries,
+  lvtWritable,
+  shorthand,
+  spuriousBits,
+  x2ApicMsrFirst,
+  x2ApicMsrLast,
+} from './apic-registers.ts';
+import { ApicTimer, apicTimerField, type TscSource } from './apic-timer.ts';
+import type { SavedDevice } from './device.ts';
+import { OutputLine } from './output-line.ts';
+import { bool, list, type StateOf, stateSchema, u8, u32, unsigned } from './state-fields.ts';
+import { VectorSet } from './vector-set.ts';
+
+export const localApicSizeBytes = 0x1000;
+const lowestVector = 16;
+/** MAXPHYADDR may be 52 at most. */
+const maxBasePage = 2 ** 40 - 1;
+
+export const localApicSchema = stateSchema('local-apic', 1, {
+  isEnabled: bool,
+  isX2Apic: bool,
+  basePage: unsigned(maxBasePage),
+  taskPriority: u8,
+  logicalDestination: u32,
+  destinationFormat: u32,
+  spurious: unsigned(spuriousBits.writable),
+  errorStatus: u8,
+  pendingErrors: u8,
+  commandLow: u32,
+  commandHigh: u32,
+  lvt: list(u32, lvtEntries),
+  request: list(u32, 8),
+  inService: list(u32, 8),
+  triggerMode: list(u32, 8),
+  externalRequested: bool,
+  lintLevels: unsigned(3),
+  timer: apicTimerField,
+});
+export type LocalApicState = StateOf<typeof localApicSchema>;
+
+export interface LocalApicOptions {
+  readonly id: number;
+  readonly isBootstrap: boolean;
+  readonly clock: TimerClock;
+  readonly tsc: TscSource;
+  readonly bus: ApicBus;
+  /** INTR of the processor. */
+  readonly intr: IrqLine;
+  /** Interrupt acknowledge cycle on the 8259 pair. */
+  readonly acknowledgePic: () => number;
+  readonly onNmi: () => void;
+  readonly onInit: () => void;
+  readonly onSipi: (vector: number) => void;
+}
+
+export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
+  readonly name: string;
+  readonly schema = localApicSchema;
+  readonly id: number;
+  /** Sees the wires of the PIC's INTR and of NMI. */
+  readonly lint0: IrqLine = { set: (level) => this.#setLint(lvt.lint0, level) };
+  readonly lint1: IrqLine = { set: (level) => this.#setLint(lvt.lint1, level) };
+  /** The 4 KiB page. It answers in xAPIC mode only. */
+  readonly page: BusTarget = {
+    read: (offset, size) => this.#readPage(offset, size),
+    write: (offset, size, value) => this.#writePage(offset, size, value),
+  };
+  readonly #options: LocalApicOptions;
+  readonly #intr: OutputLine;
+  readonly #timer: ApicTimer;
+  readonly #lvt = new Uint32Array(lvtEntries);
+  readonly #request = new VectorSet();
+  readonly #inService = new VectorSet();
+  readonly #triggerMode = new VectorSet();
+  #isEnabled = true;
+  #isX2Apic = false;
+  #basePage = defaultApicBase / 0x1000;
+  #taskPriority = 0;
+  /** Follows TPR and ISR. */
+  #processorPriority = 0;
+  #logicalDestination = 0;
+  #destinationFormat = 0xffffffff;
+  #spurious = 0xff;
+  #errorStatus = 0;
+  #pendingErrors = 0;
+  #commandLow = 0;
+  #commandHigh = 0;
+  /** An ExtINT message arrived and is not acknowledged. */
+  #externalRequested = false;
+  /** Bit 0 is LINT0's level, bit 1 LINT1's. */
+  #lintLevels = 0;
+
+  constructor(options: LocalApicOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.name = `local-apic-${options.id}`;
+    this.#intr = new OutputLine(options.intr);
+    const { clock, tsc } = options;
+    this.#timer = new ApicTimer({ clock, tsc, onExpiry: () => this.#raiseLocal(lvt.timer) });
+    this.#resetRegisters();
+  }
+
+  get processorPriority(): number {
+    return this.#processorPriority;
+  }
+
+  /** INTR, as it stands. */
+  get isRequesting(): boolean {
+    return this.#intr.level;
+  }
+
+  /** Gives the vector to serve; the spurious one when the request has gone. */
+  acknowledge(): number {
+    if (!this.#isEnabled) return this.#options.acknowledgePic();
+    const vector = this.#deliverable();
+    if (vector >= 0) {
+      this.#request.delete(vector);
+      this.#inService.add(vector);
+      this.#updatePriority();
+      return vector;
+    }
+    if (!this.#externalPending()) return this.#spurious & spuriousBits.vector;
+    this.#externalRequested = false;
+    const external = this.#options.acknowledgePic();
+    this.#update();
+    return external;
+  }
+
+  get cr8(): number {
+    return this.#taskPriority >> 4;
+  }
+
+  set cr8(value: number) {
+    this.#taskPriority = (value & 15) << 4;
+    this.#updatePriority();
+  }
+
+  /** IA32_APIC_BASE, IA32_TSC_DEADLINE and the x2APIC registers; undefined means #GP(0). */
+  readMsr(index: number): bigint | undefined {
+    if (index === IA32_APIC_BASE) return this.#readBase();
+    if (index === IA32_TSC_DEADLINE) return this.#timer.deadline;
+    if (!this.#isX2Apic || index < x2ApicMsrFirst || index > x2ApicMsrLast) return undefined;
+    const offset = (index - x2ApicMsrFirst) * 16;
+    if (offset === apicRegister.commandLow) return BigInt(this.#commandLow) | (BigInt(this.#commandHigh) << 32n);
+    if (x2ApicAbsent.has(offset) || x2ApicWriteOnly.has(offset)) return undefined;
+    const value = this.#readRegister(offset);
+    return value === undefined ? undefined : BigInt(value >>> 0);
+  }
+
+  /** False means #GP(0). */
+  writeMsr(index: number, value: bigint): boolean {
+    if (index === IA32_APIC_BASE) return this.#writeBase(value);
+    if (index === IA32_TSC_DEADLINE) {
+      this.#timer.setDeadline(value);
+      return true;
+    }
+    if (!this.#isX2Apic || index < x2ApicMsrFirst || index > x2ApicMsrLast) return false;
+    return this.#writeX2Apic((index - x2ApicMsrFirst) * 16, value);
+  }
+
+  isAddressed(destination: number, isLogical: boolean): boolean {
+    if (!this.#isEnabled) return false;
+    if (!isLogical) return destination === this.id || destination === apicBroadcast;
+    if (this.#isX2Apic) {
+      const own = this.#readLogicalDestination();
+      if (destination === apicBroadcast) return true;
+      return destination >>> 16 === own >>> 16 && (destination & own & 0xffff) !== 0;
+    }
+    const own = this.#logicalDestination >>> 24;
+    if (this.#destinationFormat >>> 28 === 0xf) return (destination & own & 0xff) !== 0;
+    const cluster = (destination >> 4) & 15;
+    return (cluster === 15 || cluster === own >> 4) && (destination & own & 15) !== 0;
+  }
+
+  accept(message: ApicMessage): boolean {
+    switch (message.deliveryMode) {
+      case deliveryMode.fixed:
+      case deliveryMode.lowestPriority:
+        if (!(this.#spurious & spuriousBits.enabled)) return false;
+        this.#acceptFixed(message.vector, message.isLevel);
+        return true;
+      case deliveryMode.nmi:
+        this.#options.onNmi();
+        return true;
+      case deliveryMode.init:
+        this.#resetRegisters();
+        this.#update();
+        this.#options.onInit();
+        return true;
+      case deliveryMode.startup:
+        this.#options.onSipi(message.vector);
+        return true;
+      case deliveryMode.extInt:
+        this.#externalRequested = true;
+        this.#update();
+        return true;
+      default: // there is no system management mode
+        return false;
+    }
+  }
+
+  reset(): void {
+    this.#isEnabled = true;
+    this.#isX2Apic = false;
+    this.#basePage = defaultApicBase / 0x1000;
+    this.#resetRegisters();
+    this.#update();
+  }
+
+  save(): LocalApicState {
+    return {
+      isEnabled: this.#isEnabled,
+      isX2Apic: this.#isX2Apic,
+      basePage: this.#basePage,
+      taskPriority: this.#taskPriority,
+      logicalDestination: this.#logicalDestination,
+      destinationFormat: this.#destinationFormat,
+      spurious: this.#spurious,
+      errorStatus: this.#errorStatus,
+      pendingErrors: this.#pendingErrors,
+      commandLow: this.#commandLow,
+      commandHigh: this.#commandHigh,
+      lvt: [...this.#lvt],
+      request: this.#request.save(),
+      inService: this.#inService.save(),
+      triggerMode: this.#triggerMode.save(),
+      externalRequested: this.#externalRequested,
+      lintLevels: this.#lintLevels,
+      timer: this.#timer.save(),
+    };
+  }
+
+  /** Drives INTR anew: the processor does not save its end of that wire. */
+  restore(state: LocalApicState): void {
+    const checked = localApicSchema.decode(localApicSchema.version, state);
+    this.#isEnabled = checked.isEnabled;
+    this.#isX2Apic = checked.isX2Apic;
+    this.#basePage = checked.basePage;
+    this.#taskPriority = checked.taskPriority;
+    this.#logicalDestination = checked.logicalDestination;
+    this.#destinationFormat = checked.destinationFormat;
+    this.#spurious = checked.spurious;
+    this.#errorStatus = checked.errorStatus;
+    this.#pendingErrors = checked.pendingErrors;
+    this.#commandLow = checked.commandLow;
+    this.#commandHigh = checked.commandHigh;
+    this.#lvt.set(checked.lvt);
+    this.#request.restore(checked.request);
+    this.#inService.restore(checked.inService);
+    this.#triggerMode.restore(checked.triggerMode);
+    this.#externalRequested = checked.externalRequested;
+    this.#lintLevels = checked.lintLevels;
+    this.#timer.restore(checked.timer);
+    this.#intr.drive(false);
+    this.#updatePriority();
+  }
+
+  /** The state after power-up or INIT (11.4.7.1); mode, ID and the levels of the pins stay. */
+  #resetRegisters(): void {
+    this.#taskPriority = 0;
+    this.#processorPriority = 0;
+    this.#logicalDestination = 0;
+    this.#destinationFormat = 0xffffffff;
+    this.#spurious = 0xff;
+    this.#errorStatus = 0;
+    this.#pendingErrors = 0;
+    this.#commandLow = 0;
+    this.#commandHigh = 0;
+    this.#externalRequested = false;
+    this.#lvt.fill(lvtBits.masked);
+    if (this.#options.isBootstrap) this.#lvt[lvt.lint0] = deliveryMode.extInt << commandBits.deliveryModeShift;
+    this.#request.clear();
+    this.#inService.clear();
+    this.#triggerMode.clear();
+    this.#timer.reset();
+  }
+
+  #readPage(offset: number, size: number): number {
+    if (!this.#isEnabled || this.#isX2Apic) return 2 ** (8 * size) - 1;
+    // Registers are 32 bits wide at 16-byte steps; parts of one can be read.
+    const value = offset & 0xc ? 0 : this.#readRegister(offset & 0xff0);
+    if (value === undefined) {
+      this.#addError(apicError.illegalRegister);
+      return 0;
+    }
+    return size === 4 ? value : (value >>> (8 * (offset & 3))) & (size === 1 ? 0xff : 0xffff);
+  }
+
+  #writePage(offset: number, size: number, value: number): void {
+    if (!this.#isEnabled || this.#isX2Apic || size !== 4 || offset & 15) return;
+    if (!this.#writeRegister(offset, value)) this.#addError(apicError.illegalRegister);
+  }
+
+  #readRegister(offset: number): number | undefined {
+    if (offset >= apicRegister.inService && offset < apicRegister.afterRequest) return this.#readVectors(offset);
+    if (offset >= apicRegister.lvtTimer && offset <= apicRegister.lvtError) {
+      return this.#lvt[(offset - apicRegister.lvtTimer) >> 4];
+    }
+    switch (offset) {
+      case apicRegister.id:
+        return this.#isX2Apic ? this.id : (this.id << 24) >>> 0;
+      case apicRegister.version:
+        return apicVersion;
+      case apicRegister.taskPriority:
+        return this.#taskPriority;
+      case apicRegister.processorPriority:
+        return this.#processorPriority;
+      case apicRegister.eoi:
+        return 0;
+      case apicRegister.logicalDestination:
+        return this.#readLogicalDestination();
+      case apicRegister.destinationFormat:
+        return this.#destinationFormat;
+      case apicRegister.spurious:
+        return this.#spurious;
+      case apicRegister.errorStatus:
+        return this.#errorStatus;
+      case apicRegister.commandLow:
+        return this.#commandLow;
+      case apicRegister.commandHigh:
+        return this.#commandHigh;
+      case apicRegister.initialCount:
+        return this.#timer.initialCount;
+      case apicRegister.currentCount:
+        return this.#timer.currentCount();
+      case apicRegister.divide:
+        return this.#timer.divideConfiguration;
+      default:
+        return undefined;
+    }
+  }
+
+  #readVectors(offset: number): number {
+    const word = (offset >> 4) & 7;
+    if (offset < apicRegister.triggerMode) return this.#inService.word(word);
+    if (offset < apicRegister.request) return this.#triggerMode.word(word);
+    return this.#request.word(word);
+  }
+
+  /** In x2APIC mode the logical ID follows from the ID (11.12.10.2). */
+  #readLogicalDestination(): number {
+    if (!this.#isX2Apic) return this.#logicalDestination;
+    return (((this.id >>> 4) << 16) | (1 << (this.id & 15))) >>> 0;
+  }
+
+  /** False when there is no such register, or none that can be written. */
+  #writeRegister(offset: number, value: number): boolean {
+    if (offset >= apicRegister.lvtTimer && offset <= apicRegister.lvtError) {
+      this.#writeLvt((offset - apicRegister.lvtTimer) >> 4, value);
+      return true;
+    }
+    switch (offset) {
+      case apicRegister.taskPriority:
+        this.#taskPriority = value & 0xff;
+        this.#updatePriority();
+        return true;
+      case apicRegister.eoi:
+        this.#endOfInterrupt();
+        return true;
+      case apicRegister.logicalDestination:
+        this.#logicalDestination = (value & 0xff000000) >>> 0;
+        return true;
+      case apicRegister.destinationFormat:
+        this.#destinationFormat = (value | 0x0fffffff) >>> 0;
+        return true;
+      case apicRegister.spurious:
+        this.#writeSpurious(value);
+        return true;
+      case apicRegister.errorStatus:
+        this.#errorStatus = this.#pendingErrors;
+        this.#pendingErrors = 0;
+        return true;
+      case apicRegister.commandLow:
+        this.#commandLow = value & commandBits.writable;
+        this.#sendCommand();
+        return true;
+      case apicRegister.commandHigh:
+        this.#commandHigh = (value & 0xff000000) >>> 0;
+        return true;
+      case apicRegister.initialCount:
+        this.#timer.setInitialCount(value);
+        return true;
+      case apicRegister.divide:
+        this.#timer.setDivideConfiguration(value);
+        return true;
+      default: // writes to read-only registers of the page are lost
+        return this.#readRegister(offset) !== undefined;
+    }
+  }
+
+  #writeX2Apic(offset: number, value: bigint): boolean {
+    const low = Number(value & 0xffffffffn);
+    if (offset === apicRegister.commandLow) {
+      this.#commandHigh = Number((value >> 32n) & 0xffffffffn);
+      this.#commandLow = low & commandBits.writable;
+      this.#sendCommand();
+      return true;
+    }
+    if (value >> 32n !== 0n || x2ApicAbsent.has(offset) || x2ApicReadOnly(offset)) return false;
+    if (offset === apicRegister.selfIpi) {
+      this.accept({ deliveryMode: deliveryMode.fixed, vector: low & 0xff, destination: this.id, ...selfIpi });
+      return true;
+    }
+    const mustBeZero = offset === apicRegister.eoi || offset === apicRegister.errorStatus;
+    if (mustBeZero && low !== 0) return false;
+    return this.#writeRegister(offset, low);
+  }
+
+  #writeLvt(entry: number, value: number): void {
+    const kept = (this.#lvt[entry] ?? 0) & lvtBits.remoteIrr;
+    let written = (value & (lvtWritable[entry] ?? 0)) | kept;
+    if (!(this.#spurious & spuriousBits.enabled)) written |= lvtBits.masked;
+    if (!(written & lvtBits.level)) written &= ~lvtBits.remoteIrr;
+    this.#lvt[entry] = written;
+    if (entry === lvt.timer) this.#configureTimer();
+    else if (entry === lvt.lint0 || entry === lvt.lint1) this.#raiseLintLevel(entry);
+    this.#update();
+  }
+
+  #configureTimer(): void {
+    const entry = this.#lvt[lvt.timer] ?? 0;
+    this.#timer.configure((entry >> lvtBits.timerModeShift) & 3, (entry & lvtBits.masked) !== 0);
+  }
+
+  /** Disabling by software masks the LVT (11.4.7.2). */
+  #writeSpurious(value: number): void {
+    this.#spurious = value & spuriousBits.writable;
+    if (value & spuriousBits.enabled) return;
+    for (let i = 0; i < lvtEntries; i++) this.#lvt[i] = (this.#lvt[i] ?? 0) | lvtBits.masked;
+    this.#configureTimer();
+    this.#update();
+  }
+
+  #sendCommand(): void {
+    const command = this.#commandLow;
+    const mode = (command >> commandBits.deliveryModeShift) & 7;
+    const isLevel = (command & commandBits.level) !== 0;
+    // INIT level de-assert does nothing on processors since the Pentium 4 (11.6.1).
+    if (mode === deliveryMode.init && isLevel && !(command & commandBits.assert)) return;
+    const vector = command & commandBits.vector;
+    if (mode <= deliveryMode.lowestPriority && vector < lowestVector) {
+      this.#addError(apicError.sendIllegalVector);
+      return;
+    }
+    const isLogical = (command & commandBits.logical) !== 0;
+    const narrow = widenDestination(this.#commandHigh >>> 24, isLogical);
+    const destination = this.#isX2Apic ? this.#commandHigh : narrow;
+    // Interprocessor interrupts are edge-triggered whatever the trigger bit says.
+    const message: ApicMessage = { deliveryMode: mode, vector, destination, isLogical, isLevel: false };
+    switch ((command >>> commandBits.shorthandShift) & 3) {
+      case shorthand.none:
+        this.#options.bus.send(message);
+        break;
+      case shorthand.self:
+        this.accept(message);
+        break;
+      case shorthand.allIncludingSelf:
+        this.#options.bus.sendToAll(message);
+        break;
+      default:
+        this.#options.bus.sendToAll(message, this);
+    }
+  }
+
+  #endOfInterrupt(): void {
+    const vector = this.#inService.highest();
+    if (vector < 0) return;
+    this.#inService.delete(vector);
+    this.#updatePriority();
+    if (!this.#triggerMode.has(vector)) return;
+    for (const entry of [lvt.lint0, lvt.lint1]) {
+      const value = this.#lvt[entry] ?? 0;
+      if (!(value & lvtBits.remoteIrr) || (value & lvtBits.vector) !== vector) continue;
+      this.#lvt[entry] = value & ~lvtBits.remoteIrr;
+      this.#raiseLintLevel(entry);
+    }
+    this.#options.bus.endOfInterrupt(vector);
+  }
+
+  #setLint(entry: number, level: boolean): void {
+    const bit = 1 << (entry - lvt.lint0);
+    const rises = level && !(this.#lintLevels & bit);
+    this.#lintLevels = level ? this.#lintLevels | bit : this.#lintLevels & ~bit;
+    if (!this.#isEnabled) {
+      // The pins are INTR and NMI then (11.4.3).
+      if (rises && entry === lvt.lint1) this.#options.onNmi();
+    } else if (((this.#lvt[entry] ?? 0) & (lvtBits.level | lvtBits.deliveryMode)) === lvtBits.level) {
+      this.#raiseLintLevel(entry);
+    } else if (rises) this.#raiseLocal(entry);
+    this.#update();
+  }
+
+  /** A fixed, level-triggered LINT pin interrupts while it is high, once for each EOI. */
+  #raiseLintLevel(entry: number): void {
+    const value = this.#lvt[entry] ?? 0;
+    const isHigh = (this.#lintLevels & (1 << (entry - lvt.lint0))) !== 0;
+    const blocked = value & (lvtBits.masked | lvtBits.remoteIrr | lvtBits.deliveryMode);
+    if (!isHigh || blocked || !(value & lvtBits.level)) return;
+    this.#lvt[entry] = value | lvtBits.remoteIrr;
+    this.#acceptFixed(value & lvtBits.vector, true);
+  }
+
+  /** An event of the local vector table. ExtINT needs nothing here: `#externalPending` looks at the pin. */
+  #raiseLocal(entry: number): void {
+    const value = this.#lvt[entry] ?? 0;
+    if (value & lvtBits.masked) return;
+    const mode = (value & lvtBits.deliveryMode) >> 8;
+    if (mode === deliveryMode.fixed) this.#acceptFixed(value & lvtBits.vector, false);
+    else if (mode === deliveryMode.nmi) this.#options.onNmi();
+  }
+
+  #acceptFixed(vector: number, isLevel: boolean): void {
+    if (vector < lowestVector) {
+      this.#addError(apicError.receiveIllegalVector);
+      return;
+    }
+    this.#request.add(vector);
+    if (isLevel) this.#triggerMode.add(vector);
+    else this.#triggerMode.delete(vector);
+    this.#update();
+  }
+
+  #addError(error: number): void {
+    this.#pendingErrors |= error;
+    const entry = this.#lvt[lvt.error] ?? 0;
+    // An error interrupt whose own vector is illegal must not report itself for ever.
+    if (!(entry & lvtBits.masked) && (entry & lvtBits.vector) >= lowestVector) this.#raiseLocal(lvt.error);
+  }
+
+  #readBase(): bigint {
+    return (
+      (BigInt(this.#basePage) << 12n) |
+      (this.#options.isBootstrap ? apicBaseBits.bootstrap : 0n) |
+      (this.#isX2Apic ? apicBaseBits.x2Apic : 0n) |
+      (this.#isEnabled ? apicBaseBits.enabled : 0n)
+    );
+  }
+
+  /** Mode transitions as in figure 11-27; anything else is #GP(0). */
+  #writeBase(value: bigint): boolean {
+    const page = value >> 12n;
+    const reserved = value & 0xfffn & ~(apicBaseBits.bootstrap | apicBaseBits.x2Apic | apicBaseBits.enabled);
+    if (reserved !== 0n || page > BigInt(maxBasePage)) return false;
+    const enabled = (value & apicBaseBits.enabled) !== 0n;
+    const x2Apic = (value & apicBaseBits.x2Apic) !== 0n;
+    if (x2Apic && (!enabled || !this.#isEnabled)) return false;
+    if (this.#isX2Apic && enabled && !x2Apic) return false;
+    if (!enabled && this.#isEnabled) this.#resetRegisters();
+    this.#basePage = Number(page);
+    this.#isEnabled = enabled;
+    this.#isX2Apic = x2Apic;
+    this.#update();
+    return true;
+  }
+
+  #externalPending(): boolean {
+    if (this.#externalRequested) return true;
+    if (!(this.#lintLevels & 1)) return false;
+    const entry = this.#lvt[lvt.lint0] ?? 0;
+    return (entry & (lvtBits.masked | lvtBits.deliveryMode)) === deliveryMode.extInt << 8;
+  }
+
+  /** The highest vector of IRR whose class is above PPR's, or -1. */
+  #deliverable(): number {
+    const vector = this.#request.highest();
+    return vector >>> 4 > this.#processorPriority >>> 4 && vector >= 0 ? vector : -1;
+  }
+
+  /** PPR is TPR or the class of what is in service, whichever is higher (11.8.3.1). */
+  #updatePriority(): void {
+    const inService = Math.max(0, this.#inService.highest()) & 0xf0;
+    this.#processorPriority = this.#taskPriority >= inService ? this.#taskPriority : inService;
+    this.#update();
+  }
+
+  #update(): void {
+    if (!this.#isEnabled) this.#intr.drive((this.#lintLevels & 1) !== 0);
+    else this.#intr.drive(this.#externalPending() || this.#deliverable() >= 0);
+  }
+}
+
+const selfIpi = { isLogical: false, isLevel: false } as const;
+
+/** Registers of the page that x2APIC mode does not have (table 11-6). */
+const x2ApicAbsent: ReadonlySet<number> = new Set([apicRegister.destinationFormat, apicRegister.commandHigh]);
+const x2ApicWriteOnly: ReadonlySet<number> = new Set([apicRegister.eoi, apicRegister.selfIpi]);
+
+function x2ApicReadOnly(offset: number): boolean {
+  const { id, version, processorPriority, logicalDestination, currentCount } = apicRegister;
+  if (offset >= apicRegister.inService && offset < apicRegister.afterRequest) return true;
+  return [id, version, processorPriority, logicalDestination, currentCount].some((register) => register === offset);
+}
