@@ -1,0 +1,138 @@
+import { layout } from '../isa/x86/index.ts';
+import { specialIndex } from './handler-table.ts';
+import { jumpCache, jumpCacheIndex, record } from './record.ts';
+
+interface Block {
+  readonly key: number;
+  readonly address: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What is decoded of one page of RAM. */
+interface CodePage {
+  readonly blocks: Block[];
+  /** 64-byte lines of the page that have decoded bytes, 32 in each word. */
+  lowLines: number;
+  highLines: number;
+}
+
+const keyOf = (address: number, mode: number): number => address * 512 + mode;
+
+/**
+ * The decoded basic blocks, by the linear-memory address of their code and the mode key, and which bytes of RAM
+ * they were decoded from. A write to those drops all blocks of the page.
+ */
+export class CodeCache {
+  readonly #words: Int32Array;
+  readonly #half: DataView;
+  readonly #bytes: Uint8Array;
+  readonly #blocks = new Map<number, number>();
+  readonly #pages = new Map<number, CodePage>();
+  /** One byte a page of linear memory: 1 when it has code. */
+  readonly #hasCode: Uint8Array;
+
+  constructor(memory: WebAssembly.Memory) {
+    this.#words = new Int32Array(memory.buffer);
+    this.#half = new DataView(memory.buffer);
+    this.#bytes = new Uint8Array(memory.buffer);
+    this.#hasCode = new Uint8Array(memory.buffer.byteLength >>> 12);
+  }
+
+  hasCode(ramPage: number): boolean {
+    return this.#hasCode[ramPage] === 1;
+  }
+
+  /** The record where the block for this code starts, if it is decoded; puts it into the jump cache. */
+  find(address: number, mode: number): number | undefined {
+    const start = this.#blocks.get(keyOf(address, mode));
+    if (start !== undefined) this.#cacheJump(address, mode, start);
+    return start;
+  }
+
+  /** Notes a block decoded from `lengths` bytes in one page, or two for a page-crossing instruction. */
+  add(
+    address: number,
+    mode: number,
+    start: number,
+    end: number,
+    pieces: readonly { address: number; length: number }[],
+  ): void {
+    const block: Block = { key: keyOf(address, mode), address, start, end };
+    this.#blocks.set(block.key, start);
+    this.#cacheJump(address, mode, start);
+    for (const piece of pieces) this.#mark(block, piece.address, piece.length);
+  }
+
+  /** These bytes of RAM change: drops the blocks of the pages where decoded ones are hit. */
+  written(address: number, length: number): void {
+    const end = address + length;
+    for (let at = address; at < end; at = ((at >>> 12) + 1) * 4096) {
+      const page = this.#pages.get(at >>> 12);
+      if (!page) continue;
+      const last = Math.min(end - 1, (at | 0xfff) >>> 0);
+      if (touches(page, (at & 0xfff) >>> 6, (last & 0xfff) >>> 6)) this.dropPage(at >>> 12);
+    }
+  }
+
+  /** Drops every block that has a byte in this page. */
+  dropPage(ramPage: number): void {
+    const page = this.#pages.get(ramPage);
+    if (!page) return;
+    this.#pages.delete(ramPage);
+    this.#hasCode[ramPage] = 0;
+    for (const block of page.blocks) this.#drop(block);
+  }
+
+  /** Forgets everything; the record area may be written anew. Only legal while no generated code runs. */
+  clear(): void {
+    this.#blocks.clear();
+    this.#pages.clear();
+    this.#hasCode.fill(0);
+    this.#bytes.fill(0, layout.jumpCache, layout.jumpCache + jumpCache.entries * jumpCache.entryBytes);
+  }
+
+  #drop(block: Block): void {
+    // Running code and links may still come here: every record finds its way back by looking up its own address.
+    const handler = specialIndex('resynchronize');
+    for (let at = block.start; at < block.end; at += record.bytes) this.#half.setUint16(at, handler, true);
+    if (this.#blocks.get(block.key) === block.start) this.#blocks.delete(block.key);
+    const slot = this.#slot(block.address);
+    if (this.#words[slot + 2] === block.start) this.#words[slot] = 0;
+  }
+
+  #slot(address: number): number {
+    return (layout.jumpCache + jumpCacheIndex(address) * jumpCache.entryBytes) >>> 2;
+  }
+
+  #cacheJump(address: number, mode: number, start: number): void {
+    const slot = this.#slot(address);
+    this.#words[slot] = address;
+    this.#words[slot + 1] = mode;
+    this.#words[slot + 2] = start;
+  }
+
+  #mark(block: Block, address: number, length: number): void {
+    const number = address >>> 12;
+    let page = this.#pages.get(number);
+    if (!page) {
+      page = { blocks: [], lowLines: 0, highLines: 0 };
+      this.#pages.set(number, page);
+      this.#hasCode[number] = 1;
+    }
+    page.blocks.push(block);
+    const last = ((address & 0xfff) + length - 1) >>> 6;
+    for (let line = (address & 0xfff) >>> 6; line <= last; line++) {
+      if (line < 32) page.lowLines |= 1 << line;
+      else page.highLines |= 1 << (line - 32);
+    }
+  }
+}
+
+function touches(page: CodePage, first: number, last: number): boolean {
+  for (let line = first; line <= last; line++) {
+    const word = line < 32 ? page.lowLines : page.highLines;
+    if (word & (1 << (line & 31))) return true;
+  }
+  return false;
+}

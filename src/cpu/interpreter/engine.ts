@@ -1,0 +1,255 @@
+import {
+  attention,
+  type CpuBus,
+  describeRegisters,
+  flag,
+  layout,
+  modeKey,
+  noErrorCode,
+  type RamMap,
+  type VcpuState,
+  X86Cpu,
+} from '../isa/x86/index.ts';
+import type { Vcpu, VcpuCounters, VcpuStop } from '../vcpu.ts';
+import { CodeCache } from './code-cache.ts';
+import { generateInterpreter, helperNames } from './generator.ts';
+import { HandlerTable } from './handler-table.ts';
+import { bindHelpers } from './helpers.ts';
+import { exit, record } from './record.ts';
+import { Translator } from './translator.ts';
+
+export interface InterpreterOptions {
+  /** At least `layout.ram` bytes and the RAM behind them. */
+  readonly memory: WebAssembly.Memory;
+  readonly ram: RamMap;
+  readonly bus: CpuBus;
+  readonly tscHz: number;
+}
+
+interface Generated {
+  readonly table: HandlerTable;
+  readonly module: WebAssembly.Module;
+  readonly helpers: readonly string[];
+}
+
+let generated: Generated | undefined;
+/** The interpreter's module is the same for every VM of a process. */
+function interpreterModule(): Generated {
+  if (!generated) {
+    const table = new HandlerTable();
+    const module = new WebAssembly.Module(generateInterpreter(table));
+    generated = { table, module, helpers: helperNames(table) };
+  }
+  return generated;
+}
+
+/** The interpreter: generated Wasm handlers over decoded records, with the rest of the processor in TypeScript. */
+export class InterpreterEngine implements Vcpu<VcpuState> {
+  readonly cpu: X86Cpu;
+  readonly #cache: CodeCache;
+  readonly #translator: Translator;
+  readonly #bus: CpuBus;
+  readonly #enter: (record: number, budget: number) => number;
+  /** Levels as the wires have them; the attention word has INTR only while interrupts are enabled. */
+  #interruptLine = false;
+  #instructions = 0;
+  #entries = 0;
+  #interrupts = 0;
+
+  constructor({ memory, ram, bus, tscHz }: InterpreterOptions) {
+    this.#cache = new CodeCache(memory);
+    this.#bus = bus;
+    this.cpu = new X86Cpu({ memory, ram, bus, tscHz, code: this.#cache });
+    const { table, module, helpers } = interpreterModule();
+    this.#translator = new Translator(this.cpu, this.#cache, table, memory);
+    const imports = {
+      env: {
+        memory,
+        slowAccess: (low: number, high: number, size: number, kind: number) =>
+          this.cpu.slowAccess(low, high, size, kind),
+        flushBounce: () => this.cpu.flushBounce(),
+        raise: (vector: number, errorCode: number) =>
+          this.cpu.recordFault(vector, errorCode < 0 ? noErrorCode : errorCode),
+      },
+      helper: bindHelpers(this.cpu, helpers, () => this.#afterHelper()),
+    };
+    const instance = new WebAssembly.Instance(module, imports);
+    this.#enter = instance.exports.run as (record: number, budget: number) => number;
+  }
+
+  run(budget: number): VcpuStop {
+    const { state } = this.cpu;
+    let left = budget;
+    for (;;) {
+      if (state.word(layout.attention) !== 0) {
+        const before = this.#instructions;
+        const stop = this.#attend();
+        left -= this.#instructions - before;
+        if (stop) return stop;
+      }
+      if (left <= 0) return { kind: 'budget' };
+      const start = this.#translator.blockAt(state.word(layout.modeKey));
+      if (start < 0) this.cpu.deliverPendingFault();
+      else left -= this.#runFrom(start, left);
+      if (this.cpu.stop) this.#raiseAttention(attention.stop);
+    }
+  }
+
+  kick(): void {
+    this.#raiseAttention(attention.kick);
+  }
+
+  setInterrupt(level: boolean): void {
+    this.#interruptLine = level;
+    if (level) this.#raiseAttention(attention.interrupt);
+    else this.#lowerAttention(attention.interrupt);
+  }
+
+  nonMaskableInterrupt(): void {
+    this.#raiseAttention(attention.nmi);
+  }
+
+  /** The host changed RAM (device DMA, loaders): code decoded from there is dropped. */
+  hostWrote(ramOffset: number, length: number): void {
+    this.#cache.written(ramOffset, length);
+  }
+
+  counters(): VcpuCounters {
+    return {
+      instructions: this.#instructions,
+      engineEntries: this.#entries,
+      interrupts: this.#interrupts,
+      ...this.#translator.counters,
+    };
+  }
+
+  save(): VcpuState {
+    return this.cpu.saveState();
+  }
+
+  restore(state: VcpuState): void {
+    this.cpu.restoreState(state);
+    this.#cache.clear();
+  }
+
+  /** Runs generated code from a record and does what it came back for; instructions retired. */
+  #runFrom(start: number, budget: number): number {
+    const { state } = this.cpu;
+    this.#entries++;
+    const code = this.#enter(start, budget);
+    let retired = budget - state.word(layout.budget);
+    switch (code) {
+      case exit.fault:
+        retired += (state.u8[(state.word(layout.exitRecord) >>> 0) + record.count] ?? 1) - 1;
+        this.cpu.deliverPendingFault();
+        break;
+      case exit.link:
+        this.#link();
+        break;
+      case exit.crossing:
+        this.#dropCrossing();
+        break;
+      default:
+        break;
+    }
+    this.#instructions += retired;
+    return retired;
+  }
+
+  /** Decodes a branch's target and links the branch to it, unless the branch's own block is gone by then. */
+  #link(): void {
+    const { state } = this.cpu;
+    const slot = state.word(layout.exitRecord) >>> 2;
+    const flushes = this.#translator.counters.recordFlushes;
+    const target = this.#translator.blockAt(state.word(layout.modeKey));
+    if (target < 0) this.cpu.deliverPendingFault();
+    else if (flushes === this.#translator.counters.recordFlushes) state.i32[slot] = target;
+  }
+
+  #dropCrossing(): void {
+    const { state } = this.cpu;
+    const address = this.cpu.translateCode(state.word(layout.rip), state.word(layout.rip + 4)) >>> 0;
+    if (address === 0xffffffff) this.cpu.deliverPendingFault();
+    else this.#cache.dropPage(address >>> 12);
+  }
+
+  /** Interrupts, single steps and stops, between instructions. */
+  #attend(): VcpuStop | undefined {
+    const { state } = this.cpu;
+    const wanted = state.word(layout.attention);
+    if (wanted & attention.stop) {
+      const stop = this.#stopped();
+      if (stop) return stop;
+    }
+    if (wanted & attention.kick) {
+      this.#lowerAttention(attention.kick);
+      return { kind: 'kicked' };
+    }
+    if (wanted & attention.shadow) {
+      this.#lowerAttention(attention.shadow);
+      if (wanted & (attention.interrupt | attention.nmi)) this.#step();
+      return undefined;
+    }
+    if (wanted & attention.nmi && !state.nmiBlocked) {
+      this.#lowerAttention(attention.nmi);
+      this.cpu.deliverNmi();
+    } else if (wanted & attention.interrupt) this.#interrupt();
+    if (state.word(layout.attention) & attention.singleStep) this.#step();
+    return undefined;
+  }
+
+  #interrupt(): void {
+    if (!(this.cpu.state.eflagsRest & flag.IF)) {
+      this.#lowerAttention(attention.interrupt); // #afterHelper puts it back when IF is set.
+      return;
+    }
+    this.#interrupts++;
+    this.cpu.deliverInterrupt(this.#bus.acknowledgeInterrupt());
+  }
+
+  /** Runs one instruction without looking at interrupts; the single-step trap follows when EFLAGS.TF was set before it. */
+  #step(): void {
+    const { state } = this.cpu;
+    const mode = state.word(layout.modeKey);
+    const isTrapped = (mode & modeKey.single) !== 0;
+    const start = this.#translator.blockAt(mode | modeKey.single);
+    if (start < 0) {
+      this.cpu.deliverPendingFault();
+      return;
+    }
+    const retired = this.#runFrom(start, 1);
+    if (isTrapped && retired > 0) this.cpu.deliverSingleStep();
+  }
+
+  #stopped(): VcpuStop | undefined {
+    const { stop, state } = this.cpu;
+    if (!stop) {
+      this.#lowerAttention(attention.stop);
+      return undefined;
+    }
+    if (stop.kind === 'triple-fault') return { kind: 'triple-fault', registers: describeRegisters(this.cpu) };
+    if (stop.kind === 'unsupported') return stop;
+    const canWake = this.#interruptLine && state.eflagsRest & flag.IF;
+    if (!canWake && !(state.word(layout.attention) & attention.nmi)) return { kind: 'halt' };
+    this.cpu.stop = undefined;
+    this.#lowerAttention(attention.stop);
+    if (canWake) this.#raiseAttention(attention.interrupt);
+    return undefined;
+  }
+
+  /** Helpers may stop the processor, or set EFLAGS.IF while INTR waits. */
+  #afterHelper(): void {
+    if (this.cpu.stop) this.#raiseAttention(attention.stop);
+    if (this.#interruptLine && this.cpu.state.eflagsRest & flag.IF) this.#raiseAttention(attention.interrupt);
+  }
+
+  #raiseAttention(bits: number): void {
+    const { state } = this.cpu;
+    state.setWord(layout.attention, state.word(layout.attention) | bits);
+  }
+
+  #lowerAttention(bits: number): void {
+    const { state } = this.cpu;
+    state.setWord(layout.attention, state.word(layout.attention) & ~bits);
+  }
+}

@@ -1,0 +1,292 @@
+import { asVal, type Val, Value, WasmEmitter } from '../isa/index.ts';
+import { layout, type Shape, segment, tlb, type Variant, type VariantOperand } from '../isa/x86/index.ts';
+import { type FunctionBody, ModuleBuilder, type WasmType } from '../wasm/index.ts';
+import { type HandlerTable, type SpecialHandler, specialHandlers } from './handler-table.ts';
+import { exit, jumpCache, record } from './record.ts';
+import { accessOf, type CoreFunctions, InterpreterTarget } from './target.ts';
+
+const handlerParams: readonly WasmType[] = ['i32', 'i32'];
+const handlerResult: readonly WasmType[] = ['i32'];
+const plainShape: Shape = { width: 64, code: 64, stack: 'rsp' };
+
+/**
+ * The interpreter's one module. Imports: `env.memory`, `env.slowAccess`, `env.flushBounce`, `env.raise` and
+ * `helper.NAME` for each helper that an instruction calls. Export: `run(record, budget)`, an `exit` code.
+ */
+export function generateInterpreter(table: HandlerTable): Uint8Array<ArrayBuffer> {
+  const names = helperNames(table);
+  const module = new ModuleBuilder();
+  module.importMemory('env', 'memory', 65536);
+  const handlerType = module.type(handlerParams, handlerResult);
+  const imports = {
+    slowAccess: module.importFunction('env', 'slowAccess', ['i32', 'i32', 'i32', 'i32'], ['i32']),
+    flushBounce: module.importFunction('env', 'flushBounce', [], []),
+    raise: module.importFunction('env', 'raise', ['i32', 'i32'], []),
+  };
+  const helpers = new Map<string, number>();
+  for (const name of names) helpers.set(name, module.importFunction('helper', name, ['i32', 'i32', 'i32'], ['i32']));
+  const helper = (name: string): number => helpers.get(name) ?? 0;
+  const partial = { handlerType, lookup: 0, helper, ...imports };
+  const lookup = module.define(['i64', 'i32'], handlerResult, (body) => emitLookup(body, partial));
+  const core: CoreFunctions = { ...partial, lookup };
+
+  const functions = [
+    ...specialHandlers.map((name) => module.define(handlerParams, handlerResult, (b) => emitSpecial(b, core, name))),
+    ...table.variants.map((variant) =>
+      module.define(handlerParams, handlerResult, (b) => emitVariant(b, core, variant)),
+    ),
+  ];
+  module.setTable(functions);
+  module.define(
+    handlerParams,
+    handlerResult,
+    (body) => void body.get(0).get(1).get(0).memory('i32.load16_u', record.handler).callIndirect(handlerType),
+    'run',
+  );
+  return module.encode();
+}
+
+/** The helpers that the tables' bodies call: found by writing every handler once into nothing. */
+export function helperNames(table: HandlerTable): readonly string[] {
+  const names = new Set<string>(['segmentAddress']);
+  const core: CoreFunctions = {
+    handlerType: 0,
+    lookup: 0,
+    slowAccess: 0,
+    flushBounce: 0,
+    raise: 0,
+    helper: (name) => {
+      names.add(name);
+      return 0;
+    },
+  };
+  const scratch = new ModuleBuilder();
+  for (const variant of table.variants)
+    scratch.define(handlerParams, handlerResult, (b) => emitVariant(b, core, variant));
+  return [...names];
+}
+
+type Writer = (value: Val) => void;
+
+function emitVariant(body: FunctionBody, core: CoreFunctions, variant: Variant): void {
+  const e = new WasmEmitter(body);
+  const x = new InterpreterTarget(e, core, variant.shape);
+  const operands = new OperandAccess(e, x, variant);
+  for (const operand of variant.operands) operands.take(operand);
+  const result = variant.row.body(e, x, variant.shape.width, ...operands.values);
+  const results = result === undefined ? [] : Array.isArray(result) ? (result as readonly Val[]) : [result as Val];
+  if (results.length !== operands.writers.length) {
+    const { name, operands: codes } = variant.row;
+    throw new RangeError(`Cannot emit ${name} ${codes}: body gives ${results.length} results`);
+  }
+  // The last operand first: XADD of a register with itself ends as the sum (SDM 2D, XADD).
+  for (let i = results.length - 1; i >= 0; i--) operands.writers[i]?.(results[i] as Val);
+  if (!variant.row.ends) x.dispatchNext();
+}
+
+/** Loads operands and makes their writers, in common code for every instruction. */
+class OperandAccess {
+  readonly values: Val[] = [];
+  readonly writers: Writer[] = [];
+  readonly #e: WasmEmitter;
+  readonly #x: InterpreterTarget;
+  readonly #isRelative: boolean;
+  #immediates = 0;
+
+  constructor(e: WasmEmitter, x: InterpreterTarget, variant: Variant) {
+    this.#e = e;
+    this.#x = x;
+    this.#isRelative = variant.operands.some((o) => o.kind === 'relative');
+  }
+
+  take(operand: VariantOperand): void {
+    const x = this.#x;
+    switch (operand.kind) {
+      case 'register': {
+        const offset = x.field(operand.field);
+        this.#access(
+          operand,
+          () => x.registerAt(operand.width, offset),
+          (value) => x.setRegisterAt(operand.width, offset, value),
+        );
+        return;
+      }
+      case 'vector':
+        this.#vector(operand, x.field(operand.field), layout.xmm, operand.type);
+        return;
+      case 'mmx':
+        this.#mmx(operand, x.field(operand.field));
+        return;
+      case 'memory':
+        this.#memory(operand);
+        return;
+      case 'address':
+        this.values.push(x.operandAddress());
+        return;
+      case 'immediate':
+        this.#immediate(operand);
+        return;
+      case 'number':
+        this.values.push(x.field(operand.field));
+        return;
+      case 'relative':
+      case 'untouched':
+        return;
+      default: {
+        const unknown: never = operand;
+        throw new RangeError(`Cannot take operand ${String(unknown)}`);
+      }
+    }
+  }
+
+  #access({ access }: VariantOperand, read: () => Val, write: Writer): void {
+    if (access !== 'write') this.values.push(read());
+    if (access !== 'read') this.writers.push(write);
+  }
+
+  #vector(operand: VariantOperand, offset: Val, base: number, type: VariantTypes): void {
+    const { load, store } = accessOf(type);
+    this.#access(
+      operand,
+      () => this.#e.loadMemory(load, offset, base),
+      (value) => this.#e.storeMemory(store, offset, base, value),
+    );
+  }
+
+  /** A write to MMi sets sign and exponent of the x87 register that it is part of (SDM 3A, 13.2). */
+  #mmx(operand: VariantOperand & { kind: 'mmx' }, offset: Val): void {
+    const e = this.#e;
+    this.#access(
+      operand,
+      () => e.loadMemory(accessOf(operand.type).load, offset, layout.x87),
+      (value) => {
+        e.storeMemory('i64.store', offset, layout.x87, value);
+        e.storeMemory('i32.store16', offset, layout.x87 + 8, e.i32(0xffff));
+      },
+    );
+  }
+
+  #memory(operand: VariantOperand & { kind: 'memory' }): void {
+    const x = this.#x;
+    const linear = x.operandAddress();
+    if (operand.type === 'v128' && operand.isAligned) x.requireAligned(linear);
+    if (operand.access === 'read') {
+      this.values.push(x.load(operand.type, linear));
+      return;
+    }
+    const memory = x.writable(operand.type, linear, operand.access);
+    this.#access(operand, memory.read, memory.write);
+  }
+
+  #immediate(operand: VariantOperand & { kind: 'immediate' }): void {
+    const x = this.#x;
+    if (operand.encoding === 'far') {
+      this.values.push(x.immediate(32, false), x.displacement32());
+    } else if (operand.encoding === 'form' && this.#isRelative) {
+      this.values.push(x.field('r1'));
+    } else if (this.#immediates++ === 0) {
+      this.values.push(x.immediate(operand.width, operand.encoding === 'v' && operand.width === 64));
+    } else this.values.push(x.displacement32());
+  }
+}
+
+type VariantTypes = Parameters<typeof accessOf>[0];
+
+function emitSpecial(body: FunctionBody, core: CoreFunctions, name: SpecialHandler): void {
+  const e = new WasmEmitter(body);
+  specials[name](e, new InterpreterTarget(e, core, plainShape));
+}
+
+/** A handler that computes the address temporary. */
+const addressing =
+  (compute: (e: WasmEmitter, x: InterpreterTarget) => Val) =>
+  (e: WasmEmitter, x: InterpreterTarget): void => {
+    x.setState('i64', layout.ea, compute(e, x));
+    x.dispatchNext();
+  };
+
+const specials: Readonly<Record<SpecialHandler, (e: WasmEmitter, x: InterpreterTarget) => void>> = {
+  fault: (_e, x) => x.raiseWith(x.field('r1'), x.displacement32()),
+  continue: (_e, x) => x.jumpRelative(),
+  resynchronize: (_e, x) => x.resynchronize(),
+  crossing: (e, x) => emitCrossing(e, x),
+  address: addressing((e, x) => plusSegment(e, x, x.wrapAddress(indexedAddress(e, x)))),
+  address32: addressing((e, x) => plusSegment(e, x, e.op('i64.and', indexedAddress(e, x), e.i64(0xffffffffn)))),
+  address16: addressing((e, x) => e.op('i64.and', indexedAddress(e, x), e.i64(0xffffn))),
+  addressSegment: (e, x) => emitSegmentAddress(e, x),
+  addressDirect: addressing((e, x) => plusSegment(e, x, x.immediate(64, true))),
+};
+
+/** Base r3, index r1, scale in the low bits of the immediate, displacement. */
+function indexedAddress(e: WasmEmitter, x: InterpreterTarget): Val {
+  const base = x.registerAt(64, x.field('r3'));
+  const scale = e.op('i64.and', x.immediate(64, false), e.i64(3n));
+  const index = e.op('i64.shl', x.registerAt(64, x.field('r1')), scale);
+  return e.op('i64.add', e.op('i64.add', base, index), x.displacement());
+}
+
+/** r2: the offset in the state of a segment base, or of the zero word. */
+const plusSegment = (e: WasmEmitter, x: InterpreterTarget, address: Val): Val =>
+  e.op('i64.add', address, x.registerAt(64, x.field('r2')));
+
+/** Immediate: scale in bits 0-1, 16-bit addresses in bit 2, access kind in bits 8-15, size from bit 16; r2: segment number. */
+function emitSegmentAddress(e: WasmEmitter, x: InterpreterTarget): void {
+  const immediate = x.immediate(32, false);
+  const is16 = e.op('i32.and', immediate, e.i32(4));
+  const offset = e.op('i32.wrap_i64', indexedAddress(e, x));
+  const wrapped = e.select(is16, e.op('i32.and', offset, e.i32(0xffff)), offset);
+  const packed = e.op('i32.or', e.op('i32.and', immediate, e.i32(~0xff)), x.field('r2'));
+  const linear = x.helper('segmentAddress', packed, wrapped);
+  x.setState('i64', layout.ea, e.op('i64.extend_i32_u', linear));
+  x.dispatchNext();
+}
+
+/** Immediate: linear-memory address of the second page when the instruction was decoded. */
+function emitCrossing(e: WasmEmitter, x: InterpreterTarget): void {
+  const codeBase = e.op(
+    'i64.add',
+    x.state('i64', layout.codePage),
+    x.state('i64', layout.segmentBase + 8 * segment.cs),
+  );
+  const page = x.wrapAddress(e.op('i64.add', codeBase, e.i64(4096n)));
+  const entry = tlbEntry(e, x, page);
+  const host = e.op('i32.add', e.op('i32.wrap_i64', page), e.loadMemory('i32.load', entry, tlb.addend));
+  const isMapped = e.op('i64.eq', page, e.loadMemory('i64.load', entry, tlb.executeTag));
+  const isSame = e.op('i32.and', isMapped, e.op('i32.eq', host, x.immediate(32, false)));
+  e.when(e.op('i32.eqz', isSame), () => {
+    x.storeRip();
+    x.setState('i32', layout.exitRecord, asVal(Value.local('i32', 0)));
+    x.leave(exit.crossing);
+  });
+  x.dispatchNext();
+}
+
+function tlbEntry(e: WasmEmitter, x: InterpreterTarget, linear: Val): Val {
+  const page = e.op('i32.wrap_i64', e.op('i64.shr_u', linear, e.i64(12n)));
+  const index = e.op('i32.mul', e.op('i32.and', page, e.i32(tlb.entries - 1)), e.i32(tlb.entryBytes));
+  return e.op('i32.add', x.state('i32', layout.tlbBank), index);
+}
+
+/** Goes on at a RIP: fetch TLB, then the jump cache; whatever misses is left to TypeScript. */
+function emitLookup(body: FunctionBody, core: CoreFunctions): void {
+  const e = new WasmEmitter(body);
+  const x = new InterpreterTarget(e, core, plainShape);
+  const rip = asVal(Value.local('i64', 0));
+  const miss = (): void => {
+    x.setState('i64', layout.rip, rip);
+    x.leave(exit.lookup);
+  };
+  e.when(e.op('i64.gt_u', rip, x.state('i64', layout.codeLimit)), miss);
+  const linear = x.wrapAddress(e.op('i64.add', rip, x.state('i64', layout.segmentBase + 8 * segment.cs)));
+  const entry = tlbEntry(e, x, linear);
+  const page = e.op('i64.and', linear, e.i64(-4096n));
+  e.when(e.op('i64.ne', page, e.loadMemory('i64.load', entry, tlb.executeTag)), miss);
+  const address = e.op('i32.add', e.op('i32.wrap_i64', linear), e.loadMemory('i32.load', entry, tlb.addend));
+  const hash = e.op('i32.xor', address, e.op('i32.shr_u', address, e.i32(13)));
+  const slot = e.op('i32.mul', e.op('i32.and', hash, e.i32(jumpCache.entries - 1)), e.i32(jumpCache.entryBytes));
+  const cached = (offset: number): Val => e.loadMemory('i32.load', slot, layout.jumpCache + offset);
+  e.when(e.op('i32.ne', cached(jumpCache.address), address), miss);
+  e.when(e.op('i32.ne', cached(jumpCache.mode), x.state('i32', layout.modeKey)), miss);
+  x.setState('i64', layout.codePage, e.op('i64.sub', rip, e.op('i64.and', linear, e.i64(4095n))));
+  x.dispatch(cached(jumpCache.record));
+}

@@ -1,0 +1,58 @@
+import {
+  divide128,
+  LinearBytes,
+  stringHelpers,
+  systemHelpers,
+  type X86Cpu,
+  X87,
+  x87Helpers,
+} from '../isa/x86/index.ts';
+
+export type BoundHelper = (a: number, b: number, c: number) => number;
+type Helper = (cpu: X86Cpu, a: number, b: number, c: number) => number | void;
+
+const vectorMathFault = 16;
+const vectorGeneralProtection = 13;
+
+const integerHelpers: Readonly<Record<string, Helper>> = {
+  divide128,
+  segmentAddress: (cpu, packed, offset) => cpu.segmentAddress(packed, offset),
+};
+
+/**
+ * The TypeScript helpers that generated code calls, bound to one processor. Guest faults thrown inside are recorded for
+ * the engine; `afterCall` runs whatever happened.
+ */
+export function bindHelpers(cpu: X86Cpu, names: readonly string[], afterCall: () => void): Record<string, BoundHelper> {
+  const fpu = new X87(cpu.state.buffer, new LinearBytes(cpu), {
+    raiseMathFault: () => cpu.raise(vectorMathFault),
+    raiseGeneralProtection: () => cpu.raise(vectorGeneralProtection, 0),
+  });
+  const onCpu: Readonly<Record<string, Helper>> = { ...systemHelpers, ...stringHelpers, ...integerHelpers };
+  const bound: Record<string, BoundHelper> = {};
+  for (const name of names) {
+    const helper = onCpu[name];
+    const onFpu = x87Helpers[name];
+    if (helper) bound[name] = guarded(cpu, (a, b, c) => helper(cpu, a, b, c), afterCall);
+    else if (onFpu) bound[name] = guarded(cpu, (a, b, c) => onFpu(fpu, a, b, c), afterCall);
+    else throw new RangeError(`Cannot bind helper "${name}": no such helper`);
+  }
+  return bound;
+}
+
+function guarded(
+  cpu: X86Cpu,
+  call: (a: number, b: number, c: number) => number | void,
+  afterCall: () => void,
+): BoundHelper {
+  return (a, b, c) => {
+    try {
+      const result = call(a, b, c);
+      afterCall();
+      return result === undefined ? 0 : result | 0;
+    } catch (error) {
+      cpu.catchFault(error);
+      return 0;
+    }
+  };
+}

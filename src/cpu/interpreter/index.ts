@@ -1,0 +1,1 @@
+export { InterpreterEngine, type InterpreterOptions } from './engine.ts';

@@ -1,0 +1,386 @@
+import { asVal, type Operand, type Val, Value, type WasmEmitter, type Width } from '../isa/index.ts';
+import {
+  type FlagVals,
+  layout,
+  type MemoryType,
+  type Shape,
+  tlb,
+  type WritableMemory,
+  type X86Target,
+} from '../isa/x86/index.ts';
+import type { FunctionBody } from '../wasm/index.ts';
+import { exit, link, record } from './record.ts';
+
+/** Locals of every handler. */
+const ip = 0;
+const budget = 1;
+
+/** What handlers call besides their own code. */
+export interface CoreFunctions {
+  /** Function type of handlers: (record, budget) -> exit. */
+  readonly handlerType: number;
+  /** (rip i64, budget) -> exit: goes on at `rip`. */
+  readonly lookup: number;
+  readonly slowAccess: number;
+  readonly flushBounce: number;
+  readonly raise: number;
+  helper(name: string): number;
+}
+
+interface Access {
+  readonly load: string;
+  readonly store: string;
+  readonly bytes: number;
+  /** Emitted after a load, for values kept in another form than they are loaded. */
+  readonly type: 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
+}
+
+const accesses: Readonly<Record<string, Access>> = {
+  8: { load: 'i32.load8_u', store: 'i32.store8', bytes: 1, type: 'i32' },
+  16: { load: 'i32.load16_u', store: 'i32.store16', bytes: 2, type: 'i32' },
+  32: { load: 'i32.load', store: 'i32.store', bytes: 4, type: 'i32' },
+  64: { load: 'i64.load', store: 'i64.store', bytes: 8, type: 'i64' },
+  f32: { load: 'f32.load', store: 'f32.store', bytes: 4, type: 'f32' },
+  f64: { load: 'f64.load', store: 'f64.store', bytes: 8, type: 'f64' },
+  v128: { load: 'v128.load', store: 'v128.store', bytes: 16, type: 'v128' },
+  // Only read: the emitter refuses a store without a name.
+  'v128.low64': { load: 'v128.load64_zero', store: '', bytes: 8, type: 'v128' },
+  'v128.low32': { load: 'v128.load32_zero', store: '', bytes: 4, type: 'v128' },
+};
+
+export function accessOf(type: MemoryType): Access {
+  const access = accesses[type];
+  if (!access) throw new RangeError(`Cannot access memory as "${type}"`);
+  return access;
+}
+
+const kinds = { read: 0, write: 1, 'read-write': 2 } as const;
+const stackKind = 256;
+
+/** The interpreter's view of the processor: operands are dug out of the record, state lies in linear memory. */
+export class InterpreterTarget implements X86Target {
+  readonly shape: Shape;
+  readonly #e: WasmEmitter;
+  readonly #body: FunctionBody;
+  readonly #core: CoreFunctions;
+
+  constructor(e: WasmEmitter, core: CoreFunctions, shape: Shape) {
+    this.#e = e;
+    this.#body = e.body;
+    this.#core = core;
+    this.shape = shape;
+  }
+
+  // The record.
+
+  get #record(): Operand {
+    return asVal(Value.local('i32', ip));
+  }
+
+  /** A field of the running record. */
+  field(name: 'r1' | 'r2' | 'r3'): Operand {
+    return this.#e.loadMemory('i32.load8_u', this.#record, record[name]);
+  }
+
+  displacement(): Operand {
+    return this.#e.loadMemory('i64.load32_s', this.#record, record.displacement);
+  }
+
+  displacement32(): Operand {
+    return this.#e.loadMemory('i32.load', this.#record, record.displacement);
+  }
+
+  /** The immediate in the operand's width; wider than the field only when it takes the displacement's place too. */
+  immediate(width: Width, isWhole: boolean): Operand {
+    if (width === 64) {
+      return isWhole
+        ? this.#e.loadMemory('i64.load', this.#record, record.displacement)
+        : this.#e.loadMemory('i64.load32_s', this.#record, record.immediate);
+    }
+    return this.#e.loadMemory('i32.load', this.#record, record.immediate);
+  }
+
+  /** Linear address of a memory operand: a base register (or the address temporary) and a displacement. */
+  operandAddress(): Val {
+    const base = this.#e.loadMemory('i64.load', this.field('r3'), 0);
+    return this.wrapAddress(this.#e.op('i64.add', base, this.displacement()));
+  }
+
+  // Registers and state.
+
+  /** A register by the offset that a record field holds. */
+  registerAt(width: Width, offset: Val): Val {
+    return this.#e.loadMemory(accessOf(width).load, offset, layout.gpr);
+  }
+
+  /** Writes to 32-bit registers clear the upper half (SDM 1, 3.4.1.1). */
+  setRegisterAt(width: Width, offset: Val, value: Val): void {
+    if (width === 32) this.#e.storeMemory('i64.store', offset, layout.gpr, this.#e.op('i64.extend_i32_u', value));
+    else this.#e.storeMemory(accessOf(width).store, offset, layout.gpr, value);
+  }
+
+  register(width: Width, number: number): Val {
+    return this.registerAt(width, this.#e.i32(number * 8));
+  }
+
+  setRegister(width: Width, number: number, value: Val): void {
+    this.setRegisterAt(width, this.#e.i32(number * 8), value);
+  }
+
+  state(type: 'i32' | 'i64' | 'u16', offset: number): Val {
+    const name = type === 'u16' ? 'i32.load16_u' : `${type}.load`;
+    return this.#e.loadMemory(name, this.#e.i32(0), offset);
+  }
+
+  setState(type: 'i32' | 'i64' | 'u16', offset: number, value: Val): void {
+    const name = type === 'u16' ? 'i32.store16' : `${type}.store`;
+    this.#e.storeMemory(name, this.#e.i32(0), offset, value);
+  }
+
+  flags(): FlagVals {
+    return {
+      zero: this.state('i64', layout.flagZero),
+      sign: this.state('i64', layout.flagSign),
+      carry: this.state('i64', layout.flagCarry),
+    };
+  }
+
+  setFlags(flags: FlagVals): void {
+    this.setState('i64', layout.flagZero, flags.zero);
+    this.setState('i64', layout.flagSign, flags.sign);
+    this.setState('i64', layout.flagCarry, flags.carry);
+  }
+
+  // Memory.
+
+  wrapAddress(linear: Val): Val {
+    return this.#e.op('i64.and', linear, this.state('i64', layout.addressMask));
+  }
+
+  load(type: MemoryType, linear: Val, onStack?: 'stack'): Val {
+    const access = accessOf(type);
+    const host = this.#host(linear, access.bytes, kinds.read | (onStack ? stackKind : 0));
+    return this.#e.loadMemory(access.load, host, 0);
+  }
+
+  store(type: MemoryType, linear: Val, value: Val, onStack?: 'stack'): void {
+    this.writable(type, linear, 'write', onStack).write(value);
+  }
+
+  writable(type: MemoryType, linear: Val, access: 'write' | 'read-write', onStack?: 'stack'): WritableMemory {
+    const { load, store, bytes } = accessOf(type);
+    const host = this.#host(linear, bytes, kinds[access] | (onStack ? stackKind : 0));
+    return {
+      read: () => this.#e.loadMemory(load, host, 0),
+      write: (value) => {
+        this.#e.storeMemory(store, host, 0, value);
+        this.#e.when(this.#e.op('i32.eq', host, this.#e.i32(layout.bounce)), () =>
+          this.#body.call(this.#core.flushBounce),
+        );
+      },
+    };
+  }
+
+  /** Raises #GP(0) unless the address is a multiple of 16 (SDM 1, 10.4.1.1). */
+  requireAligned(linear: Val): void {
+    const low = this.#e.op('i32.and', this.#e.op('i32.wrap_i64', linear), this.#e.i32(15));
+    this.#e.when(low, () => this.#raise(13, 0));
+  }
+
+  /**
+   * Where the access may be done: the TLB entry's tag must equal the page of the access's last byte, which is the
+   * page of the entry only when the access does not cross into the next.
+   */
+  #host(linear: Val, bytes: number, kind: number): Val {
+    const e = this.#e;
+    const low = e.op('i32.wrap_i64', linear);
+    const page = e.op('i32.wrap_i64', e.op('i64.shr_u', linear, e.i64(12n)));
+    const index = e.op('i32.mul', e.op('i32.and', page, e.i32(tlb.entries - 1)), e.i32(tlb.entryBytes));
+    const entry = e.op('i32.add', this.state('i32', layout.tlbBank), index);
+    const tagOffset = (kind & 3) === kinds.read ? tlb.readTag : tlb.writeTag;
+    const last = bytes === 1 ? linear : e.op('i64.add', linear, e.i64(BigInt(bytes - 1)));
+    const lastPage = e.op('i64.and', last, e.i64(-4096n));
+    const isHit = e.op('i64.eq', lastPage, e.loadMemory('i64.load', entry, tagOffset));
+    return e.choose(
+      'i32',
+      isHit,
+      () => e.op('i32.add', low, e.loadMemory('i32.load', entry, tlb.addend)),
+      () => this.#slowHost(linear, low, bytes, kind),
+    );
+  }
+
+  #slowHost(linear: Val, low: Val, bytes: number, kind: number): Val {
+    const e = this.#e;
+    const high = e.op('i32.wrap_i64', e.op('i64.shr_u', linear, e.i64(32n)));
+    this.#storeRip();
+    e.push(low, high, e.i32(bytes), e.i32(kind));
+    this.#body.call(this.#core.slowAccess);
+    const host = e.pop('i32');
+    e.when(e.op('i32.eqz', host), () => this.#exitWithFault());
+    return host;
+  }
+
+  // Helpers and faults.
+
+  setHelperArgument(value: Val, index = 0): void {
+    this.setState('i64', layout.helper + 8 * index, value);
+  }
+
+  helperResult(index = 0): Val {
+    return this.state('i64', layout.helper + 8 * index);
+  }
+
+  helper(name: string, ...args: readonly Val[]): Val {
+    const e = this.#e;
+    this.#storeRip();
+    this.setState('i64', layout.nextRip, this.nextRip());
+    e.push(...[...args, e.i32(0), e.i32(0), e.i32(0)].slice(0, 3));
+    this.#body.call(this.#core.helper(name));
+    const result = e.pop('i32');
+    e.when(this.state('i32', layout.faulted), () => this.#exitWithFault());
+    return result;
+  }
+
+  helperEnds(name: string, ...args: readonly Val[]): void {
+    this.helper(name, ...args);
+    this.jump(this.state('i64', layout.nextRip));
+  }
+
+  raise(vector: number, errorCode = -1): void {
+    this.#raise(vector, errorCode);
+  }
+
+  #raise(vector: number, errorCode: number): void {
+    this.raiseWith(this.#e.i32(vector), this.#e.i32(errorCode));
+  }
+
+  /** `errorCode` -1: none. */
+  raiseWith(vector: Val, errorCode: Val): void {
+    this.#storeRip();
+    this.#e.push(vector, errorCode);
+    this.#body.call(this.#core.raise);
+    this.#exitWithFault();
+  }
+
+  #exitWithFault(): void {
+    this.setState('i32', layout.exitRecord, this.#record);
+    this.#leave(exit.fault);
+  }
+
+  #leave(code: number): void {
+    this.setState('i32', layout.budget, asVal(Value.local('i32', budget)));
+    this.#body.i32(code).return();
+  }
+
+  // Position and control flow.
+
+  #pageOffset(): Val {
+    const position = this.#e.loadMemory('i32.load16_u', this.#record, record.position);
+    return this.#e.op('i32.and', position, this.#e.i32(0xfff));
+  }
+
+  #ripAt(pageOffset: Val): Val {
+    const e = this.#e;
+    return this.wrapAddress(e.op('i64.add', this.state('i64', layout.codePage), e.op('i64.extend_i32_u', pageOffset)));
+  }
+
+  /** Address of the running instruction. */
+  rip(): Val {
+    return this.#ripAt(this.#pageOffset());
+  }
+
+  nextRip(): Val {
+    const e = this.#e;
+    const position = e.loadMemory('i32.load16_u', this.#record, record.position);
+    const length = e.op('i32.shr_u', position, e.i32(12));
+    return this.#ripAt(e.op('i32.add', e.op('i32.and', position, e.i32(0xfff)), length));
+  }
+
+  #storeRip(): void {
+    this.setState('i64', layout.rip, this.rip());
+  }
+
+  /** Tail-calls the handler of the record at `address`. */
+  dispatch(address: Val): void {
+    const e = this.#e;
+    e.push(address, asVal(Value.local('i32', budget)), e.loadMemory('i32.load16_u', address, record.handler));
+    this.#body.returnCallIndirect(this.#core.handlerType);
+  }
+
+  dispatchNext(): void {
+    this.dispatch(this.#e.op('i32.add', this.#record, this.#e.i32(record.bytes)));
+  }
+
+  /** Takes the instructions begun so far, less `unfinished`, from the budget. */
+  charge(unfinished = 0): void {
+    const e = this.#e;
+    const count = e.loadMemory('i32.load8_u', this.#record, record.count);
+    const left = e.op('i32.sub', asVal(Value.local('i32', budget)), count);
+    e.push(unfinished === 0 ? left : e.op('i32.add', left, e.i32(unfinished)));
+    this.#body.set(budget);
+  }
+
+  /** Leaves generated code when the slice is over or something wants attention; `rip` is where to go on. */
+  #leaveOnAttention(rip: () => Val): void {
+    const e = this.#e;
+    const isOver = e.op('i32.le_s', asVal(Value.local('i32', budget)), e.i32(0));
+    e.when(e.op('i32.or', isOver, this.state('i32', layout.attention)), () => {
+      this.setState('i64', layout.rip, rip());
+      this.#leave(exit.attention);
+    });
+  }
+
+  jump(target: Val): void {
+    this.charge();
+    this.#leaveOnAttention(() => target);
+    this.#lookup(target);
+  }
+
+  #lookup(rip: Val): void {
+    this.#e.push(rip, asVal(Value.local('i32', budget)));
+    this.#body.returnCall(this.#core.lookup);
+  }
+
+  jumpRelative(): void {
+    this.#followLink(0);
+  }
+
+  /** The record behind this one holds the link. */
+  fallThrough(): void {
+    this.#followLink(record.bytes);
+  }
+
+  /** Goes on at the branch target whose link and displacement are in the record `at` bytes on. */
+  #followLink(at: number): void {
+    const e = this.#e;
+    this.charge();
+    const target = (): Val => {
+      const displacement = e.loadMemory('i64.load32_s', this.#record, at + record.displacement);
+      const rip = e.op('i64.add', this.state('i64', layout.codePage), displacement);
+      const wrapped = this.wrapAddress(rip);
+      return this.shape.width === 16 && at === 0 ? e.op('i64.and', wrapped, e.i64(0xffffn)) : wrapped;
+    };
+    this.#leaveOnAttention(target);
+    const linked = e.loadMemory('i32.load', this.#record, at + record.immediate);
+    e.when(e.op('i32.gt_u', linked, e.i32(link.lookup)), () => this.dispatch(linked));
+    const rip = target();
+    e.when(e.op('i32.eq', linked, e.i32(link.lookup)), () => this.#lookup(rip));
+    this.setState('i64', layout.rip, rip);
+    this.setState('i32', layout.exitRecord, e.op('i32.add', this.#record, e.i32(at + record.immediate)));
+    this.#leave(exit.link);
+  }
+
+  /** Looks the running instruction up again: its block is stale. */
+  resynchronize(): void {
+    this.charge(1);
+    this.#lookup(this.rip());
+  }
+
+  leave(code: number): void {
+    this.#leave(code);
+  }
+
+  storeRip(): void {
+    this.#storeRip();
+  }
+}

@@ -1,0 +1,128 @@
+import { Decoder, layout, modeKey, segment, vector, type X86Cpu, x86OpcodeMaps } from '../isa/x86/index.ts';
+import { BlockWriter } from './block-writer.ts';
+import type { CodeCache } from './code-cache.ts';
+import type { HandlerTable } from './handler-table.ts';
+import { record } from './record.ts';
+
+const maximumInstructions = 48;
+const pageBytes = 4096;
+const longestInstruction = 15;
+/** Each instruction takes at most two records, and one more ends the block. */
+const maximumBlockBytes = (2 * maximumInstructions + 2) * record.bytes;
+
+/** Decodes guest code into records, one basic block at a time. */
+export class Translator {
+  readonly #cpu: X86Cpu;
+  readonly #cache: CodeCache;
+  readonly #decoder = new Decoder(x86OpcodeMaps);
+  readonly #writer: BlockWriter;
+  readonly #bytes: Uint8Array;
+  readonly #straddle = new Uint8Array(2 * longestInstruction);
+  #decoded = 0;
+  #flushes = 0;
+
+  constructor(cpu: X86Cpu, cache: CodeCache, table: HandlerTable, memory: WebAssembly.Memory) {
+    this.#cpu = cpu;
+    this.#cache = cache;
+    this.#bytes = new Uint8Array(memory.buffer);
+    this.#writer = new BlockWriter(table, memory);
+    this.#writer.at = layout.records;
+  }
+
+  /** Instructions decoded, and how often the record area was full. */
+  get counters(): { decodedInstructions: number; recordFlushes: number } {
+    return { decodedInstructions: this.#decoded, recordFlushes: this.#flushes };
+  }
+
+  /**
+   * The record where execution at `rip` starts, decoded now if it was not before; -1 when the fetch faults (recorded).
+   * Only legal while no generated code runs.
+   */
+  blockAt(mode: number): number {
+    const { state } = this.#cpu;
+    const ripLow = state.word(layout.rip) >>> 0;
+    const ripHigh = state.word(layout.rip + 4);
+    const is64 = (mode & modeKey.codeMask) === modeKey.code64;
+    if (!is64 && ripLow > state.word(layout.codeLimit) >>> 0) {
+      this.#cpu.recordFault(vector.generalProtection, 0);
+      return -1;
+    }
+    const low = (ripLow + (is64 ? 0 : state.word(layout.segmentBase + 8 * segment.cs))) | 0;
+    const high = is64 ? ripHigh : 0;
+    const address = this.#cpu.translateCode(low, high) >>> 0;
+    if (address === 0xffffffff) return -1;
+    const pageOffset = low & (pageBytes - 1);
+    state.setWord(layout.codePage, (ripLow - pageOffset) | 0);
+    state.setWord(layout.codePage + 4, ripHigh - (ripLow < pageOffset ? 1 : 0));
+    return this.#cache.find(address, mode) ?? this.#decode(address, mode, low, high);
+  }
+
+  #decode(address: number, mode: number, low: number, high: number): number {
+    if (this.#writer.at + maximumBlockBytes > layout.ram) this.#flush();
+    const start = this.#writer.at;
+    const pageOffset = address & (pageBytes - 1);
+    const limit = address - pageOffset + pageBytes;
+    const most = mode & modeKey.single ? 1 : maximumInstructions;
+    let at = address;
+    let count = 0;
+    let isOpen = true;
+    while (isOpen && count < most && at < limit) {
+      const instruction = this.#decoder.decode(this.#bytes, at, limit, mode);
+      if (!instruction) break;
+      count++;
+      this.#writer.instruction(instruction, { pageOffset: at & (pageBytes - 1), count, mode });
+      at += instruction.length;
+      isOpen = instruction.variant?.row.ends !== true && instruction.variant !== undefined;
+    }
+    if (count === 0) return this.#decodeCrossing(address, mode, low, high);
+    this.#writer.continuation({ pageOffset: pageOffset + (at - address), count, mode });
+    this.#finish(address, mode, start, count, [{ address, length: at - address }]);
+    return start;
+  }
+
+  /** An instruction whose bytes go on in the next page is a block of its own, which checks that page each time. */
+  #decodeCrossing(address: number, mode: number, low: number, high: number): number {
+    const start = this.#writer.at;
+    const pageOffset = address & (pageBytes - 1);
+    const inFirst = pageBytes - pageOffset;
+    const nextLow = (low + inFirst) | 0;
+    const is64 = (mode & modeKey.codeMask) === modeKey.code64;
+    const nextHigh = nextLow === 0 && is64 ? high + 1 : high;
+    const second = this.#cpu.translateCode(nextLow, nextHigh) >>> 0;
+    if (second === 0xffffffff) return -1;
+    this.#straddle.fill(0);
+    this.#straddle.set(this.#bytes.subarray(address, address + inFirst));
+    this.#straddle.set(this.#bytes.subarray(second, second + longestInstruction), inFirst);
+    const instruction = this.#decoder.decode(this.#straddle, 0, this.#straddle.length, mode);
+    if (!instruction) throw new RangeError('Cannot decode instruction: it goes on past fifteen bytes');
+    const position = { pageOffset, count: 1, mode };
+    this.#writer.crossing(position, second);
+    this.#writer.instruction(instruction, position);
+    this.#writer.continuation({ ...position, pageOffset: pageOffset + instruction.length });
+    this.#finish(address, mode, start, 1, [
+      { address, length: inFirst },
+      { address: second, length: Math.max(1, instruction.length - inFirst) },
+    ]);
+    return start;
+  }
+
+  #finish(
+    address: number,
+    mode: number,
+    start: number,
+    count: number,
+    pieces: { address: number; length: number }[],
+  ): void {
+    this.#decoded += count;
+    for (const piece of pieces) {
+      if (!this.#cache.hasCode(piece.address >>> 12)) this.#cpu.protectCodePage(piece.address >>> 12);
+    }
+    this.#cache.add(address, mode, start, this.#writer.at, pieces);
+  }
+
+  #flush(): void {
+    this.#flushes++;
+    this.#cache.clear();
+    this.#writer.at = layout.records;
+  }
+}

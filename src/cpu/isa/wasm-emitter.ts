@@ -1,0 +1,272 @@
+import { type FunctionBody, memoryOpcodes, opcodes, type WasmType } from '../wasm/index.ts';
+import { asVal, asValue, type Operand, type Val, Value, type Width } from './values.ts';
+
+const binary32: Record<string, (a: number, b: number) => number> = {
+  'i32.add': (a, b) => a + b,
+  'i32.sub': (a, b) => a - b,
+  'i32.mul': Math.imul,
+  'i32.and': (a, b) => a & b,
+  'i32.or': (a, b) => a | b,
+  'i32.xor': (a, b) => a ^ b,
+  'i32.shl': (a, b) => a << (b & 31),
+  'i32.shr_u': (a, b) => a >>> (b & 31),
+  'i32.shr_s': (a, b) => a >> (b & 31),
+  'i32.eq': (a, b) => Number(a === b),
+  'i32.ne': (a, b) => Number(a !== b),
+  'i32.lt_u': (a, b) => Number(a >>> 0 < b >>> 0),
+};
+
+const binary64: Record<string, (a: bigint, b: bigint) => bigint> = {
+  'i64.add': (a, b) => a + b,
+  'i64.sub': (a, b) => a - b,
+  'i64.and': (a, b) => a & b,
+  'i64.or': (a, b) => a | b,
+  'i64.xor': (a, b) => a ^ b,
+  'i64.shl': (a, b) => a << (b & 63n),
+};
+
+/**
+ * Arithmetic over `Val`s, emitted as Wasm: every result lands in a local of its own, in definition order,
+ * and constants are folded. Values narrower than 32 bits are kept zero-extended in an i32.
+ */
+export class WasmEmitter {
+  readonly body: FunctionBody;
+
+  constructor(body: FunctionBody) {
+    this.body = body;
+  }
+
+  /** A constant of this width. */
+  constant(width: Width, value: number | bigint): Operand {
+    if (width === 64) return this.i64(BigInt(value));
+    return this.i32(Number(BigInt.asIntN(32, BigInt.asUintN(width, BigInt(value)))));
+  }
+
+  i32(value: number): Operand {
+    return asVal(Value.i32(value));
+  }
+
+  i64(value: bigint): Operand {
+    return asVal(Value.i64(value));
+  }
+
+  v128(bytes: readonly number[]): Val {
+    this.body.v128(bytes);
+    return this.pop('v128');
+  }
+
+  push(...vals: readonly Val[]): void {
+    for (const val of vals) {
+      const value = asValue(val);
+      if (value.constant === undefined) this.body.get(value.local);
+      else if (value.type === 'i64') this.body.i64(BigInt(value.constant));
+      else this.body.i32(Number(value.constant));
+    }
+  }
+
+  /** Takes what lies on the Wasm stack into a new local. */
+  pop(type: WasmType): Operand {
+    const local = this.body.local(type);
+    this.body.set(local);
+    return asVal(Value.local(type, local));
+  }
+
+  typeOf(val: Val): WasmType {
+    return asValue(val).type;
+  }
+
+  /** A numeric Wasm instruction by its specification name. */
+  op(name: string, ...args: readonly Val[]): Operand {
+    return this.#numeric(name, args, 0);
+  }
+
+  /** A lane extraction or replacement. */
+  lane(name: string, lane: number, ...args: readonly Val[]): Val {
+    return this.#numeric(name, args, lane);
+  }
+
+  shuffle(a: Val, b: Val, lanes: readonly number[]): Val {
+    this.push(a, b);
+    this.body.shuffle(lanes);
+    return this.pop('v128');
+  }
+
+  /** Reads linear memory at `address` + `offset`. */
+  loadMemory(name: string, address: Val, offset: number): Operand {
+    const opcode = memoryOpcodes[name];
+    if (!opcode) throw new RangeError(`Cannot emit load: "${name}" is not one`);
+    this.push(address);
+    this.body.memory(name, offset);
+    return this.pop(opcode.type);
+  }
+
+  storeMemory(name: string, address: Val, offset: number, value: Val): void {
+    this.push(address, value);
+    this.body.memory(name, offset);
+  }
+
+  /**
+   * The operand's value when it is known while code is generated: a shorter way to the same meaning may be chosen then.
+   * Undefined in the interpreter.
+   */
+  known(operand: Val): number | undefined {
+    const { constant } = asValue(operand);
+    return typeof constant === 'number' ? constant : undefined;
+  }
+
+  /** `condition` is an i32; runs `then` when it is not zero. */
+  when(condition: Val, then: () => void, otherwise?: () => void): void {
+    const known = this.known(condition);
+    if (known !== undefined) {
+      if (known !== 0) then();
+      else otherwise?.();
+      return;
+    }
+    this.push(condition);
+    this.body.if();
+    then();
+    if (otherwise) {
+      this.body.else();
+      otherwise();
+    }
+    this.body.end();
+  }
+
+  /** `condition ? a : b`, both computed already. */
+  select(condition: Val, a: Val, b: Val): Val {
+    const known = this.known(condition);
+    if (known !== undefined) return known !== 0 ? a : b;
+    this.push(a, b, condition);
+    this.body.select();
+    return this.pop(this.typeOf(a));
+  }
+
+  /** The value of whichever branch runs. */
+  choose(type: WasmType, condition: Val, then: () => Val, otherwise: () => Val): Val {
+    const local = this.body.local(type);
+    const take = (make: () => Val) => () => {
+      this.push(make());
+      this.body.set(local);
+    };
+    this.when(condition, take(then), take(otherwise));
+    return asVal(Value.local(type, local));
+  }
+
+  // Width-generic arithmetic. Inputs and results of 8 and 16 bits are zero-extended.
+
+  add(width: Width, a: Val, b: Val): Val {
+    return this.#narrow(width, this.op(`${wasm(width)}.add`, a, b));
+  }
+
+  sub(width: Width, a: Val, b: Val): Val {
+    return this.#narrow(width, this.op(`${wasm(width)}.sub`, a, b));
+  }
+
+  mul(width: Width, a: Val, b: Val): Val {
+    return this.#narrow(width, this.op(`${wasm(width)}.mul`, a, b));
+  }
+
+  and(width: Width, a: Val, b: Val): Val {
+    return this.op(`${wasm(width)}.and`, a, b);
+  }
+
+  or(width: Width, a: Val, b: Val): Val {
+    return this.op(`${wasm(width)}.or`, a, b);
+  }
+
+  xor(width: Width, a: Val, b: Val): Val {
+    return this.op(`${wasm(width)}.xor`, a, b);
+  }
+
+  not(width: Width, a: Val): Val {
+    return this.xor(width, a, this.constant(width, -1n));
+  }
+
+  /** `count` has the operation's Wasm type and is below `width`. */
+  shl(width: Width, a: Val, count: Val): Val {
+    return this.#narrow(width, this.op(`${wasm(width)}.shl`, a, count));
+  }
+
+  shrUnsigned(width: Width, a: Val, count: Val): Val {
+    return this.op(`${wasm(width)}.shr_u`, a, count);
+  }
+
+  /** Arithmetic shift of the width's own sign bit. */
+  shrSigned(width: Width, a: Val, count: Val): Val {
+    return this.#narrow(width, this.op(`${wasm(width)}.shr_s`, this.signed(width, a), count));
+  }
+
+  isZero(width: Width, a: Val): Val {
+    return this.op(`${wasm(width)}.eqz`, a);
+  }
+
+  equal(width: Width, a: Val, b: Val): Val {
+    return this.op(`${wasm(width)}.eq`, a, b);
+  }
+
+  lessUnsigned(width: Width, a: Val, b: Val): Val {
+    return this.op(`${wasm(width)}.lt_u`, a, b);
+  }
+
+  /** Sign-extended to the width's Wasm type. */
+  signed(width: Width, a: Val): Val {
+    if (width === 8) return this.op('i32.extend8_s', a);
+    if (width === 16) return this.op('i32.extend16_s', a);
+    return a;
+  }
+
+  /** Sign-extended from one width to another, equal or wider. */
+  signExtend(from: Width, to: Width, a: Val): Val {
+    if (from === to) return a;
+    const extended = this.signed(from, a);
+    return to === 64 ? this.op('i64.extend_i32_s', extended) : this.#narrow(to, extended);
+  }
+
+  zeroExtend(from: Width, to: Width, a: Val): Val {
+    return from !== 64 && to === 64 ? this.op('i64.extend_i32_u', a) : a;
+  }
+
+  /** The low bits. */
+  truncate(from: Width, to: Width, a: Val): Val {
+    if (from === to) return a;
+    return this.#narrow(to, from === 64 ? this.op('i32.wrap_i64', a) : a);
+  }
+
+  #narrow(width: Width, a: Val): Val {
+    if (width >= 32) return a;
+    return this.op('i32.and', a, this.i32(width === 8 ? 0xff : 0xffff));
+  }
+
+  #numeric(name: string, args: readonly Val[], lane: number): Operand {
+    const folded = fold(name, args);
+    if (folded) return asVal(folded);
+    const opcode = opcodes.get(name);
+    if (!opcode?.result) throw new RangeError(`Cannot emit "${name}": no such Wasm instruction`);
+    if (opcode.params.length !== args.length || opcode.params.some((t, i) => t !== this.typeOf(args[i] as Val))) {
+      const given = args.map((a) => this.typeOf(a)).join(', ');
+      throw new TypeError(`Cannot emit ${name}: operands are (${given}), not (${opcode.params.join(', ')})`);
+    }
+    this.push(...args);
+    this.body.op(opcode, lane);
+    return this.pop(opcode.result);
+  }
+}
+
+const wasm = (width: Width): 'i32' | 'i64' => (width === 64 ? 'i64' : 'i32');
+
+function fold(name: string, args: readonly Val[]): Value | undefined {
+  const [a, b] = args.map((arg) => asValue(arg).constant);
+  if (a === undefined) return undefined;
+  if (name === 'i64.extend_i32_s' && typeof a === 'number') return Value.i64(BigInt(a));
+  if (name === 'i64.extend_i32_u' && typeof a === 'number') return Value.i64(BigInt(a >>> 0));
+  if (b === undefined) return undefined;
+  if (typeof a === 'number' && typeof b === 'number') {
+    const compute = binary32[name];
+    return compute && Value.i32(compute(a, b));
+  }
+  if (typeof a === 'bigint' && typeof b === 'bigint') {
+    const compute = binary64[name];
+    return compute && Value.i64(compute(a, b));
+  }
+  return undefined;
+}

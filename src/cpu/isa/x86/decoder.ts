@@ -1,0 +1,399 @@
+import type { Width } from '../index.ts';
+import { type EffectiveAddress, type Instruction, noRegister, ripBase } from './instruction.ts';
+import { segment } from './layout.ts';
+import { modeKey } from './mode.ts';
+import {
+  type Candidate,
+  type MandatoryPrefix,
+  type OpcodeMap,
+  type OpcodeMapName,
+  variantIndex,
+} from './opcode-map.ts';
+import type { ImmediateEncoding, Variant, VariantOperand } from './variant.ts';
+
+const vectorUndefined = 6;
+const vectorNotAvailable = 7;
+const vectorGeneralProtection = 13;
+const maximumLength = 15;
+
+/** Base and index of 16-bit addressing by r/m (SDM 2A, table 2-1). */
+const pairs16: readonly (readonly [number, number])[] = [
+  [3, 6],
+  [3, 7],
+  [5, 6],
+  [5, 7],
+  [6, noRegister],
+  [7, noRegister],
+  [5, noRegister],
+  [3, noRegister],
+];
+
+/** Decodes instructions of the rows that it was made with. Not reentrant. */
+export class Decoder {
+  readonly #maps: Readonly<Record<OpcodeMapName, OpcodeMap>>;
+  #code: Uint8Array = new Uint8Array(0);
+  #at = 0;
+  #start = 0;
+  #limit = 0;
+  #isTruncated = false;
+
+  #mode = 0;
+  #is64 = false;
+  #operandOverride = false;
+  #addressOverride = false;
+  #repeat: 'F2' | 'F3' | undefined;
+  #hasLock = false;
+  #segmentOverride: number | undefined;
+  #rex = 0;
+  #hasRex = false;
+  #modrm = 0;
+  #memory: EffectiveAddress | undefined;
+
+  constructor(maps: Readonly<Record<OpcodeMapName, OpcodeMap>>) {
+    this.#maps = maps;
+  }
+
+  /**
+   * The instruction at `code[at]`, or undefined when it goes on past `limit`.
+   * `mode` is the mode key (mode.ts).
+   */
+  decode(code: Uint8Array, at: number, limit: number, mode: number): Instruction | undefined {
+    this.#begin(code, at, limit, mode);
+    const opcode = this.#prefixes();
+    const instruction = this.#tooLong() ? this.#faulting(vectorGeneralProtection) : this.#instruction(opcode);
+    if (this.#tooLong()) return this.#faulting(vectorGeneralProtection);
+    return this.#isTruncated ? undefined : instruction;
+  }
+
+  #begin(code: Uint8Array, at: number, limit: number, mode: number): void {
+    this.#code = code;
+    this.#at = at;
+    this.#start = at;
+    this.#limit = limit;
+    this.#isTruncated = false;
+    this.#mode = mode;
+    this.#is64 = (mode & modeKey.codeMask) === modeKey.code64;
+    this.#operandOverride = false;
+    this.#addressOverride = false;
+    this.#repeat = undefined;
+    this.#hasLock = false;
+    this.#segmentOverride = undefined;
+    this.#rex = 0;
+    this.#hasRex = false;
+    this.#memory = undefined;
+  }
+
+  #tooLong(): boolean {
+    return this.#at - this.#start > maximumLength;
+  }
+
+  #byte(): number {
+    if (this.#at >= this.#limit) this.#isTruncated = true;
+    const value = this.#isTruncated ? 0 : (this.#code[this.#at] ?? 0);
+    this.#at++;
+    return value;
+  }
+
+  #word(): number {
+    return this.#byte() | (this.#byte() << 8);
+  }
+
+  #doubleWord(): number {
+    return this.#word() | (this.#word() << 16);
+  }
+
+  #quadWord(): bigint {
+    const low = BigInt(this.#doubleWord() >>> 0);
+    return low | (BigInt(this.#doubleWord()) << 32n);
+  }
+
+  /** Reads legacy prefixes and REX; the first opcode byte. */
+  #prefixes(): number {
+    for (;;) {
+      const byte = this.#byte();
+      if (this.#legacyPrefix(byte)) {
+        this.#rex = 0; // REX counts only right before the opcode.
+        this.#hasRex = false;
+      } else if (this.#is64 && (byte & 0xf0) === 0x40) {
+        this.#rex = byte & 15;
+        this.#hasRex = true;
+      } else return byte;
+      if (this.#tooLong() || this.#isTruncated) return 0x90;
+    }
+  }
+
+  #legacyPrefix(byte: number): boolean {
+    switch (byte) {
+      case 0x66:
+        this.#operandOverride = true;
+        return true;
+      case 0x67:
+        this.#addressOverride = true;
+        return true;
+      case 0xf2:
+        this.#repeat = 'F2';
+        return true;
+      case 0xf3:
+        this.#repeat = 'F3';
+        return true;
+      case 0xf0:
+        this.#hasLock = true;
+        return true;
+      case 0x26:
+      case 0x2e:
+      case 0x36:
+      case 0x3e:
+        if (!this.#is64) this.#segmentOverride = (byte >> 3) & 3;
+        return true;
+      case 0x64:
+      case 0x65:
+        this.#segmentOverride = byte & 1 ? segment.gs : segment.fs;
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #instruction(first: number): Instruction {
+    let map: OpcodeMapName = '';
+    let opcode = first;
+    if (first === 0x0f) {
+      map = '0F';
+      opcode = this.#byte();
+      if (opcode === 0x38 || opcode === 0x3a) {
+        map = opcode === 0x38 ? '0F38' : '0F3A';
+        opcode = this.#byte();
+      }
+    }
+    const candidates = this.#maps[map][opcode] ?? [];
+    const hasModrm = candidates.some((c) => c.hasModrm);
+    // MOV to and from control and debug registers ignores the mod field (SDM 2B, MOV).
+    const isRegisterOnly = map === '0F' && opcode >= 0x20 && opcode <= 0x23;
+    if (hasModrm) {
+      this.#modrm = this.#byte();
+      if (isRegisterOnly) this.#modrm |= 0xc0;
+    }
+    const candidate = candidates.find((c) => this.#matches(c));
+    if (!candidate) return this.#faulting(vectorUndefined);
+    return this.#complete(candidate, opcode);
+  }
+
+  #matches(candidate: Candidate): boolean {
+    if (candidate.prefix !== undefined && candidate.prefix !== this.#mandatoryPrefix()) return false;
+    if (candidate.row.only === (this.#is64 ? 'legacy' : 'mode64')) return false;
+    if (!candidate.hasModrm) return true;
+    if (candidate.modrm !== undefined) return candidate.modrm === this.#modrm;
+    if (candidate.digit !== undefined && candidate.digit !== ((this.#modrm >> 3) & 7)) return false;
+    return this.#modrm >= 0xc0 ? candidate.allowsRegister : candidate.allowsMemory;
+  }
+
+  #mandatoryPrefix(): MandatoryPrefix {
+    return this.#repeat ?? (this.#operandOverride ? '66' : 'NP');
+  }
+
+  #operandSize(candidate: Candidate): Width {
+    // A mandatory 66 does not also select 16-bit operands.
+    const override = this.#operandOverride && candidate.prefix !== '66';
+    if (!this.#is64) {
+      const isCode32 = (this.#mode & modeKey.codeMask) === modeKey.code32;
+      return isCode32 !== override ? 32 : 16;
+    }
+    if (candidate.row.sizes === 'branch') return 64;
+    if (this.#rex & 8) return 64;
+    if (override) return 16;
+    return candidate.row.sizes === 'stack' ? 64 : 32;
+  }
+
+  #stackShape(): number {
+    if (this.#is64) return 0;
+    const isPlain = (this.#mode & (modeKey.flat | modeKey.stack16)) === modeKey.flat;
+    return isPlain ? 1 : 2;
+  }
+
+  #addressBits(): 16 | 32 | 64 {
+    if (this.#is64) return this.#addressOverride ? 32 : 64;
+    const isCode32 = (this.#mode & modeKey.codeMask) === modeKey.code32;
+    return isCode32 !== this.#addressOverride ? 32 : 16;
+  }
+
+  #complete(candidate: Candidate, opcode: number): Instruction {
+    const isMemory = candidate.hasModrm && candidate.modrm === undefined && this.#modrm < 0xc0;
+    if (isMemory) this.#memory = this.#effectiveAddress();
+    const operandSize = this.#operandSize(candidate);
+    const variant = candidate.variants[variantIndex(this.#stackShape(), operandSize, isMemory)];
+    if (!variant || !this.#lockIsLegal(candidate, isMemory)) return this.#faulting(vectorUndefined);
+    const off = this.#unitFault(candidate.row.unit);
+    const registers = {
+      rm: (this.#modrm & 7) | (this.#rex & 1 ? 8 : 0),
+      reg: ((this.#modrm >> 3) & 7) | (this.#rex & 4 ? 8 : 0),
+      opcode: (opcode & 7) | (this.#rex & 1 ? 8 : 0),
+      accumulator: 0 as const,
+    };
+    const immediates: (number | bigint)[] = [];
+    let relative = 0;
+    for (const operand of variant.operands) {
+      if (operand.kind === 'immediate') this.#immediate(operand.encoding, operandSize, immediates);
+      else if (operand.kind === 'relative') relative = this.#relative(operand.encoding, operandSize);
+      else if (operand.kind === 'memory' && operand.isDirect) this.#memory = this.#directOffset();
+    }
+    if (off !== undefined) return this.#faulting(off);
+    if (!registersExist(variant, registers)) return this.#faulting(vectorUndefined);
+    return {
+      variant,
+      fault: undefined,
+      length: this.#at - this.#start,
+      registers,
+      hasRex: this.#hasRex,
+      memory: this.#memory,
+      immediates,
+      relative,
+    };
+  }
+
+  #lockIsLegal(candidate: Candidate, isMemory: boolean): boolean {
+    return !this.#hasLock || (candidate.row.lock === true && isMemory);
+  }
+
+  /** #UD or #NM for instructions of a unit that is switched off (SDM 3A, tables 13-1 and 2-2). */
+  #unitFault(unit: 'x87' | 'sse' | 'mmx' | undefined): number | undefined {
+    if (unit === undefined) return undefined;
+    const isEmulated = (this.#mode & modeKey.emulate) !== 0;
+    if (unit === 'x87') return this.#mode & (modeKey.emulate | modeKey.taskSwitched) ? vectorNotAvailable : undefined;
+    if (isEmulated || (unit === 'sse' && this.#mode & modeKey.noSse)) return vectorUndefined;
+    return this.#mode & modeKey.taskSwitched ? vectorNotAvailable : undefined;
+  }
+
+  #effectiveAddress(): EffectiveAddress {
+    const addressBits = this.#addressBits();
+    return addressBits === 16 ? this.#address16() : this.#address32(addressBits);
+  }
+
+  #address16(): EffectiveAddress {
+    const mod = this.#modrm >> 6;
+    const rm = this.#modrm & 7;
+    const [base, index] = pairs16[rm] ?? [noRegister, noRegister];
+    if (mod === 0 && rm === 6) {
+      const displacement = this.#word();
+      return this.#address(noRegister, noRegister, 0, displacement, segment.ds, 16);
+    }
+    const displacement = mod === 1 ? (this.#byte() << 24) >> 24 : mod === 2 ? (this.#word() << 16) >> 16 : 0;
+    return this.#address(base, index, 0, displacement, base === 5 ? segment.ss : segment.ds, 16);
+  }
+
+  #address32(addressBits: 32 | 64): EffectiveAddress {
+    const mod = this.#modrm >> 6;
+    const rm = this.#modrm & 7;
+    let base = rm | (this.#rex & 1 ? 8 : 0);
+    let index = noRegister;
+    let scale = 0;
+    let isBaseless = mod === 0 && rm === 5;
+    const hasSib = rm === 4;
+    if (hasSib) {
+      const sib = this.#byte();
+      scale = sib >> 6;
+      index = ((sib >> 3) & 7) | (this.#rex & 2 ? 8 : 0);
+      if (index === 4) index = noRegister;
+      base = (sib & 7) | (this.#rex & 1 ? 8 : 0);
+      isBaseless = mod === 0 && (sib & 7) === 5;
+    }
+    const isLong = mod === 2 || isBaseless;
+    const displacement = isLong ? this.#doubleWord() : mod === 1 ? (this.#byte() << 24) >> 24 : 0;
+    if (isBaseless) base = this.#is64 && !hasSib ? ripBase : noRegister;
+    const byStack = base === 4 || base === 5;
+    return this.#address(base, index, scale, displacement, byStack ? segment.ss : segment.ds, addressBits);
+  }
+
+  #directOffset(): EffectiveAddress {
+    const bits = this.#addressBits();
+    const offset = bits === 64 ? this.#quadWord() : bits === 32 ? this.#doubleWord() : this.#word();
+    return this.#address(noRegister, noRegister, 0, offset, segment.ds, bits);
+  }
+
+  #address(
+    base: number,
+    index: number,
+    scale: number,
+    displacement: number | bigint,
+    defaultSegment: number,
+    addressBits: 16 | 32 | 64,
+  ): EffectiveAddress {
+    return { base, index, scale, displacement, segment: this.#segmentOverride ?? defaultSegment, addressBits };
+  }
+
+  #immediate(encoding: ImmediateEncoding, operandSize: Width, into: (number | bigint)[]): void {
+    switch (encoding) {
+      case 'b':
+        into.push(this.#byte());
+        return;
+      case 'w':
+        into.push(this.#word());
+        return;
+      case 's':
+        into.push(narrow((this.#byte() << 24) >> 24, operandSize));
+        return;
+      case 'z':
+        into.push(operandSize === 16 ? this.#word() : this.#doubleWord());
+        return;
+      case 'v':
+        into.push(operandSize === 16 ? this.#word() : operandSize === 32 ? this.#doubleWord() : this.#quadWord());
+        return;
+      case 'far':
+        into.push(operandSize === 16 ? this.#word() : this.#doubleWord(), this.#word());
+        return;
+      case 'form':
+        into.push(this.#form());
+        return;
+      default: {
+        const unknown: never = encoding;
+        throw new RangeError(`Cannot decode immediate: encoding "${String(unknown)}" is not one`);
+      }
+    }
+  }
+
+  #form(): number {
+    const repeat = this.#repeat === 'F3' ? 1 : this.#repeat === 'F2' ? 2 : 0;
+    return (this.#addressBits() / 8) | (repeat << 8) | ((this.#segmentOverride ?? segment.ds) << 16);
+  }
+
+  #relative(encoding: 'b' | 'z', operandSize: Width): number {
+    if (encoding === 'b') return (this.#byte() << 24) >> 24;
+    return operandSize === 16 ? (this.#word() << 16) >> 16 : this.#doubleWord();
+  }
+
+  #faulting(fault: number): Instruction {
+    return {
+      variant: undefined,
+      fault,
+      length: Math.min(this.#at - this.#start, maximumLength),
+      registers: { rm: 0, reg: 0, opcode: 0, accumulator: 0 },
+      hasRex: false,
+      memory: undefined,
+      immediates: [],
+      relative: 0,
+    };
+  }
+}
+
+const narrow = (value: number, width: Width): number => (width === 16 ? value & 0xffff : value);
+
+const controlRegisters = [0, 2, 3, 4, 8];
+
+/** Segment, control and debug register numbers that do not exist raise #UD. */
+function registersExist(variant: Variant, registers: Instruction['registers']): boolean {
+  const isNumber = (operand: VariantOperand): boolean => operand.kind === 'number' && operand.source === 'reg';
+  if (!variant.operands.some(isNumber)) return true;
+  switch (variant.row.name) {
+    case 'mov_from_seg':
+      return (registers.reg & 7) < 6;
+    case 'mov_to_seg':
+      return (registers.reg & 7) < 6 && (registers.reg & 7) !== segment.cs;
+    case 'mov_from_cr':
+    case 'mov_to_cr':
+      return controlRegisters.includes(registers.reg);
+    case 'mov_from_dr':
+    case 'mov_to_dr':
+      return registers.reg < 8;
+    default:
+      return true;
+  }
+}

@@ -1,0 +1,196 @@
+/** System instructions, strings and port I/O: thin rows over the helpers of `system` (SDM 2, by mnemonic). */
+import type { Val } from '../../index.ts';
+import { segment } from '../layout.ts';
+import { hex, type Row, type RowOptions, row } from '../row.ts';
+import type { Body } from '../target.ts';
+
+const ends = { ends: true } as const;
+
+/** Calls a helper with the row's operands; execution goes on behind it. */
+const call =
+  (name: string): Body =>
+  (_e, x, _w, ...operands) =>
+    void x.helper(name, ...operands);
+
+/** The same for helpers that may change modes, control flow or interrupts. */
+const finish =
+  (name: string): Body =>
+  (_e, x, _w, ...operands) =>
+    x.helperEnds(name, ...operands);
+
+/** A helper whose argument is the linear address of its memory operand, with the operand size in bytes. */
+const onMemory =
+  (name: string, ending: boolean): Body =>
+  (e, x, w, linear, ...rest) => {
+    x.setHelperArgument(linear);
+    if (ending) x.helperEnds(name, e.i32(w / 8), ...rest);
+    else x.helper(name, e.i32(w / 8), ...rest);
+  };
+
+/** Strings run in chunks: a helper that has more to do leaves RIP at the instruction. */
+const strings: readonly Row[] = [
+  [0xa4, 'movs'],
+  [0xa6, 'cmps'],
+  [0xaa, 'stos'],
+  [0xac, 'lods'],
+  [0xae, 'scas'],
+  [0x6c, 'ins'],
+  [0x6e, 'outs'],
+].flatMap(([opcode, name]): Row[] => {
+  const body: Body = (e, x, w, form) => x.helperEnds(`${name}String`, e.i32(w / 8), form);
+  const isPort = name === 'ins' || name === 'outs';
+  const wide: Body = (e, x, w, form) => {
+    x.helperEnds(`${name}String`, e.i32(isPort && w === 64 ? 4 : w / 8), form);
+  };
+  return [
+    row(hex(opcode as number), name as string, '', body, { repeats: true, ends: true, width: 8 }),
+    row(hex((opcode as number) + 1), name as string, '', wide, { repeats: true, ends: true }),
+  ];
+});
+
+const portBytes = (w: number): number => Math.min(w, 32) / 8;
+const input: Body = (e, x, w, port) => {
+  const value = x.helper('portIn', port, e.i32(portBytes(w)));
+  x.setRegister(w === 64 ? 32 : w, 0, value);
+  x.fallThrough();
+};
+const output: Body = (e, x, w, port) =>
+  x.helperEnds('portOut', port, e.i32(portBytes(w)), x.register(w === 64 ? 32 : w, 0));
+const throughDx =
+  (body: Body): Body =>
+  (e, x, w) =>
+    body(e, x, w, x.register(16, 2));
+
+const ports: readonly Row[] = [
+  row('E4', 'in', 'Ib', input, { ...ends, width: 8 }),
+  row('E5', 'in', 'Ib', input, ends),
+  row('E6', 'out', 'Ib', output, { ...ends, width: 8 }),
+  row('E7', 'out', 'Ib', output, ends),
+  row('EC', 'in', '', throughDx(input), { ...ends, width: 8 }),
+  row('ED', 'in', '', throughDx(input), ends),
+  row('EE', 'out', '', throughDx(output), { ...ends, width: 8 }),
+  row('EF', 'out', '', throughDx(output), ends),
+];
+
+/** Stores a 16-bit system register; a register destination is zero-extended to the operand size. */
+const storeWord =
+  (name: string): Body =>
+  (e, x, w) => {
+    const value = x.helper(name);
+    return w === 64 ? e.zeroExtend(32, 64, value) : value;
+  };
+
+const storeRows = (opcode: string, name: string): Row[] => [
+  row(opcode, name, 'Rv=', storeWord(name)),
+  row(opcode, name, 'Mw=', storeWord(name)),
+];
+
+const tables: readonly Row[] = [
+  ...storeRows('0F 00 /0', 'sldt'),
+  ...storeRows('0F 00 /1', 'str'),
+  row('0F 00 /2', 'lldt', 'Ew', call('lldt')),
+  row('0F 00 /3', 'ltr', 'Ew', call('ltr')),
+  row('0F 00 /4', 'verr', 'Ew', call('verr')),
+  row('0F 00 /5', 'verw', 'Ew', call('verw')),
+  row('0F 01 /0', 'sgdt', 'Nv', onMemory('sgdt', false), { sizes: 'branch' }),
+  row('0F 01 /1', 'sidt', 'Nv', onMemory('sidt', false), { sizes: 'branch' }),
+  row('0F 01 /2', 'lgdt', 'Nv', onMemory('lgdt', true), { ends: true, sizes: 'branch' }),
+  row('0F 01 /3', 'lidt', 'Nv', onMemory('lidt', true), { ends: true, sizes: 'branch' }),
+  ...storeRows('0F 01 /4', 'smsw'),
+  row('0F 01 /6', 'lmsw', 'Ew', finish('lmsw'), ends),
+  row('0F 01 /7', 'invlpg', 'Nb', onMemory('invlpg', true), ends),
+  row('0F 01 F8', 'swapgs', '', call('swapgs'), { only: 'mode64' }),
+  row('0F 01 F9', 'rdtscp', '', call('rdtscp')),
+  row('0F 01 CA', 'clac', '', finish('clac'), ends),
+  row('0F 01 CB', 'stac', '', finish('stac'), ends),
+  row('0F 02', 'lar', 'K,Ew', (e, x, w, register, selector) => void x.helper('lar', selector, register, e.i32(w / 8))),
+  row('0F 03', 'lsl', 'K,Ew', (e, x, w, register, selector) => void x.helper('lsl', selector, register, e.i32(w / 8))),
+  row(
+    '66 0F 38 82',
+    'invpcid',
+    'K,Nb',
+    (_e, x, _w, register, linear) => {
+      x.setHelperArgument(linear);
+      x.helperEnds('invpcid', register);
+    },
+    ends,
+  ),
+  row(
+    '63',
+    'arpl',
+    'Ew+,Gw',
+    (e, x, _w, destination, source) => {
+      const rpl = (v: Val): Val => e.op('i32.and', v, e.i32(3));
+      const raised = e.op('i32.lt_u', rpl(destination), rpl(source));
+      x.setFlags({ ...x.flags(), zero: e.op('i64.extend_i32_u', e.op('i32.eqz', raised)) });
+      const replaced = e.op('i32.or', e.op('i32.and', destination, e.i32(0xfffc)), rpl(source));
+      return e.select(raised, replaced, destination);
+    },
+    { only: 'legacy' },
+  ),
+];
+
+/** FSGSBASE. */
+const baseRows: readonly Row[] = ['rdfsbase', 'rdgsbase', 'wrfsbase', 'wrgsbase'].map((name, digit) => {
+  const number = digit & 1 ? segment.gs : segment.fs;
+  const body: Body = (e, x, w, register) => void x.helper(name, register as Val, e.i32(number), e.i32(w / 8));
+  return row(`F3 0F AE /${digit}`, name, 'B', body, { only: 'mode64' });
+});
+
+/** A hint or fence: nothing to do on a processor that keeps program order. */
+const nothing: Body = () => {};
+
+const hints: readonly Row[] = [
+  row('NP 90', 'nop', '', nothing),
+  row('66 90', 'nop', '', nothing),
+  row('F3 90', 'pause', '', nothing),
+  row('0F 1F', 'nop', 'T', nothing),
+  ...[0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e].map((b) => row(`0F ${hex(b)}`, 'hint', 'T', nothing)),
+  row('0F 0D', 'prefetchw', 'T', nothing),
+  row('NP 0F AE /5', 'lfence', 'Tr', nothing),
+  row('NP 0F AE /6', 'mfence', 'Tr', nothing),
+  row('NP 0F AE /7', 'sfence', 'Tr', nothing),
+  row('NP 0F AE /7', 'clflush', 'Nb', (_e, x, _w, linear) => void x.load(8, linear)),
+];
+
+const exchange8: Body = (_e, x, w, linear) => {
+  x.setHelperArgument(linear);
+  x.helper(w === 64 ? 'cmpxchg16b' : 'cmpxchg8b');
+};
+
+const plain: readonly [string, string, RowOptions][] = [
+  ['0F A2', 'cpuid', {}],
+  ['0F 31', 'rdtsc', {}],
+  ['0F 33', 'rdpmc', {}],
+  ['0F 32', 'rdmsr', {}],
+  ['0F 0B', 'ud2', ends],
+  ['0F B9', 'ud1', ends],
+  ['0F FF', 'ud0', ends],
+];
+
+const ending = [
+  ['0F 30', 'wrmsr'],
+  ['F4', 'hlt'],
+  ['FA', 'cli'],
+  ['FB', 'sti'],
+  ['0F 06', 'clts'],
+  ['0F 08', 'invd'],
+  ['0F 09', 'wbinvd'],
+] as const;
+
+export const system: readonly Row[] = [
+  ...strings,
+  ...ports,
+  ...tables,
+  ...baseRows,
+  ...hints,
+  ...plain.map(([opcode, name, options]) =>
+    row(opcode, name, '', name.startsWith('ud') ? (_e, x) => x.raise(6) : call(name), options),
+  ),
+  ...ending.map(([opcode, name]) => row(opcode, name, '', finish(name), ends)),
+  row('0F 20', 'mov_from_cr', 'B,C', call('movFromCr'), { sizes: 'branch' }),
+  row('0F 22', 'mov_to_cr', 'B,C', finish('movToCr'), { ...ends, sizes: 'branch' }),
+  row('0F 21', 'mov_from_dr', 'B,C', call('movFromDr'), { sizes: 'branch' }),
+  row('0F 23', 'mov_to_dr', 'B,C', finish('movToDr'), { ...ends, sizes: 'branch' }),
+  row('0F C7 /1', 'cmpxchg8b', 'Ny', exchange8, { lock: true }),
+];

@@ -1,0 +1,15 @@
+export { Decoder } from './decoder.ts';
+export { describeRegisters } from './describe.ts';
+export { divide128 } from './divide.ts';
+export { flagsFromWords, wordsFromFlags } from './flags.ts';
+export { type EffectiveAddress, type Instruction, noRegister, ripBase } from './instruction.ts';
+export { attention, flag, layout, segment, tlb } from './layout.ts';
+export { LinearBytes } from './linear-bytes.ts';
+export { modeKey } from './mode.ts';
+export type { Candidate, OpcodeMap, OpcodeMapName } from './opcode-map.ts';
+export { x86OpcodeMaps, x86Rows } from './rows.ts';
+export { stringHelpers } from './strings.ts';
+export * from './system/index.ts';
+export type { FlagVals, MemoryType, Shape, WritableMemory, X86Target } from './target.ts';
+export type { ImmediateEncoding, Variant, VariantOperand } from './variant.ts';
+export { X87, x87Helpers } from './x87/index.ts';

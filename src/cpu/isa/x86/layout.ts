@@ -1,0 +1,143 @@
+/**
+ * Where a vCPU's state lies in its linear memory. Generated code uses these as constant offsets;
+ * TypeScript reads the same bytes through `X86State`. Everything below 0x100 can be named by the
+ * one-byte operand fields of a decoded record (see interpreter/record.ts).
+ */
+export const layout = {
+  /** RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8-R15: 8 bytes each. Byte register AL is at +0, AH at +1. */
+  gpr: 0x00,
+  /** Always zero: the base or index of an address that has none. */
+  zero: 0x80,
+  /** RIP minus the page offset of the running instruction: RIP = codePage + record offset. */
+  codePage: 0x88,
+  /** Effective-address temporary. */
+  ea: 0x90,
+  /** Cleared scratch, 8 bytes. */
+  temp: 0x98,
+  /** ES, CS, SS, DS, FS, GS bases, 8 bytes each (linear, zero in 64-bit mode for all but FS and GS). */
+  segmentBase: 0xa0,
+  /** Lazy flags, three 64-bit words: see flags.ts. */
+  flagZero: 0xd0,
+  flagSign: 0xd8,
+  flagCarry: 0xe0,
+  /** The EFLAGS bits that are not lazy (all but CF, PF, AF, ZF, SF, OF), in place. Bit 1 is kept set. */
+  eflagsRest: 0xe8,
+  /** RIP of the instruction that is executing when a helper is called, or about to when none is. */
+  rip: 0xf0,
+  /** Where execution goes when the helper is done; a helper that transfers control writes it. */
+  nextRip: 0xf8,
+
+  /** Six selectors, u32 each, in the order ES, CS, SS, DS, FS, GS. */
+  selector: 0x100,
+  /** Six limits in bytes (granularity applied), u32 each. */
+  segmentLimit: 0x118,
+  /** Six attribute words, u32 each: descriptor bits 40-55 (type..G) in bits 0-15, bit 16 = null/unusable. */
+  segmentAttributes: 0x130,
+  /** Current privilege level, u32. */
+  cpl: 0x148,
+  /** `ModeKey`: every mode bit that changes decoding (see mode.ts), u32. */
+  modeKey: 0x14c,
+  /** Address of the TLB bank in use, u32: see `tlb`. */
+  tlbBank: 0x150,
+  /** Non-zero when something outside the instruction stream wants attention, u32 (see `attention`). */
+  attention: 0x154,
+  /** Instructions that may still run in this slice, i32; generated code keeps it in a register while inside. */
+  budget: 0x158,
+  /** Set by the slow path of a memory access that faulted, u32. The fault itself is kept by the system part. */
+  faulted: 0x15c,
+  /** Arguments and results of helpers that do not fit i32 parameters, 8 x 8 bytes. */
+  helper: 0x180,
+  /** Bits of an effective address that count, i64: all in 64-bit mode, the low 32 elsewhere. */
+  addressMask: 0x1c0,
+  /** Highest RIP that may be fetched, i64: the CS limit, or -1 (unsigned: all) in 64-bit mode. */
+  codeLimit: 0x1c8,
+  /** Bits of ESP that count outside of 64-bit mode, u32: by SS.B. */
+  stackMask: 0x1d0,
+  /** Record at which generated code was left, u32 (see interpreter/record.ts). */
+  exitRecord: 0x1d4,
+
+  /** XMM0-15, 16 bytes each; the upper halves of YMM0-15 follow. */
+  xmm: 0x400,
+  ymmHigh: 0x500,
+  /** ST/MM physical registers R0-R7, 16 bytes each: significand u64, then sign and exponent u16. */
+  x87: 0x600,
+  /** x87 control, status (TOP kept inside) and abridged tag words, u16 each at +0, +2, +4; then FOP u16, FIP u64, FDP u64 at +8, +16. */
+  x87Control: 0x680,
+  x87Status: 0x682,
+  /** One bit per physical register, 1 = not empty (as FXSAVE stores it). */
+  x87Tag: 0x684,
+  x87Opcode: 0x686,
+  x87InstructionPointer: 0x688,
+  x87DataPointer: 0x690,
+  mxcsr: 0x6a0,
+  /** Slow accesses (MMIO, page-crossing) are done here by generated code, 64 bytes. */
+  bounce: 0x700,
+
+  /** Three banks of `tlb.entries` entries: user, supervisor, supervisor with EFLAGS.AC set. */
+  tlb: 0x1000,
+  jumpCache: 0x20000,
+  records: 0x120000,
+  /** Guest RAM starts here. */
+  ram: 0x2000000,
+} as const;
+
+/**
+ * The software TLB: direct-mapped by linear page number, 32 bytes an entry. A tag is the linear page address
+ * (low 12 bits zero) where that access is allowed, or `tlb.invalid`. Linear memory offset = low 32 bits of linear address + addend.
+ */
+export const tlb = {
+  entries: 1024,
+  entryBytes: 32,
+  bankBytes: 1024 * 32,
+  banks: 3,
+  readTag: 0,
+  writeTag: 8,
+  executeTag: 16,
+  addend: 24,
+  /** Guest-physical flags of the entry, u32: bit 0 = global. */
+  flags: 28,
+  /** Never equal to a page address. */
+  invalid: 1n,
+} as const;
+
+/** Segment register numbers, as the ModRM reg field encodes them (SDM 2A, 3.1.1.1). */
+export const segment = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5 } as const;
+
+/** Bits of the attention word. */
+export const attention = {
+  /** The interrupt controller holds INTR. */
+  interrupt: 1,
+  nmi: 2,
+  /** Somebody called kick(). */
+  kick: 4,
+  /** One instruction runs before interrupts are looked at again (STI, MOV SS). */
+  shadow: 8,
+  /** EFLAGS.TF or a data breakpoint: stop after each instruction. */
+  singleStep: 16,
+  /** `cpu.stop` is set: the vCPU cannot go on by itself (HLT, shutdown). */
+  stop: 32,
+} as const;
+
+/** EFLAGS bits (SDM 1, 3.4.3). */
+export const flag = {
+  CF: 1 << 0,
+  PF: 1 << 2,
+  AF: 1 << 4,
+  ZF: 1 << 6,
+  SF: 1 << 7,
+  TF: 1 << 8,
+  IF: 1 << 9,
+  DF: 1 << 10,
+  OF: 1 << 11,
+  IOPL: 3 << 12,
+  NT: 1 << 14,
+  RF: 1 << 16,
+  VM: 1 << 17,
+  AC: 1 << 18,
+  VIF: 1 << 19,
+  VIP: 1 << 20,
+  ID: 1 << 21,
+} as const;
+
+/** The flags that are kept lazily. */
+export const lazyFlags = flag.CF | flag.PF | flag.AF | flag.ZF | flag.SF | flag.OF;

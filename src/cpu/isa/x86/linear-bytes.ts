@@ -1,0 +1,45 @@
+import { layout } from './layout.ts';
+import type { X86Cpu } from './system/index.ts';
+import type { GuestLinear } from './x87/index.ts';
+
+const kind = { read: 0, write: 1 } as const;
+const pieceBytes = 16;
+
+/** Large operands (FXSAVE images, environments) in guest memory; every byte is checked before the first is written. */
+export class LinearBytes implements GuestLinear {
+  readonly #cpu: X86Cpu;
+
+  constructor(cpu: X86Cpu) {
+    this.#cpu = cpu;
+  }
+
+  read(linear: bigint, bytes: number): Uint8Array {
+    const data = new Uint8Array(bytes);
+    for (let at = 0; at < bytes; at += pieceBytes) {
+      const size = Math.min(pieceBytes, bytes - at);
+      const host = this.#locate(linear + BigInt(at), size, kind.read);
+      data.set(this.#cpu.state.u8.subarray(host, host + size), at);
+    }
+    return data;
+  }
+
+  write(linear: bigint, data: Uint8Array): void {
+    for (let at = 0; at < data.length; at += pieceBytes) {
+      this.#locate(linear + BigInt(at), Math.min(pieceBytes, data.length - at), kind.write);
+    }
+    for (let at = 0; at < data.length; at += pieceBytes) {
+      const piece = data.subarray(at, at + pieceBytes);
+      const host = this.#locate(linear + BigInt(at), piece.length, kind.write);
+      this.#cpu.state.u8.set(piece, host);
+      if (host === layout.bounce) this.#cpu.flushBounce();
+    }
+  }
+
+  #locate(linear: bigint, size: number, accessKind: number): number {
+    const low = Number(BigInt.asIntN(32, linear));
+    const high = this.#cpu.isCode64 ? Number(BigInt.asIntN(32, linear >> 32n)) : 0;
+    const host = this.#cpu.slowAccess(low, high, size, accessKind) >>> 0;
+    if (host === 0) this.#cpu.rethrowFault();
+    return host;
+  }
+}

@@ -1,0 +1,61 @@
+import type { Body } from './target.ts';
+
+/**
+ * One line of the instruction tables.
+ *
+ * `opcode` reads like the manual: an optional mandatory prefix (`NP`, `66`, `F3`, `F2`), opcode bytes, then `/digit`,
+ * `+r` or a whole ModRM byte (`0F 01 F8`).
+ *
+ * `operands` are the manual's operand codes (SDM 2D, appendix A.2), each a letter, a size and an access mark:
+ *
+ * - E: ModRM r/m, register or memory;  M: memory only;  R: register only (of r/m);  G: ModRM reg;  Z: register in the opcode
+ * - A: accumulator;  I: immediate;  J: relative target;  O: memory at a direct offset;  L: the effective address itself
+ * - N: the linear address of a memory operand;  F: far pointer, immediate offset then selector;  T: ModRM operand that is not touched (Tr: must be a register)
+ * - S: number of a segment register;  C: number of a control or debug register;  B, K: number of the general register in r/m, in reg
+ * - V: XMM by ModRM reg;  W: XMM or memory;  U: XMM by r/m only;  P, Q, H: the same for MMX (as an i64)
+ * - sizes b, w, d, q: 8 to 64 bits;  v: operand size;  z: 16 or 32 bits, sign-extended to operand size;  y: 32, or 64 with REX.W
+ * - sizes of V, W and U, and of M besides the general ones: x: 128 bits, aligned in memory;  u: the same, unaligned;  q, d, w: low bits as integer;  sd, ss: low bits as double, float;
+ *   zq, zd: the low bits in a vector that is zero above them, only read
+ * - `+` read and written, `=` only written, no mark: only read
+ * - immediates: b and w zero-extended, s: 8 bits sign-extended to operand size
+ *
+ * Departures from the manual: `Is` is ours, the manual writes Ib and says so in the text; N and L stand for M there, H for N.
+ */
+export interface Row extends RowOptions {
+  readonly opcode: string;
+  readonly name: string;
+  readonly operands: string;
+  readonly body: Body;
+}
+
+export interface RowOptions {
+  /** Legal with LOCK when the destination is memory. */
+  readonly lock?: boolean;
+  /** Exists only in 64-bit mode, or only outside of it. */
+  readonly only?: 'mode64' | 'legacy';
+  /** `stack`: 64-bit mode has 64-bit operands by default and no 32-bit ones. `branch`: always 64 bits there. */
+  readonly sizes?: 'stack' | 'branch';
+  /** The stack pointer's size is part of the shape. */
+  readonly usesStack?: boolean;
+  /** Nothing after it belongs to the same basic block. */
+  readonly ends?: boolean;
+  /** Which part of the processor must be on: decides between #UD and #NM when it is off. */
+  readonly unit?: 'x87' | 'sse' | 'mmx';
+  /**
+   * Address size, REP prefix and segment override come in as a last operand, an i32: bits 0-7 address bytes,
+   * 8-15 repeat (0 none, 1 REP/REPE, 2 REPNE), 16-23 segment of the source operand.
+   */
+  readonly repeats?: boolean;
+  /** Changes the width that bodies see when no operand says it (bits). */
+  readonly width?: 8 | 16 | 32 | 64;
+}
+
+export const row = (opcode: string, name: string, operands: string, body: Body, options: RowOptions = {}): Row => ({
+  opcode,
+  name,
+  operands,
+  body,
+  ...options,
+});
+
+export const hex = (value: number): string => value.toString(16).toUpperCase().padStart(2, '0');

@@ -1,0 +1,66 @@
+/** What surrounds the processor: guest RAM, buses, the tracker of decoded code. The machine provides them. */
+
+export interface RamMap {
+  /** Offset in the VM's linear memory of this guest-physical address, or -1 where there is no RAM. Constant within a page. */
+  ramOffset(gpa: number): number;
+  /** True where RAM is shadowed ROM: it is read in place, writes go to the bus. */
+  isReadOnly?(gpa: number): boolean;
+}
+
+export type PortSize = 1 | 2 | 4;
+
+export interface CpuBus {
+  readPort(port: number, size: PortSize): number;
+  writePort(port: number, size: PortSize, value: number): void;
+  readMmio(gpa: number, size: PortSize): number;
+  writeMmio(gpa: number, size: PortSize, value: number): void;
+  nowNs(): number;
+  /** The vector that the interrupt controller hands over. */
+  acknowledgeInterrupt(): number;
+  /** undefined: no such register outside the processor. */
+  readMsr(index: number): bigint | undefined;
+  /** false: no such register, or a value that it refuses. */
+  writeMsr(index: number, value: bigint): boolean;
+  readCr8(): number;
+  writeCr8(value: number): void;
+}
+
+/** Knows which pages of RAM have decoded code. Pages are linear-memory offsets shifted right by 12. */
+export interface CodeTracker {
+  hasCode(ramPage: number): boolean;
+  /** Called before the processor writes these bytes of a page that has code. */
+  written(ramOffset: number, length: number): void;
+}
+
+export interface X86CpuOptions {
+  readonly memory: WebAssembly.Memory;
+  readonly ram: RamMap;
+  readonly bus: CpuBus;
+  readonly code: CodeTracker;
+  readonly tscHz: number;
+  /** Initial local APIC identifier; 0 is the bootstrap processor. */
+  readonly apicId?: number;
+}
+
+/** Why the processor executes no further instruction. */
+export type CpuStop =
+  | { readonly kind: 'halt' }
+  | {
+      readonly kind: 'triple-fault';
+      readonly vector: number;
+      readonly errorCode: number;
+      readonly rip: bigint;
+      readonly cr2: bigint;
+    }
+  | { readonly kind: 'unsupported'; readonly reason: string };
+
+/** Structurally the loader's `EntryState` (machine/firmware/entry-state.ts). */
+export interface DirectEntry {
+  readonly mode: 'protected32' | 'long64';
+  readonly instructionPointer: number;
+  readonly registers: Partial<Record<'rax' | 'rbx' | 'rcx' | 'rdx' | 'rsi' | 'rdi' | 'rbp' | 'rsp', number>>;
+  readonly gdt: { readonly base: number; readonly limit: number };
+  readonly codeSelector: number;
+  readonly dataSelector: number;
+  readonly pageTableRoot?: number;
+}

@@ -1,0 +1,165 @@
+/** What CPUID reports (SDM 2A, "CPUID"): exactly what is implemented. */
+import { physicalAddressBits } from './registers.ts';
+import type { X86Cpu } from './x86-cpu.ts';
+import { gprNumber } from './x86-state.ts';
+
+type Leaf = readonly [eax: number, ebx: number, ecx: number, edx: number];
+
+/** Family 6, model 0x1a, stepping 5: a model without entries in the kernels' lists of errata. */
+export const processorSignature = 0x000106a5;
+
+const bits = (...numbers: number[]): number => numbers.reduce((word, bit) => word | (1 << bit), 0);
+
+const leaf1Edx = {
+  fpu: 0,
+  tsc: 4,
+  msr: 5,
+  pae: 6,
+  mce: 7,
+  cx8: 8,
+  apic: 9,
+  sep: 11,
+  mtrr: 12,
+  pge: 13,
+  mca: 14,
+  cmov: 15,
+  pat: 16,
+  pse36: 17,
+  clfsh: 19,
+  mmx: 23,
+  fxsr: 24,
+  sse: 25,
+  sse2: 26,
+  pse: 3,
+} as const;
+const leaf1Ecx = { cx16: 13, pcid: 17, tscDeadline: 24, hypervisor: 31 } as const;
+const leaf7Ebx = { fsgsbase: 0, tscAdjust: 1, smep: 7, erms: 9, invpcid: 10, smap: 20 } as const;
+const leaf7Edx = { specCtrl: 26, archCapabilities: 29 } as const;
+const extendedEdx = { syscall: 11, nx: 20, pdpe1gb: 26, rdtscp: 27, lm: 29 } as const;
+const extendedEcx = { lahf64: 0 } as const;
+
+const maxBasic = 0x16;
+const maxExtended = 0x80000008;
+const hypervisorBase = 0x40000000;
+const maxHypervisor = 0x40000010;
+/** The clock of the local APIC timer and the unit of leaf 0x15. */
+const crystalHz = 1_000_000_000;
+const none: Leaf = [0, 0, 0, 0];
+
+/** Four characters as CPUID spells them. */
+const word = (text: string, at: number): number =>
+  [0, 1, 2, 3].reduce((sum, i) => sum | ((text.charCodeAt(at + i) || 0) << (8 * i)), 0);
+
+const vendor = 'GenuineIntel';
+const brand = 'Mezz virtual processor'.padEnd(48, '\0');
+const hypervisorVendor = 'MezzMezzMezz';
+
+const apicGlobalEnable = 1n << 11n;
+const msrApicBase = 0x1b;
+
+function features(cpu: X86Cpu): Leaf {
+  const hasApic = ((cpu.bus.readMsr(msrApicBase) ?? 0n) & apicGlobalEnable) !== 0n;
+  const edx = bits(...Object.values(leaf1Edx));
+  const ecx = bits(...Object.values(leaf1Ecx));
+  const clflushUnits = 8;
+  return [
+    processorSignature,
+    (cpu.apicId << 24) | (1 << 16) | (clflushUnits << 8),
+    ecx,
+    hasApic ? edx : edx & ~(1 << leaf1Edx.apic),
+  ];
+}
+
+/** Deterministic cache parameters: type, level, ways, sets of 64-byte lines. */
+function cache(type: number, level: number, ways: number, sets: number): Leaf {
+  const selfInitializing = 1 << 8;
+  return [type | (level << 5) | selfInitializing, 63 | ((ways - 1) << 22), sets - 1, 0];
+}
+
+const caches: readonly Leaf[] = [cache(1, 1, 8, 64), cache(2, 1, 8, 64), cache(3, 2, 8, 1024)];
+
+function topology(cpu: X86Cpu, subleaf: number): Leaf {
+  const levelTypes = [1, 2];
+  const type = levelTypes[subleaf];
+  if (type === undefined) return [0, 0, subleaf & 0xff, cpu.apicId];
+  return [0, 1, (type << 8) | subleaf, cpu.apicId];
+}
+
+const greatestCommonDivisor = (a: number, b: number): number => (b === 0 ? a : greatestCommonDivisor(b, a % b));
+
+function tscRatio(cpu: X86Cpu): Leaf {
+  const divisor = greatestCommonDivisor(crystalHz, cpu.tscHz);
+  return [crystalHz / divisor, cpu.tscHz / divisor, crystalHz, 0];
+}
+
+function basicLeaf(cpu: X86Cpu, leaf: number, subleaf: number): Leaf {
+  const mhz = Math.round(cpu.tscHz / 1e6);
+  switch (leaf) {
+    case 0:
+      return [maxBasic, word(vendor, 0), word(vendor, 8), word(vendor, 4)];
+    case 1:
+      return features(cpu);
+    case 2:
+      return [0x00_00_ff_01, 0, 0, 0];
+    case 4:
+      return caches[subleaf] ?? none;
+    case 6:
+      return [1 << 2, 0, 0, 0];
+    case 7:
+      return subleaf === 0 ? [0, bits(...Object.values(leaf7Ebx)), 0, bits(...Object.values(leaf7Edx))] : none;
+    case 0xb:
+      return topology(cpu, subleaf);
+    case 0x15:
+      return tscRatio(cpu);
+    case 0x16:
+      return [mhz, mhz, 100, 0];
+    default:
+      return none;
+  }
+}
+
+function hypervisorLeaf(cpu: X86Cpu, leaf: number): Leaf {
+  if (leaf === hypervisorBase)
+    return [maxHypervisor, word(hypervisorVendor, 0), word(hypervisorVendor, 4), word(hypervisorVendor, 8)];
+  if (leaf === maxHypervisor) return [Math.round(cpu.tscHz / 1000), crystalHz / 1000, 0, 0];
+  return none;
+}
+
+function extendedLeaf(leaf: number): Leaf {
+  switch (leaf) {
+    case 0x80000000:
+      return [maxExtended | 0, 0, 0, 0];
+    case 0x80000001:
+      return [0, 0, bits(...Object.values(extendedEcx)), bits(...Object.values(extendedEdx))];
+    case 0x80000002:
+    case 0x80000003:
+    case 0x80000004: {
+      const at = (leaf - 0x80000002) * 16;
+      return [word(brand, at), word(brand, at + 4), word(brand, at + 8), word(brand, at + 12)];
+    }
+    case 0x80000006:
+      return [0, 0, (512 << 16) | (6 << 12) | 64, 0];
+    case 0x80000007:
+      return [0, 0, 0, 1 << 8];
+    case 0x80000008:
+      return [(48 << 8) | physicalAddressBits, 0, 0, 0];
+    default:
+      return none;
+  }
+}
+
+/** The four registers for a leaf (unsigned) and subleaf. */
+export function cpuidLeaf(cpu: X86Cpu, leaf: number, subleaf: number): Leaf {
+  if (leaf >= 0x80000000 && leaf <= maxExtended) return extendedLeaf(leaf);
+  if (leaf >= hypervisorBase && leaf <= maxHypervisor) return hypervisorLeaf(cpu, leaf);
+  return basicLeaf(cpu, leaf <= maxBasic ? leaf : maxBasic, subleaf);
+}
+
+export function cpuid(cpu: X86Cpu): void {
+  const { state } = cpu;
+  const [eax, ebx, ecx, edx] = cpuidLeaf(cpu, state.gprLow(gprNumber.rax), state.gprLow(gprNumber.rcx));
+  state.setGprWords(gprNumber.rax, eax, 0);
+  state.setGprWords(gprNumber.rbx, ebx, 0);
+  state.setGprWords(gprNumber.rcx, ecx, 0);
+  state.setGprWords(gprNumber.rdx, edx, 0);
+}

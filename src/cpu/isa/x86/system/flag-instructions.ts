@@ -1,0 +1,71 @@
+/** PUSHF, POPF, CLI, STI, STAC, CLAC and what IRET does to EFLAGS. */
+import { attention, flag, layout, lazyFlags } from '../layout.ts';
+import { vector } from './guest-fault.ts';
+import { ioPrivilegeLevel, isProtected, isVirtual8086, refreshMode, setEflags } from './mode.ts';
+import type { StackSlot } from './stack.ts';
+import type { X86Cpu } from './x86-cpu.ts';
+
+/** Flags that any level may change with a 16-bit operand; a wider one adds AC and ID. RF is dropped: nothing sets it. */
+const freeFlags = lazyFlags | flag.TF | flag.DF | flag.NT;
+const wideFlags = flag.AC | flag.ID;
+
+/** Takes over the flags of a popped image that `cpl` may change (SDM 2B, "POPF"). */
+export function mergeFlags(cpu: X86Cpu, image: number, opBytes: number, cpl: number): void {
+  const { state } = cpu;
+  let mask = opBytes === 2 ? freeFlags : freeFlags | wideFlags;
+  if (cpl <= ioPrivilegeLevel(state)) mask |= flag.IF;
+  if (cpl === 0) mask |= opBytes === 2 ? flag.IOPL : flag.IOPL | flag.VIF | flag.VIP;
+  setEflags(state, (state.eflags & ~mask) | (image & mask));
+}
+
+function requireIopl3InVirtual8086(cpu: X86Cpu): void {
+  if (isVirtual8086(cpu.state) && ioPrivilegeLevel(cpu.state) !== 3) cpu.raise(vector.generalProtection, 0);
+}
+
+export function pushf(cpu: X86Cpu, opBytes: number): void {
+  requireIopl3InVirtual8086(cpu);
+  const stack = cpu.stack.useCurrent();
+  stack.push(opBytes as StackSlot, cpu.state.eflags & ~(flag.VM | flag.RF));
+  stack.commit();
+}
+
+/** VIF and VIP stay as they are. */
+export function popf(cpu: X86Cpu, opBytes: number): void {
+  requireIopl3InVirtual8086(cpu);
+  const { state } = cpu;
+  const stack = cpu.stack.useCurrent();
+  const image = stack.pop(opBytes as StackSlot);
+  stack.commit();
+  const kept = flag.VIF | flag.VIP;
+  mergeFlags(cpu, (image & ~kept) | (state.eflagsRest & kept), opBytes, isProtected(state) ? state.cpl : 0);
+}
+
+function requireInterruptControl(cpu: X86Cpu): void {
+  const { state } = cpu;
+  if (isProtected(state) && state.cpl > ioPrivilegeLevel(state)) cpu.raise(vector.generalProtection, 0);
+}
+
+export function cli(cpu: X86Cpu): void {
+  requireInterruptControl(cpu);
+  const { state } = cpu;
+  state.setWord(layout.eflagsRest, state.eflagsRest & ~flag.IF);
+}
+
+/** Interrupts stay off for one more instruction. */
+export function sti(cpu: X86Cpu): void {
+  requireInterruptControl(cpu);
+  const { state } = cpu;
+  if (state.eflagsRest & flag.IF) return;
+  state.setWord(layout.eflagsRest, state.eflagsRest | flag.IF);
+  state.setWord(layout.attention, state.word(layout.attention) | attention.shadow);
+}
+
+export const stac = (cpu: X86Cpu): void => setAlignmentCheck(cpu, flag.AC);
+export const clac = (cpu: X86Cpu): void => setAlignmentCheck(cpu, 0);
+
+function setAlignmentCheck(cpu: X86Cpu, value: number): void {
+  const { state } = cpu;
+  if (state.cpl !== 0) cpu.raise(vector.invalidOpcode);
+  state.setWord(layout.eflagsRest, (state.eflagsRest & ~flag.AC) | value);
+  refreshMode(state);
+}

@@ -1,0 +1,89 @@
+/** Time-stamp counter, FS and GS bases, software interrupts, BOUND, and what this processor does not have. */
+import { flag, layout, segment } from '../layout.ts';
+import { deliverPrivilegedSoftware, deliverSoftware } from './event-delivery.ts';
+import { vector } from './guest-fault.ts';
+import { readLinear16, readLinear32 } from './linear-access.ts';
+import { currentBank, ioPrivilegeLevel, isCode64, isVirtual8086 } from './mode.ts';
+import { cr4 } from './registers.ts';
+import { readTscNumber } from './time-stamp.ts';
+import { addressFromWords, highWord, isCanonicalHigh } from './words.ts';
+import type { X86Cpu } from './x86-cpu.ts';
+import { gprNumber } from './x86-state.ts';
+
+export function rdtsc(cpu: X86Cpu): void {
+  const { state } = cpu;
+  if (state.cr4 & cr4.TSD && state.cpl !== 0) cpu.raise(vector.generalProtection, 0);
+  if (state.tscOffset === 0n) {
+    const counts = readTscNumber(cpu);
+    state.setGprWords(gprNumber.rax, counts | 0, 0);
+    state.setGprWords(gprNumber.rdx, highWord(counts), 0);
+    return;
+  }
+  const counts = cpu.readTsc();
+  state.setGpr(gprNumber.rax, counts & 0xffffffffn);
+  state.setGpr(gprNumber.rdx, counts >> 32n);
+}
+
+export function rdtscp(cpu: X86Cpu): void {
+  rdtsc(cpu);
+  cpu.state.setGprWords(gprNumber.rcx, cpu.state.tscAux.lo, 0);
+}
+
+/** There are no counters: every index is illegal. */
+export const rdpmc = (cpu: X86Cpu): never => cpu.raise(vector.generalProtection, 0);
+
+/** XGETBV, XSETBV, MONITOR, MWAIT: not reported by CPUID. */
+export const undefinedOpcode = (cpu: X86Cpu): never => cpu.raise(vector.invalidOpcode);
+
+function requireBaseAccess(cpu: X86Cpu): void {
+  if (!(cpu.state.cr4 & cr4.FSGSBASE) || !isCode64(cpu.state)) cpu.raise(vector.invalidOpcode);
+}
+
+function readSegmentBase(cpu: X86Cpu, number: number, gpr: number, opBytes: number): void {
+  requireBaseAccess(cpu);
+  const at = layout.segmentBase + 8 * number;
+  cpu.state.setGprSized(gpr, opBytes, cpu.state.word(at), cpu.state.word(at + 4));
+}
+
+function writeSegmentBase(cpu: X86Cpu, number: number, gpr: number, opBytes: number): void {
+  requireBaseAccess(cpu);
+  const { state } = cpu;
+  const hi = opBytes === 8 ? state.gprHigh(gpr) : 0;
+  if (!isCanonicalHigh(hi)) cpu.raise(vector.generalProtection, 0);
+  state.setSegmentBase(number, addressFromWords(state.gprLow(gpr), hi));
+}
+
+type BaseHelper = (cpu: X86Cpu, gpr: number, opBytes: number) => void;
+export const rdfsbase: BaseHelper = (cpu, gpr, opBytes) => readSegmentBase(cpu, segment.fs, gpr, opBytes);
+export const rdgsbase: BaseHelper = (cpu, gpr, opBytes) => readSegmentBase(cpu, segment.gs, gpr, opBytes);
+export const wrfsbase: BaseHelper = (cpu, gpr, opBytes) => writeSegmentBase(cpu, segment.fs, gpr, opBytes);
+export const wrgsbase: BaseHelper = (cpu, gpr, opBytes) => writeSegmentBase(cpu, segment.gs, gpr, opBytes);
+
+/** INT n. Virtual-8086 tasks may not, unless IOPL is 3 (SDM 3B, 20.3.3). */
+export function interrupt(cpu: X86Cpu, number: number): void {
+  if (isVirtual8086(cpu.state) && ioPrivilegeLevel(cpu.state) !== 3) cpu.raise(vector.generalProtection, 0);
+  deliverSoftware(cpu, number & 0xff);
+}
+
+export const int3 = (cpu: X86Cpu): void => deliverSoftware(cpu, vector.breakpoint);
+export const int1 = (cpu: X86Cpu): void => deliverPrivilegedSoftware(cpu);
+
+export function into(cpu: X86Cpu): void {
+  if (cpu.state.eflags & flag.OF) deliverSoftware(cpu, vector.overflow);
+}
+
+/** The bounds' address is at layout.helper. */
+export function bound(cpu: X86Cpu, gpr: number, opBytes: number): void {
+  const { state } = cpu;
+  const at = addressFromWords(state.word(layout.helper), state.word(layout.helper + 4));
+  const bankNumber = currentBank(state);
+  const read = opBytes === 2 ? readSigned16 : readSigned32;
+  const lower = read(cpu, at, bankNumber);
+  const upper = read(cpu, at + opBytes, bankNumber);
+  const index = opBytes === 2 ? (state.gprLow(gpr) << 16) >> 16 : state.gprLow(gpr) | 0;
+  if (index < lower || index > upper) cpu.raise(vector.boundRange);
+}
+
+const readSigned16 = (cpu: X86Cpu, at: number, bankNumber: number): number =>
+  (readLinear16(cpu, at, bankNumber) << 16) >> 16;
+const readSigned32 = (cpu: X86Cpu, at: number, bankNumber: number): number => readLinear32(cpu, at, bankNumber) | 0;

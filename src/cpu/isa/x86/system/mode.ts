@@ -1,0 +1,111 @@
+import { attention, flag, layout, segment, tlb } from '../layout.ts';
+import { modeKey } from '../mode.ts';
+import { attribute, cr0, cr4, efer } from './registers.ts';
+import type { X86State } from './x86-state.ts';
+
+/** Numbers of the TLB banks: the rights that an access has. */
+export const bank = { user: 0, supervisor: 1, supervisorWithAc: 2 } as const;
+
+export const isProtected = (state: X86State): boolean => (state.cr0 & cr0.PE) !== 0;
+export const isVirtual8086 = (state: X86State): boolean => (state.eflagsRest & flag.VM) !== 0;
+/** Real-address or virtual-8086 mode. */
+export const isRealOrVirtual = (state: X86State): boolean => !isProtected(state) || isVirtual8086(state);
+/** IA-32e mode: 64-bit or compatibility. */
+export const isLongMode = (state: X86State): boolean => (state.efer & efer.LMA) !== 0;
+export const isCode64 = (state: X86State): boolean =>
+  (state.word(layout.modeKey) & modeKey.codeMask) === modeKey.code64;
+export const ioPrivilegeLevel = (state: X86State): number => (state.eflagsRest >> 12) & 3;
+
+export function bankFor(state: X86State, cpl: number): number {
+  if (cpl === 3) return bank.user;
+  return state.eflagsRest & flag.AC && state.cr4 & cr4.SMAP ? bank.supervisorWithAc : bank.supervisor;
+}
+
+/** The bank of the running program's own accesses. */
+export const currentBank = (state: X86State): number => (state.word(layout.tlbBank) - layout.tlb) / tlb.bankBytes;
+
+export function setCpl(state: X86State, cpl: number): void {
+  state.setWord(layout.cpl, cpl);
+  state.setWord(layout.tlbBank, layout.tlb + bankFor(state, cpl) * tlb.bankBytes);
+}
+
+const flatMask =
+  attribute.unusable |
+  attribute.present |
+  attribute.ordinary |
+  attribute.code |
+  attribute.expandDown |
+  attribute.writable;
+const flatValue = attribute.present | attribute.ordinary | attribute.writable;
+
+const isFlat = (state: X86State, number: number): boolean =>
+  state.legacyBase[number] === 0 &&
+  state.segmentLimit(number) === 0xffffffff &&
+  (state.segmentAttributes(number) & flatMask) === flatValue;
+
+function codeSize(state: X86State): number {
+  const attributes = state.segmentAttributes(segment.cs);
+  if (isLongMode(state) && attributes & attribute.long) return modeKey.code64;
+  return attributes & attribute.big ? modeKey.code32 : modeKey.code16;
+}
+
+function computeModeKey(state: X86State): number {
+  const size = codeSize(state);
+  let key: number = size;
+  if (size !== modeKey.code64) {
+    if (!(state.segmentAttributes(segment.ss) & attribute.big)) key |= modeKey.stack16;
+    if (isFlat(state, segment.es) && isFlat(state, segment.ss) && isFlat(state, segment.ds)) key |= modeKey.flat;
+    if (isRealOrVirtual(state)) key |= modeKey.real;
+  }
+  return state.eflagsRest & flag.TF ? key | modeKey.single | unitBits(state) : key | unitBits(state);
+}
+
+/** Which floating-point and vector instructions are switched off. */
+function unitBits(state: X86State): number {
+  const noSse = state.cr4 & cr4.OSFXSR ? 0 : modeKey.noSse;
+  return noSse | (state.cr0 & cr0.TS ? modeKey.taskSwitched : 0) | (state.cr0 & cr0.EM ? modeKey.emulate : 0);
+}
+
+/** How far addresses, RIP and the stack pointer reach. */
+function refreshLimits(state: X86State, is64: boolean): void {
+  const high = is64 ? 0xffffffff : 0;
+  state.setWord(layout.addressMask, 0xffffffff);
+  state.setWord(layout.addressMask + 4, high);
+  state.setWord(layout.codeLimit, is64 ? 0xffffffff : state.segmentLimit(segment.cs));
+  state.setWord(layout.codeLimit + 4, high);
+  state.setWord(layout.stackMask, state.segmentAttributes(segment.ss) & attribute.big ? 0xffffffff : 0xffff);
+}
+
+function storeMasks(state: X86State, is64: boolean, key: number): void {
+  state.setWord(layout.addressMask, -1);
+  state.setWord(layout.addressMask + 4, is64 ? -1 : 0);
+  state.setWord(layout.codeLimit, is64 ? -1 : state.segmentLimit(segment.cs));
+  state.setWord(layout.codeLimit + 4, is64 ? -1 : 0);
+  state.setWord(layout.stackMask, key & modeKey.stack16 ? 0xffff : -1);
+}
+
+/**
+ * Recomputes what generated code reads from the mode: `modeKey`, `tlbBank`, masks, the bases in effect and the single-step
+ * attention bit. Called after any change of CS, SS, DS, ES, CPL, VM, TF, AC, CR0, CR4.SMAP, CR4.OSFXSR or EFER.LMA.
+ */
+export function refreshMode(state: X86State): void {
+  const key = computeModeKey(state);
+  state.setWord(layout.modeKey, key);
+  setCpl(state, state.cpl);
+  const is64 = (key & modeKey.codeMask) === modeKey.code64;
+  storeMasks(state, is64, key);
+  refreshLimits(state, is64);
+  for (let number = 0; number < segment.fs; number++) {
+    state.setWord(layout.segmentBase + 8 * number, is64 ? 0 : (state.legacyBase[number] ?? 0));
+    state.setWord(layout.segmentBase + 8 * number + 4, 0);
+  }
+  const others = state.word(layout.attention) & ~attention.singleStep;
+  state.setWord(layout.attention, key & modeKey.single ? others | attention.singleStep : others);
+}
+
+/** Stores EFLAGS and follows VM, TF and AC. */
+export function setEflags(state: X86State, eflags: number): void {
+  const changed = state.eflagsRest ^ eflags;
+  state.storeEflags(eflags);
+  if (changed & (flag.VM | flag.TF | flag.AC)) refreshMode(state);
+}

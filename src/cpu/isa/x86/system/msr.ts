@@ -1,0 +1,262 @@
+/** Model-specific registers (SDM 4, chapter 2). Those of the local APIC belong to the bus. */
+import { segment } from '../layout.ts';
+import { vector } from './guest-fault.ts';
+import { refreshMode } from './mode.ts';
+import { cr0, efer } from './registers.ts';
+import { readTscNumber } from './time-stamp.ts';
+import type { Register64 } from './words.ts';
+import { addressFromWords, isCanonicalHigh } from './words.ts';
+import type { X86Cpu } from './x86-cpu.ts';
+import type { X86State } from './x86-state.ts';
+import { gprNumber } from './x86-state.ts';
+
+export const msr = {
+  IA32_P5_MC_ADDR: 0x0,
+  IA32_P5_MC_TYPE: 0x1,
+  IA32_TIME_STAMP_COUNTER: 0x10,
+  IA32_PLATFORM_ID: 0x17,
+  IA32_TSC_ADJUST: 0x3b,
+  IA32_SPEC_CTRL: 0x48,
+  IA32_PRED_CMD: 0x49,
+  IA32_BIOS_SIGN_ID: 0x8b,
+  IA32_MTRRCAP: 0xfe,
+  IA32_ARCH_CAPABILITIES: 0x10a,
+  IA32_SYSENTER_CS: 0x174,
+  IA32_SYSENTER_ESP: 0x175,
+  IA32_SYSENTER_EIP: 0x176,
+  IA32_MCG_CAP: 0x179,
+  IA32_MCG_STATUS: 0x17a,
+  IA32_MISC_ENABLE: 0x1a0,
+  IA32_DEBUGCTL: 0x1d9,
+  IA32_PAT: 0x277,
+  IA32_MTRR_DEF_TYPE: 0x2ff,
+  IA32_EFER: 0xc0000080,
+  IA32_STAR: 0xc0000081,
+  IA32_LSTAR: 0xc0000082,
+  IA32_CSTAR: 0xc0000083,
+  IA32_FMASK: 0xc0000084,
+  IA32_FS_BASE: 0xc0000100,
+  IA32_GS_BASE: 0xc0000101,
+  IA32_KERNEL_GS_BASE: 0xc0000102,
+  IA32_TSC_AUX: 0xc0000103,
+} as const;
+
+/** Variable-range MTRRs: 8 pairs from 0x200. */
+const mtrrVariable = { first: 0x200, count: 16 } as const;
+const mtrrFixed: readonly number[] = [0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f];
+/** Eight variable ranges, fixed ranges, write-combining. */
+const mtrrCap = 0x508n;
+
+/** RDCL_NO and its kin: what a processor without speculation may say, so that kernels leave mitigations off. */
+const archCapabilities = [0, 1, 3, 4, 5, 6, 8, 13, 14, 15, 20, 24, 26, 27, 62].reduce(
+  (sum, bit) => sum | (1n << BigInt(bit)),
+  0n,
+);
+/** Fast strings on; branch trace store and precise events unavailable. */
+const miscEnableReset = 0x1801n;
+const patReset = 0x0007040600070406n;
+const microcodeRevision = 1n << 32n;
+const patTypes = [0n, 1n, 4n, 5n, 6n, 7n];
+
+export function resetMsrs(state: X86State): void {
+  for (const register of [state.star, state.lstar, state.cstar, state.sfmask, state.kernelGsBase])
+    register.setWords(0, 0);
+  for (const register of [state.sysenterEsp, state.sysenterEip, state.tscAux, state.specCtrl, state.debugCtl])
+    register.setWords(0, 0);
+  state.sysenterCs = 0;
+  state.pat.value = patReset;
+  state.miscEnable.value = miscEnableReset;
+  state.tscAdjust = 0n;
+  state.plainMsrs.clear();
+  for (let i = 0; i < mtrrVariable.count; i++) state.plainMsrs.set(mtrrVariable.first + i, 0n);
+  for (const index of mtrrFixed) state.plainMsrs.set(index, 0n);
+  state.plainMsrs.set(msr.IA32_MTRR_DEF_TYPE, 0n);
+  state.plainMsrs.set(msr.IA32_MCG_STATUS, 0n);
+}
+
+/** Registers that hold what was written, with what makes a value illegal. */
+function storedRegister(state: X86State, index: number): Register64 | undefined {
+  switch (index) {
+    case msr.IA32_STAR:
+      return state.star;
+    case msr.IA32_LSTAR:
+      return state.lstar;
+    case msr.IA32_CSTAR:
+      return state.cstar;
+    case msr.IA32_FMASK:
+      return state.sfmask;
+    case msr.IA32_KERNEL_GS_BASE:
+      return state.kernelGsBase;
+    case msr.IA32_SYSENTER_ESP:
+      return state.sysenterEsp;
+    case msr.IA32_SYSENTER_EIP:
+      return state.sysenterEip;
+    case msr.IA32_PAT:
+      return state.pat;
+    case msr.IA32_MISC_ENABLE:
+      return state.miscEnable;
+    case msr.IA32_TSC_AUX:
+      return state.tscAux;
+    case msr.IA32_SPEC_CTRL:
+      return state.specCtrl;
+    case msr.IA32_DEBUGCTL:
+      return state.debugCtl;
+    default:
+      return undefined;
+  }
+}
+
+const isCanonicalRegister: readonly number[] = [
+  msr.IA32_LSTAR,
+  msr.IA32_CSTAR,
+  msr.IA32_KERNEL_GS_BASE,
+  msr.IA32_SYSENTER_ESP,
+  msr.IA32_SYSENTER_EIP,
+];
+
+function isLegal(index: number, lo: number, hi: number): boolean {
+  if (isCanonicalRegister.includes(index)) return isCanonicalHigh(hi);
+  switch (index) {
+    case msr.IA32_FMASK:
+    case msr.IA32_TSC_AUX:
+      return hi === 0;
+    case msr.IA32_SPEC_CTRL:
+      return hi === 0 && (lo & ~1) === 0;
+    case msr.IA32_PAT:
+      return isLegalPat(lo) && isLegalPat(hi);
+    default:
+      return true;
+  }
+}
+
+function isLegalPat(word: number): boolean {
+  for (let shift = 0; shift < 32; shift += 8) if (!patTypes.includes(BigInt((word >>> shift) & 0xff))) return false;
+  return true;
+}
+
+const segmentBaseValue = (state: X86State, number: number): bigint =>
+  BigInt.asUintN(64, BigInt(state.segmentBase(number)));
+
+/** undefined: no such register. */
+function readMsr(cpu: X86Cpu, index: number): bigint | undefined {
+  const { state } = cpu;
+  switch (index) {
+    case msr.IA32_TIME_STAMP_COUNTER:
+      return cpu.readTsc();
+    case msr.IA32_TSC_ADJUST:
+      return state.tscAdjust;
+    case msr.IA32_EFER:
+      return BigInt(state.efer);
+    case msr.IA32_FS_BASE:
+      return segmentBaseValue(state, segment.fs);
+    case msr.IA32_GS_BASE:
+      return segmentBaseValue(state, segment.gs);
+    case msr.IA32_SYSENTER_CS:
+      return BigInt(state.sysenterCs);
+    case msr.IA32_MTRRCAP:
+      return mtrrCap;
+    case msr.IA32_ARCH_CAPABILITIES:
+      return archCapabilities;
+    case msr.IA32_BIOS_SIGN_ID:
+      return microcodeRevision;
+    case msr.IA32_PLATFORM_ID:
+    case msr.IA32_MCG_CAP:
+    case msr.IA32_P5_MC_ADDR:
+    case msr.IA32_P5_MC_TYPE:
+      return 0n;
+    default:
+      return storedRegister(state, index)?.value ?? state.plainMsrs.get(index) ?? cpu.bus.readMsr(index);
+  }
+}
+
+/** false: no such register, or an illegal value. */
+function writeMsr(cpu: X86Cpu, index: number, lo: number, hi: number): boolean {
+  const { state } = cpu;
+  const stored = storedRegister(state, index);
+  if (stored) {
+    if (!isLegal(index, lo, hi)) return false;
+    stored.setWords(lo, hi);
+    return true;
+  }
+  const value = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
+  switch (index) {
+    case msr.IA32_EFER:
+      return writeEfer(cpu, lo, hi);
+    case msr.IA32_FS_BASE:
+      return writeSegmentBase(state, segment.fs, lo, hi);
+    case msr.IA32_GS_BASE:
+      return writeSegmentBase(state, segment.gs, lo, hi);
+    case msr.IA32_SYSENTER_CS:
+      state.sysenterCs = lo >>> 0;
+      return true;
+    case msr.IA32_TIME_STAMP_COUNTER:
+      return writeTsc(cpu, value);
+    case msr.IA32_TSC_ADJUST:
+      state.tscOffset += BigInt.asIntN(64, value) - BigInt.asIntN(64, state.tscAdjust);
+      state.tscAdjust = value;
+      return true;
+    case msr.IA32_PRED_CMD:
+      return hi === 0 && (lo & ~1) === 0;
+    case msr.IA32_BIOS_SIGN_ID:
+    case msr.IA32_P5_MC_ADDR:
+    case msr.IA32_P5_MC_TYPE:
+      return true;
+    default:
+      return writeElsewhere(cpu, index, value);
+  }
+}
+
+function writeElsewhere(cpu: X86Cpu, index: number, value: bigint): boolean {
+  const { plainMsrs } = cpu.state;
+  if (!plainMsrs.has(index)) return cpu.bus.writeMsr(index, value);
+  plainMsrs.set(index, value);
+  return true;
+}
+
+/** Writing the counter moves IA32_TSC_ADJUST by as much (SDM 3B, 17.17.3). */
+function writeTsc(cpu: X86Cpu, value: bigint): boolean {
+  const { state } = cpu;
+  const offset = BigInt.asIntN(64, value - BigInt(readTscNumber(cpu)));
+  state.tscAdjust = BigInt.asUintN(64, state.tscAdjust + offset - state.tscOffset);
+  state.tscOffset = offset;
+  return true;
+}
+
+function writeSegmentBase(state: X86State, number: number, lo: number, hi: number): boolean {
+  if (!isCanonicalHigh(hi)) return false;
+  state.setSegmentBase(number, addressFromWords(lo, hi));
+  return true;
+}
+
+function writeEfer(cpu: X86Cpu, lo: number, hi: number): boolean {
+  const { state } = cpu;
+  const writable = efer.SCE | efer.LME | efer.NXE;
+  if (hi !== 0 || lo & ~(writable | efer.LMA)) return false;
+  const changed = (state.efer ^ lo) & writable;
+  if (changed & efer.LME && state.cr0 & cr0.PG) return false;
+  state.efer = (lo & writable) | (state.efer & efer.LMA);
+  if (changed & efer.NXE) cpu.flushTlb();
+  refreshMode(state);
+  return true;
+}
+
+function requirePrivilege(cpu: X86Cpu): void {
+  if (cpu.state.cpl !== 0) cpu.raise(vector.generalProtection, 0);
+}
+
+export function rdmsr(cpu: X86Cpu): void {
+  requirePrivilege(cpu);
+  const { state } = cpu;
+  const value = readMsr(cpu, state.gprLow(gprNumber.rcx));
+  if (value === undefined) cpu.raise(vector.generalProtection, 0);
+  state.setGpr(gprNumber.rax, value & 0xffffffffn);
+  state.setGpr(gprNumber.rdx, (value >> 32n) & 0xffffffffn);
+}
+
+export function wrmsr(cpu: X86Cpu): void {
+  requirePrivilege(cpu);
+  const { state } = cpu;
+  const lo = state.gprLow(gprNumber.rax) | 0;
+  const hi = state.gprLow(gprNumber.rdx) | 0;
+  if (!writeMsr(cpu, state.gprLow(gprNumber.rcx), lo, hi)) cpu.raise(vector.generalProtection, 0);
+}

@@ -1,0 +1,205 @@
+/** Guest page tables (SDM 3A, chapter 4): 32-bit, PAE and 4-level paging. Numbers only, nothing is allocated. */
+import type { CodeTracker, CpuBus, RamMap } from './contract.ts';
+import { bank, isLongMode } from './mode.ts';
+import { cr0, cr4, efer } from './registers.ts';
+import type { X86State } from './x86-state.ts';
+
+/** Kinds of access, as page-fault error codes spell them. */
+export const access = { read: 0, write: 2, execute: 16 } as const;
+
+const entry = { present: 1, writable: 2, user: 4, accessed: 0x20, dirty: 0x40, large: 0x80, global: 0x100 } as const;
+const pageFaultCode = { present: 1, user: 4, reserved: 8, execute: 16 } as const;
+
+/** Bits 40-51 of an entry, in its upper word: above the physical address width. */
+const reservedHigh = 0x000fff00;
+/** PAE paging also reserves bits 52-62. */
+const reservedHighPae = 0x7fffff00;
+const noExecuteHigh = 1 << 31;
+const addressHigh = 0xff;
+const twoTo32 = 0x1_0000_0000;
+
+/** The result of a walk is left in the fields. */
+export class PageWalker {
+  readonly #state: X86State;
+  readonly #ram: RamMap;
+  readonly #bus: CpuBus;
+  readonly #code: CodeTracker;
+
+  /** Guest-physical address of the 4 KiB page. */
+  physical = 0;
+  #rights = 0;
+  #noExecute = false;
+  isDirty = false;
+  isGlobal = false;
+  /** log2 of the size of the page that maps the address. */
+  shift = 12;
+  /** Of the page fault, when `walk` returned false. */
+  errorCode = 0;
+
+  #entryLo = 0;
+  #entryHi = 0;
+  #entryRam = -1;
+
+  constructor(state: X86State, ram: RamMap, bus: CpuBus, code: CodeTracker) {
+    this.#state = state;
+    this.#ram = ram;
+    this.#bus = bus;
+    this.#code = code;
+  }
+
+  /** Translates a canonical address for this access and sets accessed and dirty bits; false: page fault. */
+  walk(lo: number, hi: number, bankNumber: number, kind: number): boolean {
+    const state = this.#state;
+    if (!(state.cr0 & cr0.PG)) return this.#identity(lo);
+    if (isLongMode(state)) return this.#walk64(this.#tableRoot(), lo, hi, 39, bankNumber, kind);
+    if (state.cr4 & cr4.PAE) return this.#walkPae(lo, bankNumber, kind);
+    return this.#walk32(lo, bankNumber, kind);
+  }
+
+  /** Whether the page found last allows this access from this bank (SDM 3A, 4.6.1). */
+  permits(bankNumber: number, kind: number): boolean {
+    const isUserPage = (this.#rights & entry.user) !== 0;
+    const state = this.#state;
+    if (kind === access.execute) {
+      if (this.#noExecute) return false;
+      return bankNumber === bank.user ? isUserPage : !(isUserPage && state.cr4 & cr4.SMEP);
+    }
+    const isWritable = (this.#rights & entry.writable) !== 0;
+    if (bankNumber === bank.user) return isUserPage && (kind === access.read || isWritable);
+    if (isUserPage && bankNumber === bank.supervisor && state.cr4 & cr4.SMAP) return false;
+    return kind === access.read || isWritable || !(state.cr0 & cr0.WP);
+  }
+
+  #identity(lo: number): boolean {
+    this.physical = (lo & ~0xfff) >>> 0;
+    this.#rights = entry.writable | entry.user;
+    this.#noExecute = false;
+    this.isDirty = true;
+    this.isGlobal = false;
+    this.shift = 12;
+    return true;
+  }
+
+  #tableRoot(): number {
+    const { lo, hi } = this.#state.cr3;
+    return (hi & addressHigh) * twoTo32 + ((lo & ~0xfff) >>> 0);
+  }
+
+  #walkPae(lo: number, bankNumber: number, kind: number): boolean {
+    const pdptes = this.#state.pdptes;
+    const index = (lo >>> 30) * 2;
+    const entryLo = pdptes[index] ?? 0;
+    if (!(entryLo & entry.present)) return this.#fail(0, bankNumber, kind);
+    const table = ((pdptes[index + 1] ?? 0) & addressHigh) * twoTo32 + ((entryLo & ~0xfff) >>> 0);
+    return this.#walk64(table, lo, 0, 21, bankNumber, kind);
+  }
+
+  /** Walks tables of 64-bit entries; `shift` is the lowest address bit that the first table's index takes. */
+  #walk64(root: number, lo: number, hi: number, firstShift: number, bankNumber: number, kind: number): boolean {
+    const isPae = firstShift === 21;
+    const reserved = (isPae ? reservedHighPae : reservedHigh) | (this.#state.efer & efer.NXE ? 0 : noExecuteHigh);
+    let rights = entry.writable | entry.user;
+    let high = 0;
+    let table = root;
+    for (let shift = firstShift; ; shift -= 9) {
+      const index =
+        shift >= 39 ? (hi >>> 7) & 511 : shift === 30 ? ((hi << 2) | (lo >>> 30)) & 511 : (lo >>> shift) & 511;
+      this.#read64(table + index * 8);
+      const entryLo = this.#entryLo;
+      const entryHi = this.#entryHi;
+      if (!(entryLo & entry.present)) return this.#fail(0, bankNumber, kind);
+      const isLeaf = shift === 12 || (shift !== 39 && (entryLo & entry.large) !== 0);
+      if (entryHi & reserved || (shift !== 12 && entryLo & reservedLow(shift, entryLo)))
+        return this.#fail(pageFaultCode.present | pageFaultCode.reserved, bankNumber, kind);
+      rights &= entryLo;
+      high |= entryHi;
+      const address = (entryHi & addressHigh) * twoTo32 + ((entryLo & ~0xfff) >>> 0);
+      if (isLeaf) {
+        this.#noExecute = (high & noExecuteHigh) !== 0;
+        return this.#finish(rights, shift, address, lo, bankNumber, kind);
+      }
+      if (!(entryLo & entry.accessed)) this.#writeEntry(table + index * 8, entryLo | entry.accessed);
+      table = address;
+    }
+  }
+
+  #walk32(lo: number, bankNumber: number, kind: number): boolean {
+    const directoryAt = ((this.#state.cr3.lo & ~0xfff) >>> 0) + (lo >>> 22) * 4;
+    this.#read32(directoryAt);
+    const directory = this.#entryLo;
+    this.#noExecute = false;
+    if (!(directory & entry.present)) return this.#fail(0, bankNumber, kind);
+    if (directory & entry.large && this.#state.cr4 & cr4.PSE) {
+      if (directory & (1 << 21)) return this.#fail(pageFaultCode.present | pageFaultCode.reserved, bankNumber, kind);
+      const address = ((directory >>> 13) & addressHigh) * twoTo32 + ((directory & 0xffc00000) >>> 0);
+      return this.#finish(directory, 22, address, lo, bankNumber, kind);
+    }
+    if (!(directory & entry.accessed)) this.#writeEntry(directoryAt, directory | entry.accessed);
+    this.#read32(((directory & ~0xfff) >>> 0) + ((lo >>> 12) & 1023) * 4);
+    if (!(this.#entryLo & entry.present)) return this.#fail(0, bankNumber, kind);
+    return this.#finish(directory & this.#entryLo, 12, (this.#entryLo & ~0xfff) >>> 0, lo, bankNumber, kind);
+  }
+
+  /** The entry read last maps the page. `address` may have attribute bits of a large page below its size. */
+  #finish(rights: number, shift: number, address: number, lo: number, bankNumber: number, kind: number): boolean {
+    this.#rights = rights;
+    if (!this.permits(bankNumber, kind)) return this.#fail(pageFaultCode.present, bankNumber, kind);
+    const leaf = this.#entryLo;
+    const wanted = kind === access.write ? entry.accessed | entry.dirty : entry.accessed;
+    if ((leaf & wanted) !== wanted) this.#writeLeaf(leaf | wanted);
+    const within = (1 << shift) - 1;
+    const high = Math.floor(address / twoTo32) * twoTo32;
+    this.physical = high + (((address & ~within) | (lo & within & ~0xfff)) >>> 0);
+    this.isDirty = ((leaf | wanted) & entry.dirty) !== 0;
+    this.isGlobal = (leaf & entry.global) !== 0 && (this.#state.cr4 & cr4.PGE) !== 0;
+    this.shift = shift;
+    return true;
+  }
+
+  #fail(code: number, bankNumber: number, kind: number): boolean {
+    const state = this.#state;
+    const reportsFetch = (state.cr4 & cr4.PAE && state.efer & efer.NXE) || state.cr4 & cr4.SMEP;
+    const fetch = kind === access.execute && reportsFetch ? pageFaultCode.execute : 0;
+    this.errorCode = code | (kind & access.write) | (bankNumber === bank.user ? pageFaultCode.user : 0) | fetch;
+    return false;
+  }
+
+  #read64(at: number): void {
+    const ram = this.#ram.ramOffset(at);
+    this.#entryRam = ram;
+    if (ram >= 0) {
+      this.#entryLo = this.#state.word(ram);
+      this.#entryHi = this.#state.i32[(ram + 4) >>> 2] ?? 0;
+    } else {
+      this.#entryLo = this.#bus.readMmio(at, 4) | 0;
+      this.#entryHi = this.#bus.readMmio(at + 4, 4) | 0;
+    }
+  }
+
+  #read32(at: number): void {
+    const ram = this.#ram.ramOffset(at);
+    this.#entryRam = ram;
+    this.#entryLo = ram >= 0 ? this.#state.word(ram) : this.#bus.readMmio(at, 4) | 0;
+  }
+
+  #writeLeaf(value: number): void {
+    if (this.#entryRam >= 0) this.#writeRam(this.#entryRam, value);
+  }
+
+  #writeEntry(at: number, value: number): void {
+    const ram = this.#ram.ramOffset(at);
+    if (ram >= 0) this.#writeRam(ram, value);
+  }
+
+  #writeRam(ram: number, value: number): void {
+    if (this.#code.hasCode(ram >>> 12)) this.#code.written(ram, 4);
+    this.#state.i32[ram >>> 2] = value;
+  }
+}
+
+/** Address bits that must be zero in the low word of an entry above the last level. */
+function reservedLow(shift: number, entryLo: number): number {
+  if (shift === 39) return entry.large;
+  if (!(entryLo & entry.large)) return 0;
+  return shift === 30 ? 0x3fffe000 : 0x001fe000;
+}

@@ -1,0 +1,153 @@
+import { layout, tlb } from '../layout.ts';
+import type { X86State } from './x86-state.ts';
+
+/** Bits of an entry's flags word; bits 8-13 hold log2 of the size of the guest page. */
+export const tlbFlag = {
+  global: 1,
+  /** Writes are allowed, whether the page has decoded code (no write tag) or not. */
+  writable: 2,
+  shiftBit: 8,
+} as const;
+
+const total = tlb.entries * tlb.banks;
+const entryWords = tlb.entryBytes / 4;
+const firstWord = layout.tlb / 4;
+
+/** What may be done through an entry. */
+export interface EntryRights {
+  read: boolean;
+  write: boolean;
+  execute: boolean;
+}
+
+/** The software TLB that generated code probes. Entries in use are listed, so that a flush costs what was filled. */
+export class SoftTlb {
+  readonly #i32: Int32Array;
+  /** RAM page (linear-memory offset >>> 12) of each entry, -1: free. */
+  readonly #page = new Int32Array(total).fill(-1);
+  readonly #linearLo = new Int32Array(total);
+  readonly #linearHi = new Int32Array(total);
+  readonly #list = new Int32Array(total);
+  readonly #isListed = new Uint8Array(total);
+  #count = 0;
+  /** Hashes of 2 MiB regions (first half) and 1 GiB regions that large-page entries may exist for. */
+  readonly #largeRegions = new Uint8Array(2048);
+
+  constructor(state: X86State) {
+    this.#i32 = state.i32;
+    for (let number = 0; number < total; number++) this.#clearTags(number);
+  }
+
+  /** Linear-memory offset of an address whose tag (tlb.readTag, writeTag, executeTag) allows the access, or -1. */
+  probe(bankNumber: number, lo: number, hi: number, tag: number): number {
+    const word = firstWord + (bankNumber * tlb.entries + ((lo >>> 12) & (tlb.entries - 1))) * entryWords;
+    if (this.#i32[word + tag / 4] !== (lo & ~0xfff) || this.#i32[word + tag / 4 + 1] !== (hi | 0)) return -1;
+    return (lo + (this.#i32[word + tlb.addend / 4] ?? 0)) >>> 0;
+  }
+
+  /** True when the entry of this readable page allows writes apart from code tracking. */
+  isWritable(bankNumber: number, lo: number): boolean {
+    const word = firstWord + (bankNumber * tlb.entries + ((lo >>> 12) & (tlb.entries - 1))) * entryWords;
+    return ((this.#i32[word + tlb.flags / 4] ?? 0) & tlbFlag.writable) !== 0;
+  }
+
+  /** Gives a page its write tag back: it has no code any more. */
+  allowWrite(bankNumber: number, lo: number, hi: number): void {
+    const number = bankNumber * tlb.entries + ((lo >>> 12) & (tlb.entries - 1));
+    this.#setTag(number, tlb.writeTag, true, lo & ~0xfff, hi);
+  }
+
+  fill(bankNumber: number, lo: number, hi: number, pageOffset: number, rights: EntryRights, flags: number): void {
+    const number = bankNumber * tlb.entries + ((lo >>> 12) & (tlb.entries - 1));
+    const pageLo = lo & ~0xfff;
+    this.#setTag(number, tlb.readTag, rights.read, pageLo, hi);
+    this.#setTag(number, tlb.writeTag, rights.write, pageLo, hi);
+    this.#setTag(number, tlb.executeTag, rights.execute, pageLo, hi);
+    const word = firstWord + number * entryWords;
+    this.#i32[word + tlb.addend / 4] = pageOffset - pageLo;
+    this.#i32[word + tlb.flags / 4] = flags;
+    this.#page[number] = pageOffset >>> 12;
+    this.#linearLo[number] = pageLo;
+    this.#linearHi[number] = hi;
+    const shift = flags >> tlbFlag.shiftBit;
+    if (shift !== 12) this.#largeRegions[regionHash(shift, lo, hi)] = 1;
+    if (this.#isListed[number]) return;
+    this.#isListed[number] = 1;
+    this.#list[this.#count++] = number;
+  }
+
+  flushAll(): void {
+    for (let i = 0; i < this.#count; i++) {
+      const number = this.#list[i] ?? 0;
+      this.#isListed[number] = 0;
+      this.#drop(number);
+    }
+    this.#count = 0;
+    this.#largeRegions.fill(0);
+  }
+
+  flushNonGlobal(): void {
+    let kept = 0;
+    for (let i = 0; i < this.#count; i++) {
+      const number = this.#list[i] ?? 0;
+      if (this.#page[number] !== -1 && this.#flags(number) & tlbFlag.global) {
+        this.#list[kept++] = number;
+        continue;
+      }
+      this.#isListed[number] = 0;
+      this.#drop(number);
+    }
+    this.#count = kept;
+  }
+
+  /** Forgets the translation of one address, with all of a large page that may map it. */
+  flushPage(lo: number, hi: number): void {
+    const index = (lo >>> 12) & (tlb.entries - 1);
+    for (let number = index; number < total; number += tlb.entries) this.#drop(number);
+    if (this.#largeRegions[regionHash(21, lo, hi)]) this.#flushLarge(lo, hi, 22);
+    if (this.#largeRegions[regionHash(30, lo, hi)]) this.#flushLarge(lo, hi, 30);
+  }
+
+  /** Takes the write tag from every entry that maps this RAM page. */
+  protect(ramPage: number): void {
+    for (let number = this.#page.indexOf(ramPage); number >= 0; number = this.#page.indexOf(ramPage, number + 1)) {
+      this.#setTag(number, tlb.writeTag, false, 0, 0);
+    }
+  }
+
+  #flushLarge(lo: number, hi: number, shift: number): void {
+    for (let i = 0; i < this.#count; i++) {
+      const number = this.#list[i] ?? 0;
+      const entryShift = this.#flags(number) >> tlbFlag.shiftBit;
+      if (entryShift === 12 || this.#linearHi[number] !== hi) continue;
+      if ((this.#linearLo[number] ?? 0) >>> shift === lo >>> shift) this.#drop(number);
+    }
+  }
+
+  #flags(number: number): number {
+    return this.#i32[firstWord + number * entryWords + tlb.flags / 4] ?? 0;
+  }
+
+  #drop(number: number): void {
+    this.#page[number] = -1;
+    this.#clearTags(number);
+  }
+
+  #clearTags(number: number): void {
+    this.#setTag(number, tlb.readTag, false, 0, 0);
+    this.#setTag(number, tlb.writeTag, false, 0, 0);
+    this.#setTag(number, tlb.executeTag, false, 0, 0);
+  }
+
+  #setTag(number: number, tag: number, isValid: boolean, lo: number, hi: number): void {
+    const word = firstWord + number * entryWords + tag / 4;
+    this.#i32[word] = isValid ? lo : Number(tlb.invalid);
+    this.#i32[word + 1] = isValid ? hi : 0;
+  }
+}
+
+/** 4 MiB regions share the table of 2 MiB ones: hashed and flushed by 4 MiB. */
+function regionHash(shift: number, lo: number, hi: number): number {
+  if (shift === 30) return 1024 + (((lo >>> 30) ^ (hi << 2)) & 1023);
+  return ((lo >>> 22) ^ Math.imul(hi, 0x9e3779b1)) & 1023;
+}

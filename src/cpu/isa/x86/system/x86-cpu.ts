@@ -1,0 +1,194 @@
+import { layout } from '../layout.ts';
+import type { CodeTracker, CpuBus, CpuStop, DirectEntry, RamMap, X86CpuOptions } from './contract.ts';
+import { deliverException, deliverExternal, deliverSingleStep } from './event-delivery.ts';
+import { GuestFault, noErrorCode, vector } from './guest-fault.ts';
+import { Mmu } from './mmu.ts';
+import { currentBank, isCode64 } from './mode.ts';
+import { enterDirect, resetState } from './reset.ts';
+import type { VcpuState } from './saved-state.ts';
+import { restoreVcpu, saveVcpu } from './saved-state.ts';
+import { segmentAddress } from './segment-access.ts';
+import { SlowAccess } from './slow-access.ts';
+import { Stack } from './stack.ts';
+import { readTscNumber } from './time-stamp.ts';
+import { isCanonicalHigh } from './words.ts';
+import { X86State } from './x86-state.ts';
+
+/**
+ * The system half of one x86-64 processor: what memory accesses, faults, interrupts and privileged instructions do.
+ * An engine runs the rest on the same linear memory and calls in here (see layout.ts for the shared words).
+ */
+export class X86Cpu {
+  readonly state: X86State;
+  readonly ram: RamMap;
+  readonly bus: CpuBus;
+  readonly code: CodeTracker;
+  readonly tscHz: number;
+  readonly apicId: number;
+  readonly mmu: Mmu;
+  /** Work areas of helpers: the stack in use, and the one that a privilege change switches to. */
+  readonly stack: Stack;
+  readonly newStack: Stack;
+
+  /** The exception that `deliverPendingFault` delivers, -1: none. */
+  pendingVector = -1;
+  pendingErrorCode: number = noErrorCode;
+  /** Why no instruction is to be executed; the run loop clears `halt` when an interrupt arrives. */
+  stop: CpuStop | undefined = undefined;
+  /** Called when linear addresses may mean other bytes than before: for caches that are keyed by linear address. */
+  onTranslationChange: (() => void) | undefined = undefined;
+
+  readonly #fault = new GuestFault();
+  readonly #slow: SlowAccess;
+
+  constructor(options: X86CpuOptions) {
+    this.state = new X86State(options.memory);
+    this.ram = options.ram;
+    this.bus = options.bus;
+    this.code = options.code;
+    this.tscHz = options.tscHz;
+    this.apicId = options.apicId ?? 0;
+    this.mmu = new Mmu(this.state, this.ram, this.bus, this.code);
+    this.stack = new Stack(this);
+    this.newStack = new Stack(this);
+    this.#slow = new SlowAccess(this);
+    this.reset();
+  }
+
+  /** Power-on state (SDM 3A, table 9-1). */
+  reset(): void {
+    resetState(this);
+  }
+
+  /** The state in which a loader hands over, in the mode that the entry names. */
+  enter(entry: DirectEntry): void {
+    enterDirect(this, entry);
+  }
+
+  /** Throws GuestFault: the running helper is abandoned. */
+  raise(vectorNumber: number, errorCode: number = noErrorCode): never {
+    this.#fault.vector = vectorNumber;
+    this.#fault.errorCode = errorCode;
+    throw this.#fault;
+  }
+
+  /** Throws the fault that a slow access has recorded. */
+  rethrowFault(): never {
+    const { pendingVector, pendingErrorCode } = this;
+    this.raise(pendingVector, pendingErrorCode);
+  }
+
+  /** What an import wrapper does with a caught exception: records a guest fault, rethrows anything else. */
+  catchFault(error: unknown): void {
+    if (!(error instanceof GuestFault)) throw error;
+    this.recordFault(error.vector, error.errorCode);
+  }
+
+  /** Leaves a fault for `deliverPendingFault`. */
+  recordFault(vectorNumber: number, errorCode: number): void {
+    this.pendingVector = vectorNumber;
+    this.pendingErrorCode = errorCode;
+    this.state.setWord(layout.faulted, 1);
+  }
+
+  setPageFaultAddress(lo: number, hi: number): void {
+    this.state.cr2.setWords(lo, hi);
+  }
+
+  /** Records the page fault of the walk that just failed. */
+  recordPageFault(lo: number, hi: number): void {
+    this.setPageFaultAddress(lo, hi);
+    this.recordFault(vector.pageFault, this.mmu.walker.errorCode);
+  }
+
+  /** Delivers the recorded fault of the instruction at `rip`; execution goes on at `rip` and `nextRip`, then equal. */
+  deliverPendingFault(): void {
+    const { pendingVector, pendingErrorCode } = this;
+    this.pendingVector = -1;
+    this.state.setWord(layout.faulted, 0);
+    if (pendingVector >= 0) deliverException(this, pendingVector, pendingErrorCode);
+  }
+
+  /** An external interrupt between instructions; `rip` is the next one. Wakes a halted processor. */
+  deliverInterrupt(vectorNumber: number): void {
+    deliverExternal(this, vectorNumber);
+  }
+
+  /** The caller checks `state.nmiBlocked` first. */
+  deliverNmi(): void {
+    this.state.nmiBlocked = true;
+    deliverExternal(this, vector.nmi);
+  }
+
+  /** The #DB trap after an instruction that ran with EFLAGS.TF set; `rip` is the next one. */
+  deliverSingleStep(): void {
+    deliverSingleStep(this);
+  }
+
+  /**
+   * Linear-memory address where generated code may access `size` bytes (1-64) at this linear address, or 0: a fault is
+   * recorded. `kind` is 0 read, 1 write, 2 read-modify-write, plus 256 for accesses through SS. When the result is
+   * `layout.bounce`, generated code calls `flushBounce` after writing there.
+   */
+  slowAccess(linearLo: number, linearHi: number, size: number, kind: number): number {
+    return this.#slow.begin(linearLo, linearHi, size, kind);
+  }
+
+  flushBounce(): void {
+    this.#slow.flush();
+  }
+
+  /** Linear-memory offset of the instruction byte at this linear address, or -1: a fault is recorded. */
+  translateCode(linearLo: number, linearHi: number): number {
+    if (!isCanonicalHigh(linearHi)) {
+      this.recordFault(vector.generalProtection, 0);
+      return -1;
+    }
+    if (this.mmu.translateFetch(linearLo, linearHi, currentBank(this.state))) return this.mmu.ramAddress;
+    this.recordPageFault(linearLo, linearHi);
+    return -1;
+  }
+
+  /**
+   * Linear address of `offset` in a segment after its limit and rights checks. `packed` is segment number, plus the
+   * access kind (0-2) << 8, plus size << 16. On a violation `layout.faulted` is set and the result is 0.
+   */
+  segmentAddress(packed: number, offset: number): number {
+    return segmentAddress(this, packed, offset);
+  }
+
+  /** Takes write permission for a page of RAM (linear-memory offset >>> 12) out of the TLB: it has code now. */
+  protectCodePage(ramPage: number): void {
+    this.mmu.tlb.protect(ramPage);
+  }
+
+  /** Forgets every translation: RAM was remapped from outside. */
+  flushTlb(): void {
+    this.mmu.tlb.flushAll();
+    this.onTranslationChange?.();
+  }
+
+  /** The time-stamp counter as RDTSC reads it. */
+  readTsc(): bigint {
+    return BigInt.asUintN(64, BigInt(readTscNumber(this)) + this.state.tscOffset);
+  }
+
+  /** When the counter reaches a value, as a time of `bus.nowNs`. */
+  tscToNs(tsc: bigint): number {
+    return Number(BigInt.asIntN(64, tsc - this.state.tscOffset)) / (this.tscHz / 1e9);
+  }
+
+  get isCode64(): boolean {
+    return isCode64(this.state);
+  }
+
+  /** Plain data; changes nothing. */
+  saveState(): VcpuState {
+    return saveVcpu(this);
+  }
+
+  /** Doubts everything; throws StateError. */
+  restoreState(saved: unknown): void {
+    restoreVcpu(this, saved);
+  }
+}

@@ -1,0 +1,32 @@
+/** Why `run` returned. */
+export type VcpuStop =
+  /** The budget is used up. */
+  | { readonly kind: 'budget' }
+  /** Waits for an interrupt. */
+  | { readonly kind: 'halt' }
+  /** `kick` was called. */
+  | { readonly kind: 'kicked' }
+  | { readonly kind: 'triple-fault'; readonly registers: string }
+  /** The guest did something that is not built; the VM cannot go on. */
+  | { readonly kind: 'unsupported'; readonly reason: string };
+
+/** What a vCPU has done, for statistics. */
+export interface VcpuCounters {
+  /** Guest instructions retired. */
+  readonly instructions: number;
+  readonly [name: string]: number;
+}
+
+/** One virtual processor on some engine. Device accesses are served inside `run`. */
+export interface Vcpu<State> {
+  /** Runs about `budget` instructions, fewer when something stops it. */
+  run(budget: number): VcpuStop;
+  /** The one call that others may make while it runs: `run` returns soon. */
+  kick(): void;
+  /** The interrupt controller's INTR wire. */
+  setInterrupt(level: boolean): void;
+  nonMaskableInterrupt(): void;
+  counters(): VcpuCounters;
+  save(): State;
+  restore(state: State): void;
+}

@@ -1,0 +1,76 @@
+/** Appends Wasm's primitive encodings (WebAssembly core specification, 5.2). */
+export class ByteWriter {
+  #bytes = new Uint8Array(256);
+  length = 0;
+
+  byte(value: number): this {
+    if (this.length === this.#bytes.length) this.#grow(1);
+    this.#bytes[this.length++] = value;
+    return this;
+  }
+
+  bytes(values: ArrayLike<number>): this {
+    if (this.length + values.length > this.#bytes.length) this.#grow(values.length);
+    this.#bytes.set(values, this.length);
+    this.length += values.length;
+    return this;
+  }
+
+  /** Unsigned LEB128 of a u32. */
+  u32(value: number): this {
+    let rest = value >>> 0;
+    while (rest >= 0x80) {
+      this.byte((rest & 0x7f) | 0x80);
+      rest >>>= 7;
+    }
+    return this.byte(rest);
+  }
+
+  /** Signed LEB128 of an i32. */
+  i32(value: number): this {
+    let rest = value | 0;
+    for (;;) {
+      const low = rest & 0x7f;
+      rest >>= 7;
+      const isLast = (rest === 0 && !(low & 0x40)) || (rest === -1 && (low & 0x40) !== 0);
+      this.byte(isLast ? low : low | 0x80);
+      if (isLast) return this;
+    }
+  }
+
+  /** Signed LEB128 of an i64. */
+  i64(value: bigint): this {
+    let rest = BigInt.asIntN(64, value);
+    for (;;) {
+      const low = Number(rest & 0x7fn);
+      rest >>= 7n;
+      const isLast = (rest === 0n && !(low & 0x40)) || (rest === -1n && (low & 0x40) !== 0);
+      this.byte(isLast ? low : low | 0x80);
+      if (isLast) return this;
+    }
+  }
+
+  /** A UTF-8 name with its length. Names here are ASCII. */
+  name(text: string): this {
+    this.u32(text.length);
+    for (const character of text) this.byte(character.charCodeAt(0));
+    return this;
+  }
+
+  /** Everything that `write` appends, behind its length in bytes. */
+  sized(write: (inner: ByteWriter) => void): this {
+    const inner = new ByteWriter();
+    write(inner);
+    return this.u32(inner.length).bytes(inner.view());
+  }
+
+  view(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.length);
+  }
+
+  #grow(atLeast: number): void {
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.length + atLeast));
+    larger.set(this.#bytes);
+    this.#bytes = larger;
+  }
+}

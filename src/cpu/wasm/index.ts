@@ -1,0 +1,3 @@
+export { FunctionBody } from './function.ts';
+export { ModuleBuilder } from './module.ts';
+export { memoryOpcodes, type Opcode, opcodes, type WasmType } from './opcodes.ts';

@@ -1,0 +1,117 @@
+import { ByteWriter } from './bytes.ts';
+import { FunctionBody } from './function.ts';
+import { typeCodes, type WasmType } from './opcodes.ts';
+
+interface Import {
+  readonly module: string;
+  readonly name: string;
+  readonly type: number;
+}
+
+interface DefinedFunction {
+  readonly type: number;
+  readonly body: FunctionBody;
+}
+
+const section = (into: ByteWriter, id: number, write: (body: ByteWriter) => void): void => {
+  into.byte(id).sized(write);
+};
+
+/** Builds one Wasm module (core specification, 5.5). Imports come before definitions. */
+export class ModuleBuilder {
+  readonly #types: string[] = [];
+  readonly #imports: Import[] = [];
+  readonly #functions: DefinedFunction[] = [];
+  readonly #exports: { name: string; index: number }[] = [];
+  #memory: { module: string; name: string; maximumPages: number } | undefined;
+  #table: number[] = [];
+
+  /** Index of a function type, shared between equal ones. */
+  type(params: readonly WasmType[], results: readonly WasmType[]): number {
+    const key = `${params.join(',')}>${results.join(',')}`;
+    const known = this.#types.indexOf(key);
+    if (known >= 0) return known;
+    this.#types.push(key);
+    return this.#types.length - 1;
+  }
+
+  /** The one memory, at least `1` and at most `maximumPages` pages of 64 KiB. */
+  importMemory(module: string, name: string, maximumPages: number): void {
+    this.#memory = { module, name, maximumPages };
+  }
+
+  /** Throws when a function was defined already: imports take the first indices. */
+  importFunction(module: string, name: string, params: readonly WasmType[], results: readonly WasmType[]): number {
+    if (this.#functions.length > 0) throw new RangeError(`Cannot import "${name}": functions are defined already`);
+    this.#imports.push({ module, name, type: this.type(params, results) });
+    return this.#imports.length - 1;
+  }
+
+  define(
+    params: readonly WasmType[],
+    results: readonly WasmType[],
+    write: (body: FunctionBody) => void,
+    exportAs?: string,
+  ): number {
+    const body = new FunctionBody(params);
+    const index = this.#imports.length + this.#functions.length;
+    this.#functions.push({ type: this.type(params, results), body });
+    write(body);
+    if (exportAs) this.#exports.push({ name: exportAs, index });
+    return index;
+  }
+
+  /** The one table's contents, from element 0. */
+  setTable(functionIndices: readonly number[]): void {
+    this.#table = [...functionIndices];
+  }
+
+  encode(): Uint8Array<ArrayBuffer> {
+    const out = new ByteWriter().bytes([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+    section(out, 1, (s) => this.#writeTypes(s));
+    section(out, 2, (s) => this.#writeImports(s));
+    section(out, 3, (s) => {
+      s.u32(this.#functions.length);
+      for (const f of this.#functions) s.u32(f.type);
+    });
+    if (this.#table.length > 0) {
+      const size = this.#table.length;
+      section(out, 4, (s) => s.u32(1).byte(0x70).byte(1).u32(size).u32(size));
+    }
+    section(out, 7, (s) => {
+      s.u32(this.#exports.length);
+      for (const e of this.#exports) s.name(e.name).byte(0).u32(e.index);
+    });
+    if (this.#table.length > 0) {
+      section(out, 9, (s) => {
+        s.u32(1).u32(0).byte(0x41).i32(0).byte(0x0b).u32(this.#table.length);
+        for (const index of this.#table) s.u32(index);
+      });
+    }
+    section(out, 10, (s) => {
+      s.u32(this.#functions.length);
+      for (const f of this.#functions) f.body.encode(s);
+    });
+    return out.view().slice();
+  }
+
+  #writeTypes(s: ByteWriter): void {
+    s.u32(this.#types.length);
+    for (const key of this.#types) {
+      const [params = '', results = ''] = key.split('>');
+      s.byte(0x60);
+      for (const list of [params, results]) {
+        const types = list === '' ? [] : (list.split(',') as WasmType[]);
+        s.u32(types.length);
+        for (const type of types) s.byte(typeCodes[type]);
+      }
+    }
+  }
+
+  #writeImports(s: ByteWriter): void {
+    s.u32(this.#imports.length + (this.#memory ? 1 : 0));
+    for (const i of this.#imports) s.name(i.module).name(i.name).byte(0).u32(i.type);
+    if (this.#memory)
+      s.name(this.#memory.module).name(this.#memory.name).byte(2).byte(1).u32(1).u32(this.#memory.maximumPages);
+  }
+}
