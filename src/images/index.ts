@@ -1,0 +1,13 @@
+export type { CommandStreams } from './command-session.ts';
+export { CommandError, CommandSession, commandPorts } from './command-session.ts';
+export type { CpioEntry, CpioMember } from './cpio.ts';
+export { CpioError, readCpio, writeCpio } from './cpio.ts';
+export { PackageError } from './debian-packages.ts';
+export { commandInitramfs, defaultInitramfs, joinInitramfs } from './default-initramfs.ts';
+export { ImageDamagedError, ImageNotFoundError, ImagePullError } from './image-errors.ts';
+export type { OpenImage, StoredImage } from './image-store.ts';
+export { ImageStore, mezzHome } from './image-store.ts';
+export type { MakeImageOptions, PullProgress } from './make-image.ts';
+export { ProgramError } from './program.ts';
+export { UnpackError } from './unpack-error.ts';
+export { unpackKernel } from './unpack-kernel.ts';
