@@ -1,0 +1,55 @@
+import { SerialPipe } from '../backends/index.ts';
+import { fileSerial, HostInput, HostOutput, nodeHost, nullSerial } from '../host/index.ts';
+import { CommandSession, commandPorts } from '../images/index.ts';
+import { createPcVm, type VirtualMachine, type VmEnd } from '../vm/index.ts';
+import { exitStatus, reportEnd, say } from './exit-status.ts';
+import { type GuestRun, readerGoneStatus, writeStatistics } from './guest-run.ts';
+
+/** Runs one command in a guest, with our standard streams. Returns its exit status. */
+export async function runCommand({ options, boot, signals }: GuestRun): Promise<number> {
+  const { memoryBytes, debugExitPort, timeoutSeconds, serial } = options;
+  let vm: VirtualMachine | undefined;
+  let quitStatus = 0;
+  const quit = (status: number): void => {
+    quitStatus = status;
+    vm?.stop();
+  };
+  const flow = {
+    onFull: () => vm?.hold(),
+    onDrained: () => vm?.release(),
+    onClosed: () => quit(readerGoneStatus),
+  };
+  const outputs = { stdout: new HostOutput(process.stdout, flow), stderr: new HostOutput(process.stderr, flow) };
+  const input = new HostInput(() => process.stdin);
+  const session = new CommandSession({
+    writeToPort: (port, bytes) => pipes[port - 1]?.send(bytes),
+    onOutput: (stream, bytes) => outputs[stream].write(bytes),
+    readInput: (maxBytes) => input.read(maxBytes),
+  });
+  const pipes = [commandPorts.output, commandPorts.error, commandPorts.control].map(
+    (port) => new SerialPipe({ onOutput: (bytes) => session.receive(port, bytes) }),
+  );
+  const onError = (error: Error): void => vm?.stop({ kind: 'failed', error });
+  const console = serial.kind === 'file' ? fileSerial({ path: serial.path, onError }) : nullSerial();
+  const serialPorts = [console, pipes[0], pipes[1], pipes[2]] as const;
+  vm = await createPcVm({ memoryBytes, boot, serialPorts, debugExitPort }, nodeHost);
+  signals.onQuit = () => quit(signals.status);
+  if (signals.status !== 0) return signals.status;
+  if (timeoutSeconds !== undefined) vm.stopAfter(timeoutSeconds);
+  vm.start();
+  const status = await Promise.race([session.exitStatus, vm.ended.then(() => undefined)]).catch(() => undefined);
+  vm.stop({ kind: 'power-off' });
+  const end = await vm.ended;
+  input.close();
+  await Promise.all([outputs.stdout.flushed(), outputs.stderr.flushed()]);
+  writeStatistics(options, vm, end);
+  return status ?? reportLoss(end, vm.lastConsoleLine, quitStatus);
+}
+
+/** The machine is gone and the command has no status. */
+function reportLoss(end: VmEnd, lastConsoleLine: string, quitStatus: number): number {
+  if (end.kind !== 'power-off') return reportEnd(end, quitStatus);
+  const lastWords = lastConsoleLine === '' ? '' : `; its console says ${JSON.stringify(lastConsoleLine)}`;
+  say(`Cannot tell the command's status: the guest powered off before the command ended${lastWords}`);
+  return exitStatus.commandLost.status;
+}

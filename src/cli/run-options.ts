@@ -1,0 +1,107 @@
+import { UsageError } from './errors.ts';
+import type { Arguments, Option } from './verb.ts';
+
+export const runOptionTable = {
+  kernel: { value: 'FILE', help: 'boot this kernel: a Linux bzImage or vmlinux, or a Multiboot 1 ELF image' },
+  initrd: { value: 'FILE', help: 'initial RAM disk, or the module of a Multiboot image' },
+  append: { value: 'TEXT', help: 'added to the kernel command line' },
+  memory: { value: 'SIZE', help: "the guest's memory: 512M (the default), 2G; a number alone is in MiB" },
+  engine: { value: 'NAME', help: 'what executes guest code: auto, jit or interpreter (default auto)' },
+  serial: {
+    value: 'WHERE',
+    help: "the guest's first serial port, its console: stdio (the default), null or file:PATH",
+  },
+  'debug-exit': {
+    value: 'PORT',
+    help: 'a write of V to this I/O port ends the run with status (V << 1) | 1; by convention 0xf4',
+  },
+  timeout: { value: 'SECONDS', help: 'stop the guest after so long' },
+  stats: { value: 'FILE', help: 'write figures about the run as JSON' },
+} as const satisfies Record<string, Option>;
+
+export type SerialTarget =
+  | { readonly kind: 'stdio' }
+  | { readonly kind: 'null' }
+  | { readonly kind: 'file'; readonly path: string };
+
+export interface RunOptions {
+  readonly image: string | undefined;
+  readonly kernel: string | undefined;
+  readonly initrd: string | undefined;
+  readonly append: string | undefined;
+  readonly memoryBytes: number;
+  readonly serial: SerialTarget;
+  readonly debugExitPort: number | undefined;
+  readonly timeoutSeconds: number | undefined;
+  readonly stats: string | undefined;
+  readonly command: readonly string[] | undefined;
+}
+
+const defaultMemory = '512M';
+
+/** Throws UsageError. */
+export function readRunOptions({ operands, options, command }: Arguments): RunOptions {
+  const [image, extra] = operands;
+  if (extra !== undefined) {
+    throw new UsageError(`use argument "${extra}"`, 'one image is enough; a command for the guest follows "--"');
+  }
+  if (command && options.initrd !== undefined) {
+    throw new UsageError('use --initrd with a command', "a command runs in an image's own initial RAM disk");
+  }
+  if (command && options.serial === 'stdio') {
+    throw new UsageError('use --serial stdio with a command', 'standard input and output are the command’s');
+  }
+  checkEngine(options.engine ?? 'auto');
+  return {
+    image,
+    kernel: options.kernel,
+    initrd: options.initrd,
+    append: options.append,
+    memoryBytes: parseSize(options.memory ?? defaultMemory),
+    serial: parseSerial(options.serial ?? (command ? 'null' : 'stdio')),
+    debugExitPort: options['debug-exit'] === undefined ? undefined : parsePort(options['debug-exit']),
+    timeoutSeconds: options.timeout === undefined ? undefined : parseSeconds(options.timeout),
+    stats: options.stats,
+    command,
+  };
+}
+
+function checkEngine(name: string): void {
+  if (name === 'jit') throw new UsageError('use engine "jit"', 'it is not built yet; auto and interpreter are');
+  if (name !== 'auto' && name !== 'interpreter') {
+    throw new UsageError(`use engine "${name}"`, 'there are auto, jit and interpreter');
+  }
+}
+
+const unitBytes: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+const pageBytes = 4096;
+
+export function parseSize(text: string): number {
+  const [, digits, unit = 'M'] = /^(\d+(?:\.\d+)?)([KMG])?(?:i?B)?$/i.exec(text) ?? [];
+  const bytes = Number(digits) * (unitBytes[unit.toUpperCase()] ?? Number.NaN);
+  if (Number.isNaN(bytes)) throw new UsageError(`use memory size "${text}"`, 'a size looks like 512M or 2G');
+  const whole = Math.floor(bytes / pageBytes) * pageBytes;
+  if (whole < 2 ** 20) throw new UsageError(`use memory size "${text}"`, 'a PC has 1M at least');
+  return whole;
+}
+
+function parseSerial(text: string): SerialTarget {
+  if (text === 'stdio' || text === 'null') return { kind: text };
+  const path = text.startsWith('file:') ? text.slice('file:'.length) : '';
+  if (path === '') throw new UsageError(`connect the serial port to "${text}"`, 'there are stdio, null and file:PATH');
+  return { kind: 'file', path };
+}
+
+const lastPort = 0xfffc;
+
+function parsePort(text: string): number {
+  const port = /^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : Number.NaN;
+  if (port <= lastPort) return port;
+  throw new UsageError(`use debug-exit port "${text}"`, `a port is a number from 0 to 0x${lastPort.toString(16)}`);
+}
+
+function parseSeconds(text: string): number {
+  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (seconds > 0 && Number.isFinite(seconds)) return seconds;
+  throw new UsageError(`use timeout "${text}"`, 'it is a number of seconds above 0');
+}

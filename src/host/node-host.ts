@@ -1,0 +1,37 @@
+/** The clock, the scheduler and the accounts that a VM gets from Node (structurally vm's VmHost). */
+export const nodeHost = {
+  nowNs: (): number => performance.now() * 1e6,
+
+  wallClockMs: (): number => Date.now(),
+
+  yieldToHost(callback: () => void): void {
+    setImmediate(callback);
+  },
+
+  /**
+   * Node's timers count whole milliseconds and round down, so the rest of a sleep comes here again: it blocks the
+   * thread, for less than a millisecond, after the event loop has had its turn.
+   */
+  sleep(durationNs: number, callback: () => void): () => void {
+    const wholeMs = Math.min(Math.floor(durationNs / 1e6), timeoutMaxMs);
+    if (wholeMs > 0) {
+      const timeout = setTimeout(callback, wholeMs);
+      return () => clearTimeout(timeout);
+    }
+    const dueMs = performance.now() + durationNs / 1e6;
+    const immediate = setImmediate(() => {
+      const restMs = dueMs - performance.now();
+      if (restMs > 0) Atomics.wait(neverNotified, 0, 0, restMs);
+      callback();
+    });
+    return () => clearImmediate(immediate);
+  },
+
+  resources: (): { processorSeconds: number; peakRssBytes: number } => {
+    const { user, system } = process.cpuUsage();
+    return { processorSeconds: (user + system) / 1e6, peakRssBytes: process.resourceUsage().maxRSS * 1024 };
+  },
+};
+
+const timeoutMaxMs = 0x7fffffff;
+const neverNotified = new Int32Array(new SharedArrayBuffer(4));

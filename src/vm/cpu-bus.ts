@@ -1,0 +1,20 @@
+import type { Clock } from '../base/index.ts';
+import type { CpuBus } from '../cpu/index.ts';
+import type { Board } from '../machine/boards/index.ts';
+
+/** How one processor sees its board. */
+export function cpuBusOf(board: Board, cpuIndex: number, clock: Clock): CpuBus {
+  const { ports, mmio } = board;
+  return {
+    readPort: (port, size) => ports.read(port, size),
+    writePort: (port, size, value) => ports.write(port, size, value),
+    readMmio: (gpa, size) => mmio.read(gpa, size),
+    writeMmio: (gpa, size, value) => mmio.write(gpa, size, value),
+    nowNs: () => clock.nowNs(),
+    acknowledgeInterrupt: () => board.acknowledge(cpuIndex),
+    readMsr: (index) => board.readMsr(cpuIndex, index),
+    writeMsr: (index, value) => board.writeMsr(cpuIndex, index, value),
+    readCr8: () => board.readCr8(cpuIndex),
+    writeCr8: (value) => board.writeCr8(cpuIndex, value),
+  };
+}

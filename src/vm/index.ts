@@ -1,0 +1,11 @@
+export type { BootFile, BootImage } from './boot-image.ts';
+export { MemorySizeError, memoryMaxBytes } from './linear-memory.ts';
+export type { PcVmConfig } from './pc-vm.ts';
+export { createPcVm } from './pc-vm.ts';
+export type { VmStatistics } from './statistics.ts';
+export type { VmParts } from './virtual-machine.ts';
+export { VirtualMachine } from './virtual-machine.ts';
+export type { VmEnd } from './vm-end.ts';
+export type { HostResources, VmHost } from './vm-host.ts';
+export type { VmState } from './vm-state.ts';
+export { VmStateError, vmTransitions } from './vm-state.ts';

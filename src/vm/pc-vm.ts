@@ -1,0 +1,65 @@
+import { TimerQueue } from '../base/index.ts';
+import { InterpreterEngine, layout } from '../cpu/index.ts';
+import { createPcBoard, ramRangesFor } from '../machine/boards/index.ts';
+import type { SerialBackend } from '../machine/devices/index.ts';
+import { LinearGuestMemory } from '../machine/memory/index.ts';
+import { type BootImage, loadBootImage } from './boot-image.ts';
+import { ConsoleTap } from './console-tap.ts';
+import { cpuBusOf } from './cpu-bus.ts';
+import { createLinearMemory } from './linear-memory.ts';
+import { VirtualMachine } from './virtual-machine.ts';
+import { VmClock } from './vm-clock.ts';
+import type { VmHost } from './vm-host.ts';
+
+export interface PcVmConfig {
+  readonly memoryBytes: number;
+  readonly boot: BootImage;
+  /** COM1, the console, to COM4; ports without a backend are absent. */
+  readonly serialPorts: readonly [SerialBackend, ...(SerialBackend | undefined)[]];
+  readonly debugExitPort?: number | undefined;
+}
+
+/** One tick a nanosecond: what the guest reads is our clock itself. */
+const tscHz = 1_000_000_000;
+
+/**
+ * Builds a PC on the interpreter and loads a kernel into it, ready to start. Throws MemorySizeError, BootImageError, or
+ * RangeError for a debug-exit port that is taken.
+ */
+export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<VirtualMachine> {
+  const ranges = ramRangesFor(config.memoryBytes);
+  const linear = createLinearMemory(ranges);
+  const memory = new LinearGuestMemory({ buffer: linear.buffer, baseOffset: layout.ram, ranges });
+  const clock = new VmClock(host);
+  const timers = new TimerQueue(clock);
+  const [com1, com2, com3, com4] = config.serialPorts;
+  const console = new ConsoleTap(com1, clock);
+  const { debugExitPort } = config;
+  const board = createPcBoard(
+    {
+      com1: console,
+      ...(com2 && { com2 }),
+      ...(com3 && { com3 }),
+      ...(com4 && { com4 }),
+      ...(debugExitPort !== undefined && { debugExitPort }),
+    },
+    {
+      clock: timers,
+      wallClock: () => host.wallClockMs(),
+      tsc: () => ({ read: () => engine.cpu.readTsc(), whenReachesNs: (value) => engine.cpu.tscToNs(value) }),
+      memory,
+    },
+  );
+  const ram = {
+    ramOffset(gpa: number): number {
+      const offset = memory.ramOffset(gpa);
+      return offset < 0 ? -1 : offset + layout.ram;
+    },
+  };
+  const engine = new InterpreterEngine({ memory: linear, ram, bus: cpuBusOf(board, 0, timers), tscHz });
+  memory.onHostWrite((offset, length) => engine.hostWrote(offset + layout.ram, length));
+  engine.cpu.enter(await loadBootImage(config.boot, memory, board.acpi));
+  const words = new Uint32Array(linear.buffer, 0, layout.ram / 4);
+  const isInUserMode = (): boolean => words[layout.cpl / 4] === 3;
+  return new VirtualMachine({ vcpu: engine, board, timers, clock, console, isInUserMode }, host);
+}

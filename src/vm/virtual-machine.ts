@@ -1,0 +1,247 @@
+import type { TimerQueue } from '../base/index.ts';
+import type { Vcpu, VcpuStop } from '../cpu/index.ts';
+import type { Board } from '../machine/boards/index.ts';
+import type { ConsoleTap } from './console-tap.ts';
+import { Pace } from './pace.ts';
+import { Sleeper } from './sleeper.ts';
+import type { VmStatistics } from './statistics.ts';
+import type { VmClock } from './vm-clock.ts';
+import type { VmEnd } from './vm-end.ts';
+import type { VmHost } from './vm-host.ts';
+import { isLegalTransition, type VmState, VmStateError } from './vm-state.ts';
+
+/** The parts that a VM brings to life. */
+export interface VmParts {
+  readonly vcpu: Vcpu<unknown>;
+  readonly board: Pick<Board, 'connectCpu' | 'selectCpu' | 'listen'>;
+  readonly timers: TimerQueue;
+  readonly clock: VmClock;
+  readonly console: ConsoleTap;
+  isInUserMode(): boolean;
+}
+
+/** After so long the host's event loop has its turn: consoles and backends wait no longer than this. */
+const turnNs = 5_000_000;
+/** A panicked kernel that neither resets nor says more is given up after this. */
+const panicSilenceNs = 3_000_000_000;
+const isFinal = (state: VmState): boolean => state === 'stopped' || state === 'failed';
+
+/** One VM's life: it runs its vCPU in slices, serves timers between them and sleeps while the guest is idle. */
+export class VirtualMachine {
+  /** Resolves when the VM has ended by itself or by `stop`. Never rejects. */
+  readonly ended: Promise<VmEnd>;
+  readonly #parts: VmParts;
+  readonly #host: VmHost;
+  readonly #sleeper: Sleeper;
+  readonly #pace = new Pace();
+  readonly #resolveEnded: (end: VmEnd) => void;
+  #state: VmState = 'created';
+  #end: VmEnd | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #cancelTimeout: () => void = () => {};
+  #holds = 0;
+  #startedNs: number | undefined;
+  #endedNs: number | undefined;
+  #slices = 0;
+
+  constructor(parts: VmParts, host: VmHost) {
+    this.#parts = parts;
+    this.#host = host;
+    this.#sleeper = new Sleeper(host);
+    const { promise, resolve } = Promise.withResolvers<VmEnd>();
+    this.ended = promise;
+    this.#resolveEnded = resolve;
+    parts.clock.pause();
+    this.#connect();
+  }
+
+  get state(): VmState {
+    return this.#state;
+  }
+
+  /** The console's last line of text. */
+  get lastConsoleLine(): string {
+    return this.#parts.console.panic.lastLine;
+  }
+
+  /** Starts, or goes on after a pause. Throws VmStateError. */
+  start(): void {
+    this.#enter('running');
+    const before = this.#running;
+    this.#running = before.then(() => this.#run());
+  }
+
+  /** Resolves when the vCPU executes no more; the guest's clock stands. Throws VmStateError. */
+  async pause(): Promise<void> {
+    this.#enter('paused');
+    this.#interruptLoop();
+    await this.#running;
+  }
+
+  /** Ends the VM. It may have ended before: the first reason stays. */
+  stop(end: VmEnd = { kind: 'killed' }): void {
+    this.#end ??= end;
+    this.#interruptLoop();
+    if (this.#state !== 'running') this.#finish();
+  }
+
+  /** Ends the VM with a timeout unless it has ended by then. */
+  stopAfter(seconds: number): void {
+    this.#cancelTimeout();
+    this.#cancelTimeout = this.#host.sleep(seconds * 1e9, () => this.stop({ kind: 'timeout', seconds }));
+  }
+
+  /** Until as many calls of `release` the guest stands still, with its clock running: a reader of its output is slow. */
+  hold(): void {
+    this.#holds++;
+    this.#interruptLoop();
+  }
+
+  release(): void {
+    this.#holds--;
+    this.#sleeper.wake();
+  }
+
+  statistics(): VmStatistics {
+    const { clock, vcpu, console } = this.#parts;
+    const counters = { ...vcpu.counters(), slices: this.#slices, sleeps: this.#sleeper.sleeps };
+    const untilNs = this.#endedNs ?? clock.nowNs();
+    const seconds = (ns: number): number => (ns - (this.#startedNs ?? ns)) / 1e9;
+    return {
+      wallSeconds: seconds(untilNs),
+      instructions: counters.instructions,
+      secondsToFirstConsoleByte: console.firstByteNs === undefined ? undefined : seconds(console.firstByteNs),
+      ...this.#host.resources(),
+      counters,
+    };
+  }
+
+  #connect(): void {
+    const { board, vcpu } = this.#parts;
+    board.listen({
+      onPowerOff: () => this.stop({ kind: 'power-off' }),
+      onReset: () => this.stop({ kind: 'reset' }),
+      onDebugExit: (status) => this.stop({ kind: 'debug-exit', status }),
+    });
+    board.connectCpu(0, {
+      setInterrupt: (level) => {
+        vcpu.setInterrupt(level);
+        if (level) this.#sleeper.wake();
+      },
+      nmi: () => {
+        vcpu.nonMaskableInterrupt();
+        this.#sleeper.wake();
+      },
+      // The one processor would reset into firmware, which a direct boot has not.
+      init: () => this.stop({ kind: 'reset' }),
+      sipi: () => {},
+    });
+    board.selectCpu(0);
+  }
+
+  #enter(state: VmState): void {
+    if (!isLegalTransition(this.#state, state)) throw new VmStateError(this.#state, state);
+    this.#state = state;
+  }
+
+  #interruptLoop(): void {
+    this.#parts.vcpu.kick();
+    this.#sleeper.wake();
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#parts;
+    clock.resume();
+    this.#startedNs ??= clock.nowNs();
+    while (this.#state === 'running' && !this.#end) {
+      try {
+        const isIdle = this.#holds === 0 && this.#turn();
+        if (this.#holds > 0) await this.#standStill();
+        else await (isIdle && !this.#end ? this.#sleepTillDue() : this.#yield());
+      } catch (error) {
+        this.#end = { kind: 'failed', error };
+      }
+    }
+    clock.pause();
+    if (this.#end) this.#finish();
+  }
+
+  /** Runs slices until the event loop must have its turn, or the guest is idle: then true. */
+  #turn(): boolean {
+    const { clock, timers, console } = this.#parts;
+    const untilNs = clock.nowNs() + turnNs;
+    do {
+      timers.runExpired();
+      this.#sleeper.reset();
+      const stop = this.#slice();
+      this.#takeStop(stop);
+      if (stop.kind === 'halt' && !this.#sleeper.isAwake) {
+        console.panic.dismiss();
+        return !this.#isDue();
+      }
+    } while (!this.#end && this.#holds === 0 && this.#state === 'running' && clock.nowNs() < untilNs);
+    this.#lookForPanic();
+    return false;
+  }
+
+  #slice(): VcpuStop {
+    const { clock, timers, vcpu } = this.#parts;
+    const beginNs = clock.nowNs();
+    const budget = this.#pace.budget((timers.nextDeadlineNs() ?? Number.POSITIVE_INFINITY) - beginNs);
+    const before = vcpu.counters().instructions;
+    const stop = vcpu.run(budget);
+    this.#slices++;
+    this.#pace.measure(vcpu.counters().instructions - before, clock.nowNs() - beginNs);
+    return stop;
+  }
+
+  #takeStop(stop: VcpuStop): void {
+    if (stop.kind === 'triple-fault' || stop.kind === 'unsupported') this.#end ??= stop;
+  }
+
+  #isDue(): boolean {
+    const { clock, timers } = this.#parts;
+    const deadlineNs = timers.nextDeadlineNs();
+    return deadlineNs !== undefined && deadlineNs <= clock.nowNs();
+  }
+
+  #lookForPanic(): void {
+    const { console, clock } = this.#parts;
+    if (console.panic.message === undefined) return;
+    if (this.#parts.isInUserMode()) console.panic.dismiss();
+    else if (clock.nowNs() - console.lastByteNs > panicSilenceNs) {
+      this.stop({ kind: 'panic', message: console.panic.message });
+    }
+  }
+
+  #sleepTillDue(): Promise<void> {
+    const { clock, timers } = this.#parts;
+    const deadlineNs = timers.nextDeadlineNs();
+    return this.#sleeper.sleep(deadlineNs === undefined ? undefined : deadlineNs - clock.nowNs());
+  }
+
+  #standStill(): Promise<void> {
+    this.#sleeper.reset();
+    return this.#sleeper.sleep();
+  }
+
+  #yield(): Promise<void> {
+    return new Promise((resolve) => this.#host.yieldToHost(resolve));
+  }
+
+  #finish(): void {
+    if (isFinal(this.#state) || !this.#end) return;
+    const end = this.#explained(this.#end);
+    this.#enter(end.kind === 'failed' || end.kind === 'unsupported' ? 'failed' : 'stopped');
+    this.#cancelTimeout();
+    this.#endedNs = this.#parts.clock.nowNs();
+    this.#resolveEnded(end);
+  }
+
+  /** A kernel that panics resets the machine, faults thrice or hangs: the panic is what its user wants to hear of. */
+  #explained(end: VmEnd): VmEnd {
+    const { message } = this.#parts.console.panic;
+    if (message === undefined || (end.kind !== 'reset' && end.kind !== 'triple-fault')) return end;
+    return { kind: 'panic', message };
+  }
+}

@@ -1,0 +1,18 @@
+import type { Clock } from '../base/index.ts';
+
+/** What a VM needs from the program that it runs in. Time of `nowNs` is monotonic from any beginning. */
+export interface VmHost extends Clock {
+  /** Calls back once the host's event loop has served what waits there. */
+  yieldToHost(callback: () => void): void;
+  /** Calls back when about `durationNs` have passed. Returns a function that calls it off. */
+  sleep(durationNs: number, callback: () => void): () => void;
+  /** Milliseconds since 1970, UTC. */
+  wallClockMs(): number;
+  /** What this program has used since it began. */
+  resources(): HostResources;
+}
+
+export interface HostResources {
+  readonly processorSeconds: number;
+  readonly peakRssBytes: number;
+}
