@@ -81,6 +81,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     const { state } = this.cpu;
     let left = budget;
     for (;;) {
+      if (this.cpu.stop) this.#raiseAttention(attention.stop);
       if (state.word(layout.attention) !== 0) {
         const before = this.#instructions;
         const stop = this.#attend();
@@ -88,10 +89,11 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
         if (stop) return stop;
       }
       if (left <= 0) return { kind: 'budget' };
+      // A blocked NMI stays wanted; anything else is done with before instructions run.
+      if (state.word(layout.attention) & ~attention.nmi) continue;
       const start = this.#translator.blockAt(state.word(layout.modeKey));
       if (start < 0) this.cpu.deliverPendingFault();
       else left -= this.#runFrom(start, left);
-      if (this.cpu.stop) this.#raiseAttention(attention.stop);
     }
   }
 

@@ -1,6 +1,7 @@
 import {
   divide128,
   LinearBytes,
+  maskedStore,
   stringHelpers,
   systemHelpers,
   type X86Cpu,
@@ -16,6 +17,7 @@ const vectorGeneralProtection = 13;
 
 const integerHelpers: Readonly<Record<string, Helper>> = {
   divide128,
+  maskedStore,
   segmentAddress: (cpu, packed, offset) => cpu.segmentAddress(packed, offset),
 };
 

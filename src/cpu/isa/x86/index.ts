@@ -5,6 +5,7 @@ export { flagsFromWords, wordsFromFlags } from './flags.ts';
 export { type EffectiveAddress, type Instruction, noRegister, ripBase } from './instruction.ts';
 export { attention, flag, layout, segment, tlb } from './layout.ts';
 export { LinearBytes } from './linear-bytes.ts';
+export { maskedStore } from './masked-store.ts';
 export { modeKey } from './mode.ts';
 export type { Candidate, OpcodeMap, OpcodeMapName } from './opcode-map.ts';
 export { x86OpcodeMaps, x86Rows } from './rows.ts';

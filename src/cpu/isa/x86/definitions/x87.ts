@@ -87,7 +87,17 @@ for (let opcode = 0xd8; opcode <= 0xdf; opcode++) {
   }
 }
 
+/** FXSAVE and FXRSTOR: REX.W asks for 64-bit pointers. */
+const wholeState =
+  (name: string): Body =>
+  (e, x, w, linear) => {
+    x.setHelperArgument(linear as Val);
+    x.helper(name, e.i32(w === 64 ? 1 : 0));
+  };
+
 export const x87: readonly Row[] = [
   ...escapes,
+  row('NP 0F AE /0', 'fxsave', 'Nv', wholeState('fxsave'), { unit: 'x87' }),
+  row('NP 0F AE /1', 'fxrstor', 'Nv', wholeState('fxrstor'), { unit: 'x87' }),
   row('9B', 'fwait', '', (_e, x) => void x.helper('fwait'), { width: 32 }),
 ];

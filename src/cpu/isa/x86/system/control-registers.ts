@@ -1,13 +1,13 @@
 /** MOV to and from control and debug registers, CLTS, LMSW, SMSW (SDM 3A, 2.5 and 10.8.5). */
-import { layout } from '../layout.ts';
+import { layout, segment } from '../layout.ts';
 import { vector } from './guest-fault.ts';
 import { isCode64, isLongMode, refreshMode } from './mode.ts';
-import { cr0, cr4, efer, physicalAddressBits, systemType } from './registers.ts';
+import { attribute, cr0, cr4, efer, physicalAddressBits, systemType } from './registers.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 import type { X86State } from './x86-state.ts';
 
 const writableCr0 = cr0.PE | cr0.MP | cr0.EM | cr0.TS | cr0.NE | cr0.WP | cr0.AM | cr0.NW | cr0.CD | cr0.PG;
-const writableCr4 = Object.values(cr4).reduce((sum, bit) => sum | bit, 0) & ~cr4.DE;
+const writableCr4 = Object.values(cr4).reduce((sum, bit) => sum | bit, 0);
 /** Bits of CR3 above the physical address width, upper word; bit 63 is the no-flush request when PCIDs are on. */
 const reservedCr3High = ~((1 << (physicalAddressBits - 32)) - 1);
 const noFlushHigh = 1 << 31;
@@ -85,7 +85,7 @@ export function writeCr0(cpu: X86Cpu, value: number): void {
   if (changed & cr0.PG && state.efer & efer.LME)
     state.efer = next & cr0.PG ? state.efer | efer.LMA : state.efer & ~efer.LMA;
   if (changed & (cr0.PG | cr0.WP)) cpu.flushTlb();
-  if (changed & (cr0.PG | cr0.PE)) refreshMode(state);
+  if (changed & (cr0.PG | cr0.PE | cr0.TS | cr0.EM)) refreshMode(state);
 }
 
 /** Switching IA-32e mode on or off happens with CR0.PG (SDM 3A, 10.8.5). */
@@ -100,8 +100,7 @@ function checkPagingChange(cpu: X86Cpu, next: number): void {
   if (!(state.cr4 & cr4.PAE) || hasLongCode(state) || is16BitTss) illegal(cpu);
 }
 
-const longBit = 0x2000;
-const hasLongCode = (state: X86State): boolean => (state.segmentAttributes(1) & longBit) !== 0;
+const hasLongCode = (state: X86State): boolean => (state.segmentAttributes(segment.cs) & attribute.long) !== 0;
 
 function writeCr3(cpu: X86Cpu, lo: number, hi: number): void {
   const { state } = cpu;
@@ -112,7 +111,7 @@ function writeCr3(cpu: X86Cpu, lo: number, hi: number): void {
   const keepsAll = usesPcid && hi < 0 && state.cr3.lo === lo && state.cr3.hi === high;
   state.cr3.setWords(lo, high);
   if (keepsAll) return;
-  cpu.mmu.tlb.flushNonGlobal();
+  cpu.mmu.flushNonGlobal();
   cpu.onTranslationChange?.();
 }
 
@@ -128,7 +127,12 @@ export function writeCr4(cpu: X86Cpu, value: number): void {
   if (usesPae && changed & paging) loadPdptes(cpu, state.cr3.lo);
   state.cr4 = value;
   if (changed & (paging | cr4.SMAP | cr4.PCIDE)) cpu.flushTlb();
-  if (changed & cr4.SMAP) refreshMode(state);
+  if (changed & (cr4.SMAP | cr4.OSFXSR)) refreshMode(state);
+}
+
+/** CR3 as a task switch loads it, outside IA-32e mode. */
+export function reloadPageTables(cpu: X86Cpu, value: number): void {
+  if (cpu.state.cr3.lo !== (value | 0)) writeCr3(cpu, value | 0, 0);
 }
 
 /** Bits of a PAE directory-pointer entry that must be zero: 1-2, 5-8, and above the address. */
@@ -149,6 +153,7 @@ function loadPdptes(cpu: X86Cpu, cr3Low: number): void {
 export function clts(cpu: X86Cpu): void {
   requirePrivilege(cpu);
   cpu.state.cr0 &= ~cr0.TS;
+  refreshMode(cpu.state);
 }
 
 /** Loads the low four bits; PE cannot be cleared. */
@@ -167,7 +172,7 @@ const dr7Writable = 0xffff23ff | 0;
 const dr7GeneralDetect = 1 << 13;
 const dr6GeneralDetect = 1 << 13;
 
-/** DR4 and DR5 are other names of DR6 and DR7 while CR4.DE is clear. */
+/** DR4 and DR5 are other names of DR6 and DR7: there is no CR4.DE. */
 const debugRegister = (number: number): number => (number === 4 || number === 5 ? number + 2 : number);
 
 function accessDebugRegister(cpu: X86Cpu, number: number): void {
@@ -205,7 +210,7 @@ export function movToDr(cpu: X86Cpu, gpr: number, number: number): void {
 export function invlpg(cpu: X86Cpu): void {
   requirePrivilege(cpu);
   const { state } = cpu;
-  cpu.mmu.tlb.flushPage(state.word(layout.helper), state.word(layout.helper + 4));
+  cpu.mmu.flushPage(state.word(layout.helper), state.word(layout.helper + 4));
   cpu.onTranslationChange?.();
 }
 

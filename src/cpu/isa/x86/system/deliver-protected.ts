@@ -9,7 +9,8 @@ import { bank, bankFor, isVirtual8086, refreshMode } from './mode.ts';
 import { systemType } from './registers.ts';
 import { readStackDescriptor, setFromDescriptor } from './segment-load.ts';
 import type { Stack, StackSlot } from './stack.ts';
-import { readInnerStack } from './task-segment.ts';
+import { is32BitTss, readInnerStack } from './task-segment.ts';
+import { switchTask } from './task-switch.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 import { gprNumber } from './x86-state.ts';
 
@@ -21,8 +22,8 @@ const stackSegment = new Descriptor();
 export function deliverProtected(cpu: X86Cpu, event: CpuEvent): void {
   readGate(cpu, event);
   if (gate.type === systemType.taskGate) {
-    cpu.stop = { kind: 'unsupported', reason: `task gate for vector ${event.vector}` };
-    cpu.state.nextRip = cpu.state.rip;
+    switchTask(cpu, gate.gateSelector, { reason: 'call', returnAt: event.returnAt });
+    if (event.errorCode >= 0) pushErrorCode(cpu, event.errorCode);
     return;
   }
   readHandlerSegment(cpu, gate.gateSelector);
@@ -32,6 +33,13 @@ export function deliverProtected(cpu: X86Cpu, event: CpuEvent): void {
   if (isVirtual && !(isInner && code.dpl === 0)) cpu.raise(vector.generalProtection, gate.gateSelector & 0xfffc);
   if (isInner) deliverInner(cpu, event, isVirtual);
   else deliverSame(cpu, event, cpl);
+}
+
+/** As wide as the new task's TSS. */
+function pushErrorCode(cpu: X86Cpu, errorCode: number): void {
+  const stack = cpu.stack.useCurrent();
+  stack.push(is32BitTss(cpu.state.tr.attributes) ? 4 : 2, errorCode);
+  stack.commit();
 }
 
 const slotBytes = (): StackSlot => (gate.type & 8 ? 4 : 2);

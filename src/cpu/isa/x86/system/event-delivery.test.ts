@@ -169,7 +169,13 @@ test('a fault while delivering a double fault stops the processor', () => {
 
 test('a #GP followed by a page fault is served in turn', () => {
   assert.deepEqual(
-    [makesDoubleFault(13, 14), makesDoubleFault(14, 13), makesDoubleFault(13, 13), makesDoubleFault(6, 14), makesDoubleFault(0, 10)],
+    [
+      makesDoubleFault(13, 14),
+      makesDoubleFault(14, 13),
+      makesDoubleFault(13, 13),
+      makesDoubleFault(6, 14),
+      makesDoubleFault(0, 10),
+    ],
     [false, true, true, false, true],
   );
 });
@@ -235,7 +241,16 @@ test('IRET enters virtual-8086 mode, an exception leaves it with the segments on
   assert.deepEqual(fixture.fault('interrupt', 0x21), [13, 0]);
   raise(fixture, 13, 0);
   assert.deepEqual(fixture.frame(places.kernelStack - 40, 4, 10), [
-    '0', '1234', '2000', '30202', 'fff0', '3000', '4000', '5000', '6000', '7000',
+    '0',
+    '1234',
+    '2000',
+    '30202',
+    'fff0',
+    '3000',
+    '4000',
+    '5000',
+    '6000',
+    '7000',
   ]);
   assert.deepEqual([state.cpl, state.eflags & flag.VM, state.selector(segment.ds)], [0, 0, 0]);
   assert.equal(state.segmentAttributes(segment.gs), 1 << 16);
@@ -247,13 +262,6 @@ test('with IOPL 3 virtual-8086 INT n goes through the IDT', () => {
   enterVirtual8086(fixture, 0x3202);
   assert.equal(fixture.fault('interrupt', 0x21), undefined);
   assert.equal(fixture.cpu.state.nextRip, 0x4000n);
-});
-
-test('a task gate stops the processor with a reason', () => {
-  const fixture = protected32();
-  writeGate(fixture, 8, selectors.tss, 0, 0x85);
-  raise(fixture, 8, 0);
-  assert.equal(fixture.cpu.stop?.kind, 'unsupported');
 });
 
 test('an interrupt wakes a halted processor', () => {

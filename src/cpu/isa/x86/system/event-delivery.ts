@@ -112,7 +112,7 @@ export function makesDoubleFault(first: number, second: number): boolean {
   return contributory.includes(first) && contributory.includes(second);
 }
 
-/** Delivers without looking further; throws GuestFault and then has changed nothing but stack memory. */
+/** Delivers without looking further; throws GuestFault, having changed stack memory only unless tasks were switched. */
 function deliverOnce(cpu: X86Cpu, event: CpuEvent): void {
   if (!isProtected(cpu.state)) {
     deliverReal(cpu, event);

@@ -8,6 +8,7 @@ import { attribute, systemType } from './registers.ts';
 import { readStackDescriptor, setFromDescriptor, setNullStack } from './segment-load.ts';
 import type { Stack, StackSlot } from './stack.ts';
 import { readInnerStack, readLongStack } from './task-segment.ts';
+import { switchTask } from './task-switch.ts';
 import { highWord, isCanonical } from './words.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 import { gprNumber } from './x86-state.ts';
@@ -95,23 +96,28 @@ function pushReturn(cpu: X86Cpu, stack: Stack, bytes: StackSlot): void {
   stack.push(bytes, state.word(layout.nextRip), state.word(layout.nextRip + 4));
 }
 
-/** Checks the gate in `target` and reads its code segment; false: a task switch, which stops the processor. */
+/** Checks the gate in `target` and reads its code segment; false: a task switch, which is done already. */
 function readGate(cpu: X86Cpu, selector: number, isCall: boolean): boolean {
   const { state } = cpu;
   const errorCode = selector & 0xfffc;
   const isLong = isLongMode(state);
   const { type } = target;
-  if (!isLong && (type === systemType.taskGate || type === systemType.tss16 || type === systemType.tss32)) {
-    cpu.stop = { kind: 'unsupported', reason: `task switch to selector 0x${selector.toString(16)}` };
-    return false;
-  }
+  const isTask = !isLong && taskTypes.includes(type);
   const isGate = type === systemType.callGate32 || (!isLong && type === systemType.callGate16);
-  if (!isGate || target.dpl < Math.max(state.cpl, rpl(selector))) cpu.raise(vector.generalProtection, errorCode);
+  const isOpen = target.dpl >= Math.max(state.cpl, rpl(selector));
+  if (!(isGate || isTask) || !isOpen) cpu.raise(vector.generalProtection, errorCode);
   if (isLong && !readUpperDescriptor(cpu, selector, target)) cpu.raise(vector.generalProtection, errorCode);
   if (!target.isPresent) cpu.raise(vector.segmentNotPresent, errorCode);
+  if (isTask) {
+    const task = type === systemType.taskGate ? target.gateSelector : selector;
+    switchTask(cpu, task, { reason: isCall ? 'call' : 'jump', returnAt: layout.nextRip });
+    return false;
+  }
   checkGateCode(cpu, target.gateSelector, isCall);
   return true;
 }
+
+const taskTypes: readonly number[] = [systemType.taskGate, systemType.tss16, systemType.tss32];
 
 function checkGateCode(cpu: X86Cpu, selector: number, isCall: boolean): void {
   const { state } = cpu;

@@ -28,6 +28,7 @@ import {
   virtual8086Attributes,
 } from './segment-load.ts';
 import type { Stack, StackSlot } from './stack.ts';
+import { returnFromTask } from './task-switch.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 import { gprNumber } from './x86-state.ts';
 
@@ -164,7 +165,7 @@ function iretProtected(cpu: X86Cpu, bytes: StackSlot): void {
   const { state } = cpu;
   if (state.eflagsRest & flag.NT) {
     if (isLongMode(state)) cpu.raise(vector.generalProtection, 0);
-    cpu.stop = { kind: 'unsupported', reason: 'IRET from a nested task' };
+    returnFromTask(cpu);
     return;
   }
   const stack = cpu.stack.useCurrent();

@@ -1,7 +1,7 @@
 /** PUSHF, POPF, CLI, STI, STAC, CLAC and what IRET does to EFLAGS. */
 import { attention, flag, layout, lazyFlags } from '../layout.ts';
 import { vector } from './guest-fault.ts';
-import { ioPrivilegeLevel, isProtected, isVirtual8086, refreshMode, setEflags } from './mode.ts';
+import { ioPrivilegeLevel, isProtected, isVirtual8086, setCpl, setEflags } from './mode.ts';
 import type { StackSlot } from './stack.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 
@@ -67,5 +67,5 @@ function setAlignmentCheck(cpu: X86Cpu, value: number): void {
   const { state } = cpu;
   if (state.cpl !== 0) cpu.raise(vector.invalidOpcode);
   state.setWord(layout.eflagsRest, (state.eflagsRest & ~flag.AC) | value);
-  refreshMode(state);
+  setCpl(state, 0);
 }

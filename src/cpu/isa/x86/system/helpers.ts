@@ -42,7 +42,6 @@ import { cmpxchg8b, cmpxchg16b } from './wide-exchange.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 
 /** An instruction, or the hard part of one, done in TypeScript. May throw GuestFault and nothing else. */
-// biome-ignore lint/suspicious/noConfusingVoidType: helpers without a result return nothing at all.
 export type SystemHelper = (cpu: X86Cpu, a: number, b: number, c: number) => number | void;
 
 /**

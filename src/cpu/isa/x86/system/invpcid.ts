@@ -34,7 +34,7 @@ export function invpcid(cpu: X86Cpu, gpr: number): void {
 
 /** Only the current context has entries, so that others need nothing. */
 function invalidate(cpu: X86Cpu, type: number, lo: number, hi: number): void {
-  if (type === kind.address) cpu.mmu.tlb.flushPage(lo, hi);
-  else if (type === kind.allWithGlobals) cpu.mmu.tlb.flushAll();
-  else cpu.mmu.tlb.flushNonGlobal();
+  if (type === kind.address) cpu.mmu.flushPage(lo, hi);
+  else if (type === kind.allWithGlobals) cpu.mmu.flushAll();
+  else cpu.mmu.flushNonGlobal();
 }

@@ -1,8 +1,7 @@
 import { tlb } from '../layout.ts';
 import type { CodeTracker, CpuBus, PortSize, RamMap } from './contract.ts';
 import { access, PageWalker } from './page-walk.ts';
-import type { EntryRights } from './soft-tlb.ts';
-import { SoftTlb, tlbFlag } from './soft-tlb.ts';
+import { right, SoftTlb, tlbFlag } from './soft-tlb.ts';
 import type { X86State } from './x86-state.ts';
 
 /** A page of 0xff bytes: what is fetched where nothing answers. It lies below the decoded records. */
@@ -16,7 +15,6 @@ export class Mmu {
   readonly #ram: RamMap;
   readonly #bus: CpuBus;
   readonly #code: CodeTracker;
-  readonly #rights: EntryRights = { read: false, write: false, execute: false };
 
   /** Linear-memory offset of the address translated last, or -1 when the bus serves it. */
   ramAddress = -1;
@@ -58,6 +56,21 @@ export class Mmu {
     return true;
   }
 
+  flushAll(): void {
+    this.walker.forget();
+    this.tlb.flushAll();
+  }
+
+  flushNonGlobal(): void {
+    this.walker.forget();
+    this.tlb.flushNonGlobal();
+  }
+
+  flushPage(lo: number, hi: number): void {
+    this.walker.forget();
+    this.tlb.flushPage(lo, hi);
+  }
+
   #isWritable(bankNumber: number, lo: number, hi: number, ramAddress: number): boolean {
     if (!this.tlb.isWritable(bankNumber, lo)) return false;
     if (!this.#code.hasCode(ramAddress >>> 12)) this.tlb.allowWrite(bankNumber, lo, hi);
@@ -72,11 +85,13 @@ export class Mmu {
     this.ramAddress = page < 0 || (isReadOnly && kind === access.write) ? -1 : page + (lo & 0xfff);
     if (page < 0) return;
     const isWritable = walker.isDirty && !isReadOnly && walker.permits(bankNumber, access.write);
-    this.#rights.read = walker.permits(bankNumber, access.read);
-    this.#rights.write = isWritable && !this.#code.hasCode(page >>> 12);
-    this.#rights.execute = walker.permits(bankNumber, access.execute);
+    const mayWrite = isWritable && !this.#code.hasCode(page >>> 12);
+    const rights =
+      (walker.permits(bankNumber, access.read) ? right.read : 0) |
+      (mayWrite ? right.write : 0) |
+      (walker.permits(bankNumber, access.execute) ? right.execute : 0);
     const flags = (walker.isGlobal ? tlbFlag.global : 0) | (isWritable ? tlbFlag.writable : 0);
-    this.tlb.fill(bankNumber, lo, hi, page, this.#rights, flags | (walker.shift << tlbFlag.shiftBit));
+    this.tlb.fill(bankNumber, lo, hi, page, rights, flags | (walker.shift << tlbFlag.shiftBit));
   }
 
   /** Tells the code tracker about a write to RAM, when it wants to know. */

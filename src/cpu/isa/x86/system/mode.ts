@@ -76,14 +76,6 @@ function refreshLimits(state: X86State, is64: boolean): void {
   state.setWord(layout.stackMask, state.segmentAttributes(segment.ss) & attribute.big ? 0xffffffff : 0xffff);
 }
 
-function storeMasks(state: X86State, is64: boolean, key: number): void {
-  state.setWord(layout.addressMask, -1);
-  state.setWord(layout.addressMask + 4, is64 ? -1 : 0);
-  state.setWord(layout.codeLimit, is64 ? -1 : state.segmentLimit(segment.cs));
-  state.setWord(layout.codeLimit + 4, is64 ? -1 : 0);
-  state.setWord(layout.stackMask, key & modeKey.stack16 ? 0xffff : -1);
-}
-
 /**
  * Recomputes what generated code reads from the mode: `modeKey`, `tlbBank`, masks, the bases in effect and the single-step
  * attention bit. Called after any change of CS, SS, DS, ES, CPL, VM, TF, AC, CR0, CR4.SMAP, CR4.OSFXSR or EFER.LMA.
@@ -93,7 +85,6 @@ export function refreshMode(state: X86State): void {
   state.setWord(layout.modeKey, key);
   setCpl(state, state.cpl);
   const is64 = (key & modeKey.codeMask) === modeKey.code64;
-  storeMasks(state, is64, key);
   refreshLimits(state, is64);
   for (let number = 0; number < segment.fs; number++) {
     state.setWord(layout.segmentBase + 8 * number, is64 ? 0 : (state.legacyBase[number] ?? 0));

@@ -2,6 +2,7 @@
 import type { CodeTracker, CpuBus, RamMap } from './contract.ts';
 import { bank, isLongMode } from './mode.ts';
 import { cr0, cr4, efer } from './registers.ts';
+import { StructureCache } from './structure-cache.ts';
 import type { X86State } from './x86-state.ts';
 
 /** Kinds of access, as page-fault error codes spell them. */
@@ -16,6 +17,8 @@ const reservedHigh = 0x000fff00;
 const reservedHighPae = 0x7fffff00;
 const noExecuteHigh = 1 << 31;
 const addressHigh = 0xff;
+/** What 32-bit entries say about rights; they cannot forbid execution. */
+const rights32 = entry.writable | entry.user;
 const twoTo32 = 0x1_0000_0000;
 
 /** The result of a walk is left in the fields. */
@@ -36,6 +39,7 @@ export class PageWalker {
   /** Of the page fault, when `walk` returned false. */
   errorCode = 0;
 
+  readonly #cache = new StructureCache();
   #entryLo = 0;
   #entryHi = 0;
   #entryRam = -1;
@@ -45,6 +49,11 @@ export class PageWalker {
     this.#ram = ram;
     this.#bus = bus;
     this.#code = code;
+  }
+
+  /** Forgets what it knows of upper tables; part of every invalidation. */
+  forget(): void {
+    this.#cache.clear();
   }
 
   /** Translates a canonical address for this access and sets accessed and dirty bits; false: page fault. */
@@ -94,55 +103,64 @@ export class PageWalker {
     return this.#walk64(table, lo, 0, 21, bankNumber, kind);
   }
 
-  /** Walks tables of 64-bit entries; `shift` is the lowest address bit that the first table's index takes. */
+  /** Walks tables of 64-bit entries; `firstShift` is the lowest address bit that the first table's index takes. */
   #walk64(root: number, lo: number, hi: number, firstShift: number, bankNumber: number, kind: number): boolean {
-    const isPae = firstShift === 21;
-    const reserved = (isPae ? reservedHighPae : reservedHigh) | (this.#state.efer & efer.NXE ? 0 : noExecuteHigh);
+    const slot = this.#cache.find(lo, hi);
+    const reserved =
+      (firstShift === 21 ? reservedHighPae : reservedHigh) | (this.#state.efer & efer.NXE ? 0 : noExecuteHigh);
+    if (slot >= 0) {
+      const { table, rights } = this.#cache;
+      if (this.#lastLevel(table[slot] ?? 0, rights[slot] ?? 0, reserved, lo, bankNumber, kind)) return true;
+      this.#cache.clear(); // Upper entries may grant more by now, which needs no invalidation by the program.
+    }
     let rights = entry.writable | entry.user;
-    let high = 0;
     let table = root;
-    for (let shift = firstShift; ; shift -= 9) {
-      const index =
-        shift >= 39 ? (hi >>> 7) & 511 : shift === 30 ? ((hi << 2) | (lo >>> 30)) & 511 : (lo >>> shift) & 511;
-      this.#read64(table + index * 8);
+    for (let shift = firstShift; shift !== 12; shift -= 9) {
+      const at = table + 8 * tableIndex(shift, lo, hi);
+      this.#read64(at);
       const entryLo = this.#entryLo;
       const entryHi = this.#entryHi;
       if (!(entryLo & entry.present)) return this.#fail(0, bankNumber, kind);
-      const isLeaf = shift === 12 || (shift !== 39 && (entryLo & entry.large) !== 0);
-      if (entryHi & reserved || (shift !== 12 && entryLo & reservedLow(shift, entryLo)))
-        return this.#fail(pageFaultCode.present | pageFaultCode.reserved, bankNumber, kind);
-      rights &= entryLo;
-      high |= entryHi;
-      const address = (entryHi & addressHigh) * twoTo32 + ((entryLo & ~0xfff) >>> 0);
-      if (isLeaf) {
-        this.#noExecute = (high & noExecuteHigh) !== 0;
-        return this.#finish(rights, shift, address, lo, bankNumber, kind);
-      }
-      if (!(entryLo & entry.accessed)) this.#writeEntry(table + index * 8, entryLo | entry.accessed);
-      table = address;
+      if (entryHi & reserved || entryLo & reservedLow(shift, entryLo)) return this.#failReserved(bankNumber, kind);
+      rights = (rights & (entryLo | noExecuteHigh)) | (entryHi & noExecuteHigh);
+      table = entryAddress(entryLo, entryHi);
+      if (entryLo & entry.large) return this.#finish(rights, shift, table, lo, bankNumber, kind);
+      if (!(entryLo & entry.accessed)) this.#writeEntry(at, entryLo | entry.accessed);
     }
+    this.#cache.add(lo, hi, table, rights);
+    return this.#lastLevel(table, rights, reserved, lo, bankNumber, kind);
+  }
+
+  #lastLevel(table: number, rights: number, reserved: number, lo: number, bankNumber: number, kind: number): boolean {
+    this.#read64(table + 8 * ((lo >>> 12) & 511));
+    const entryLo = this.#entryLo;
+    const entryHi = this.#entryHi;
+    if (!(entryLo & entry.present)) return this.#fail(0, bankNumber, kind);
+    if (entryHi & reserved) return this.#failReserved(bankNumber, kind);
+    const combined = (rights & (entryLo | noExecuteHigh)) | (entryHi & noExecuteHigh);
+    return this.#finish(combined, 12, entryAddress(entryLo, entryHi), lo, bankNumber, kind);
   }
 
   #walk32(lo: number, bankNumber: number, kind: number): boolean {
     const directoryAt = ((this.#state.cr3.lo & ~0xfff) >>> 0) + (lo >>> 22) * 4;
     this.#read32(directoryAt);
     const directory = this.#entryLo;
-    this.#noExecute = false;
     if (!(directory & entry.present)) return this.#fail(0, bankNumber, kind);
     if (directory & entry.large && this.#state.cr4 & cr4.PSE) {
-      if (directory & (1 << 21)) return this.#fail(pageFaultCode.present | pageFaultCode.reserved, bankNumber, kind);
+      if (directory & (1 << 21)) return this.#failReserved(bankNumber, kind);
       const address = ((directory >>> 13) & addressHigh) * twoTo32 + ((directory & 0xffc00000) >>> 0);
-      return this.#finish(directory, 22, address, lo, bankNumber, kind);
+      return this.#finish(directory & rights32, 22, address, lo, bankNumber, kind);
     }
     if (!(directory & entry.accessed)) this.#writeEntry(directoryAt, directory | entry.accessed);
     this.#read32(((directory & ~0xfff) >>> 0) + ((lo >>> 12) & 1023) * 4);
     if (!(this.#entryLo & entry.present)) return this.#fail(0, bankNumber, kind);
-    return this.#finish(directory & this.#entryLo, 12, (this.#entryLo & ~0xfff) >>> 0, lo, bankNumber, kind);
+    return this.#finish(directory & this.#entryLo & rights32, 12, (this.#entryLo & ~0xfff) >>> 0, lo, bankNumber, kind);
   }
 
-  /** The entry read last maps the page. `address` may have attribute bits of a large page below its size. */
+  /** The entry read last maps the page. Bit 31 of `rights` forbids execution; `address` may have attribute bits of a large page below its size. */
   #finish(rights: number, shift: number, address: number, lo: number, bankNumber: number, kind: number): boolean {
     this.#rights = rights;
+    this.#noExecute = rights < 0;
     if (!this.permits(bankNumber, kind)) return this.#fail(pageFaultCode.present, bankNumber, kind);
     const leaf = this.#entryLo;
     const wanted = kind === access.write ? entry.accessed | entry.dirty : entry.accessed;
@@ -154,6 +172,10 @@ export class PageWalker {
     this.isGlobal = (leaf & entry.global) !== 0 && (this.#state.cr4 & cr4.PGE) !== 0;
     this.shift = shift;
     return true;
+  }
+
+  #failReserved(bankNumber: number, kind: number): boolean {
+    return this.#fail(pageFaultCode.present | pageFaultCode.reserved, bankNumber, kind);
   }
 
   #fail(code: number, bankNumber: number, kind: number): boolean {
@@ -195,6 +217,13 @@ export class PageWalker {
     if (this.#code.hasCode(ram >>> 12)) this.#code.written(ram, 4);
     this.#state.i32[ram >>> 2] = value;
   }
+}
+
+const entryAddress = (lo: number, hi: number): number => (hi & addressHigh) * twoTo32 + ((lo & ~0xfff) >>> 0);
+
+function tableIndex(shift: number, lo: number, hi: number): number {
+  if (shift === 39) return (hi >>> 7) & 511;
+  return shift === 30 ? ((hi << 2) | (lo >>> 30)) & 511 : (lo >>> 21) & 511;
 }
 
 /** Address bits that must be zero in the low word of an entry above the last level. */

@@ -20,7 +20,7 @@ export function loadSegment(cpu: X86Cpu, number: number, selector: number): void
   const sel = selector & 0xffff;
   if (isRealOrVirtual(state)) loadRealSegment(state, number, sel);
   else if (number === segment.ss) loadStackSegment(cpu, sel);
-  else loadDataSegment(cpu, number, sel);
+  else loadDataSegment(cpu, number, sel, vector.generalProtection);
   if (number < segment.fs) refreshMode(state);
   if (number === segment.ss) state.setWord(layout.attention, state.word(layout.attention) | attention.shadow);
 }
@@ -66,18 +66,19 @@ export function readStackDescriptor(
   if (!into.isPresent) cpu.raise(vector.stackFault, code);
 }
 
-function loadDataSegment(cpu: X86Cpu, number: number, selector: number): void {
+/** ES, DS, FS or GS; violations raise `violation`, an absent segment #NP. */
+export function loadDataSegment(cpu: X86Cpu, number: number, selector: number, violation: number): void {
   const { state } = cpu;
   if (isNullSelector(selector)) {
     state.setNullSegment(number, selector);
     return;
   }
   const code = selector & 0xfffc;
-  if (!readDescriptor(cpu, selector, target)) cpu.raise(vector.generalProtection, code);
+  if (!readDescriptor(cpu, selector, target)) cpu.raise(violation, code);
   const isReadable = !target.isSystem && (!target.isCode || target.isReadableCode);
   const needsPrivilege = !(target.isCode && target.isConforming);
   if (!isReadable || (needsPrivilege && Math.max(rpl(selector), state.cpl) > target.dpl)) {
-    cpu.raise(vector.generalProtection, code);
+    cpu.raise(violation, code);
   }
   if (!target.isPresent) cpu.raise(vector.segmentNotPresent, code);
   setFromDescriptor(cpu, number, selector, target);

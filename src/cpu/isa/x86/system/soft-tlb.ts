@@ -14,11 +14,10 @@ const entryWords = tlb.entryBytes / 4;
 const firstWord = layout.tlb / 4;
 
 /** What may be done through an entry. */
-export interface EntryRights {
-  read: boolean;
-  write: boolean;
-  execute: boolean;
-}
+export const right = { read: 1, write: 2, execute: 4 } as const;
+
+/** Low word of a tag that no page address equals. */
+const invalidLow = Number(tlb.invalid);
 
 /** The software TLB that generated code probes. Entries in use are listed, so that a flush costs what was filled. */
 export class SoftTlb {
@@ -54,18 +53,25 @@ export class SoftTlb {
   /** Gives a page its write tag back: it has no code any more. */
   allowWrite(bankNumber: number, lo: number, hi: number): void {
     const number = bankNumber * tlb.entries + ((lo >>> 12) & (tlb.entries - 1));
-    this.#setTag(number, tlb.writeTag, true, lo & ~0xfff, hi);
+    const word = firstWord + number * entryWords + tlb.writeTag / 4;
+    this.#i32[word] = lo & ~0xfff;
+    this.#i32[word + 1] = hi;
   }
 
-  fill(bankNumber: number, lo: number, hi: number, pageOffset: number, rights: EntryRights, flags: number): void {
+  /** `rights` is a sum of `right`; `flags` of `tlbFlag`. */
+  fill(bankNumber: number, lo: number, hi: number, pageOffset: number, rights: number, flags: number): void {
     const number = bankNumber * tlb.entries + ((lo >>> 12) & (tlb.entries - 1));
     const pageLo = lo & ~0xfff;
-    this.#setTag(number, tlb.readTag, rights.read, pageLo, hi);
-    this.#setTag(number, tlb.writeTag, rights.write, pageLo, hi);
-    this.#setTag(number, tlb.executeTag, rights.execute, pageLo, hi);
+    const i32 = this.#i32;
     const word = firstWord + number * entryWords;
-    this.#i32[word + tlb.addend / 4] = pageOffset - pageLo;
-    this.#i32[word + tlb.flags / 4] = flags;
+    i32[word + tlb.readTag / 4] = rights & right.read ? pageLo : invalidLow;
+    i32[word + tlb.readTag / 4 + 1] = rights & right.read ? hi : 0;
+    i32[word + tlb.writeTag / 4] = rights & right.write ? pageLo : invalidLow;
+    i32[word + tlb.writeTag / 4 + 1] = rights & right.write ? hi : 0;
+    i32[word + tlb.executeTag / 4] = rights & right.execute ? pageLo : invalidLow;
+    i32[word + tlb.executeTag / 4 + 1] = rights & right.execute ? hi : 0;
+    i32[word + tlb.addend / 4] = pageOffset - pageLo;
+    i32[word + tlb.flags / 4] = flags;
     this.#page[number] = pageOffset >>> 12;
     this.#linearLo[number] = pageLo;
     this.#linearHi[number] = hi;
@@ -111,7 +117,7 @@ export class SoftTlb {
   /** Takes the write tag from every entry that maps this RAM page. */
   protect(ramPage: number): void {
     for (let number = this.#page.indexOf(ramPage); number >= 0; number = this.#page.indexOf(ramPage, number + 1)) {
-      this.#setTag(number, tlb.writeTag, false, 0, 0);
+      this.#clearTag(number, tlb.writeTag);
     }
   }
 
@@ -134,15 +140,15 @@ export class SoftTlb {
   }
 
   #clearTags(number: number): void {
-    this.#setTag(number, tlb.readTag, false, 0, 0);
-    this.#setTag(number, tlb.writeTag, false, 0, 0);
-    this.#setTag(number, tlb.executeTag, false, 0, 0);
+    this.#clearTag(number, tlb.readTag);
+    this.#clearTag(number, tlb.writeTag);
+    this.#clearTag(number, tlb.executeTag);
   }
 
-  #setTag(number: number, tag: number, isValid: boolean, lo: number, hi: number): void {
+  #clearTag(number: number, tag: number): void {
     const word = firstWord + number * entryWords + tag / 4;
-    this.#i32[word] = isValid ? lo : Number(tlb.invalid);
-    this.#i32[word + 1] = isValid ? hi : 0;
+    this.#i32[word] = invalidLow;
+    this.#i32[word + 1] = 0;
   }
 }
 

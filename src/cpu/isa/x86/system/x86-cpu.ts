@@ -164,7 +164,7 @@ export class X86Cpu {
 
   /** Forgets every translation: RAM was remapped from outside. */
   flushTlb(): void {
-    this.mmu.tlb.flushAll();
+    this.mmu.flushAll();
     this.onTranslationChange?.();
   }
 
