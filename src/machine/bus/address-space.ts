@@ -6,6 +6,18 @@ interface Mapping {
   readonly target: BusTarget;
 }
 
+/** A range that somebody else answers for. */
+export class AddressTakenError extends RangeError {
+  readonly address: number;
+
+  constructor(space: string, address: number, takenFirst: number, takenLast: number) {
+    const range = `0x${takenFirst.toString(16)}-0x${takenLast.toString(16)}`;
+    super(`Cannot attach at 0x${address.toString(16)} of ${space}: ${range} is taken`);
+    this.name = 'AddressTakenError';
+    this.address = address;
+  }
+}
+
 const openBus = [0, 0xff, 0xffff, 0, 0xffffffff] as const;
 
 /** Ports or MMIO addresses and who answers there. Where nobody does, reads are all ones and writes are lost. */
@@ -17,14 +29,11 @@ export class AddressSpace {
     this.#name = name;
   }
 
-  /** Throws RangeError when the range overlaps one that is attached already. */
+  /** Throws AddressTakenError when the range overlaps one that is attached already. */
   attach(start: number, sizeBytes: number, target: BusTarget): void {
     const end = start + sizeBytes;
     const clash = this.#mappings.find((m) => start < m.end && m.start < end);
-    if (clash) {
-      const range = `0x${clash.start.toString(16)}-0x${(clash.end - 1).toString(16)}`;
-      throw new RangeError(`Cannot attach at 0x${start.toString(16)} of ${this.#name}: ${range} is taken`);
-    }
+    if (clash) throw new AddressTakenError(this.#name, start, clash.start, clash.end - 1);
     this.#mappings.push({ start, end, target });
     this.#mappings.sort((a, b) => a.start - b.start);
   }

@@ -1,2 +1,2 @@
-export { AddressSpace } from './address-space.ts';
+export { AddressSpace, AddressTakenError } from './address-space.ts';
 export type { AccessSize, BusTarget, IrqLine } from './bus-target.ts';

@@ -5,14 +5,8 @@
 
 import type { TimerClock } from '../../base/index.ts';
 import type { BusTarget, IrqLine } from '../bus/index.ts';
-import {
-  type ApicBus,
-  type ApicMessage,
-  type ApicReceiver,
-  apicBroadcast,
-  deliveryMode,
-  widenDestination,
-} from './apic-bus.ts';
+import { type ApicBus, type ApicMessage, type ApicReceiver, deliveryMode, widenDestination } from './apic-bus.ts';
+import { isApicAddressed, x2ApicLogicalId } from './apic-destination.ts';
 import {
   apicBaseBits,
   apicError,
@@ -32,10 +26,10 @@ import {
   x2ApicMsrLast,
 } from './apic-registers.ts';
 import { ApicTimer, apicTimerField, type TscSource } from './apic-timer.ts';
+import { ApicVectors, apicVectorsField } from './apic-vectors.ts';
 import type { SavedDevice } from './device.ts';
 import { OutputLine } from './output-line.ts';
 import { bool, list, type StateOf, stateSchema, u8, u32, unsigned } from './state-fields.ts';
-import { VectorSet } from './vector-set.ts';
 
 export const localApicSizeBytes = 0x1000;
 const lowestVector = 16;
@@ -46,7 +40,6 @@ export const localApicSchema = stateSchema('local-apic', 1, {
   isEnabled: bool,
   isX2Apic: bool,
   basePage: unsigned(maxBasePage),
-  taskPriority: u8,
   logicalDestination: u32,
   destinationFormat: u32,
   spurious: unsigned(spuriousBits.writable),
@@ -55,9 +48,7 @@ export const localApicSchema = stateSchema('local-apic', 1, {
   commandLow: u32,
   commandHigh: u32,
   lvt: list(u32, lvtEntries),
-  request: list(u32, 8),
-  inService: list(u32, 8),
-  triggerMode: list(u32, 8),
+  vectors: apicVectorsField,
   externalRequested: bool,
   lintLevels: unsigned(3),
   timer: apicTimerField,
@@ -95,15 +86,10 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
   readonly #intr: OutputLine;
   readonly #timer: ApicTimer;
   readonly #lvt = new Uint32Array(lvtEntries);
-  readonly #request = new VectorSet();
-  readonly #inService = new VectorSet();
-  readonly #triggerMode = new VectorSet();
+  readonly #vectors = new ApicVectors();
   #isEnabled = true;
   #isX2Apic = false;
   #basePage = defaultApicBase / 0x1000;
-  #taskPriority = 0;
-  /** Follows TPR and ISR. */
-  #processorPriority = 0;
   #logicalDestination = 0;
   #destinationFormat = 0xffffffff;
   #spurious = 0xff;
@@ -127,7 +113,7 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
   }
 
   get processorPriority(): number {
-    return this.#processorPriority;
+    return this.#vectors.processorPriority;
   }
 
   /** INTR, as it stands. */
@@ -138,11 +124,10 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
   /** Gives the vector to serve; the spurious one when the request has gone. */
   acknowledge(): number {
     if (!this.#isEnabled) return this.#options.acknowledgePic();
-    const vector = this.#deliverable();
+    const vector = this.#vectors.deliverable();
     if (vector >= 0) {
-      this.#request.delete(vector);
-      this.#inService.add(vector);
-      this.#updatePriority();
+      this.#vectors.serve(vector);
+      this.#update();
       return vector;
     }
     if (!this.#externalPending()) return this.#spurious & spuriousBits.vector;
@@ -153,12 +138,12 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
   }
 
   get cr8(): number {
-    return this.#taskPriority >> 4;
+    return this.#vectors.taskPriority >> 4;
   }
 
   set cr8(value: number) {
-    this.#taskPriority = (value & 15) << 4;
-    this.#updatePriority();
+    this.#vectors.taskPriority = (value & 15) << 4;
+    this.#update();
   }
 
   /** IA32_APIC_BASE, IA32_TSC_DEADLINE and the x2APIC registers; undefined means #GP(0). */
@@ -186,16 +171,13 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
 
   isAddressed(destination: number, isLogical: boolean): boolean {
     if (!this.#isEnabled) return false;
-    if (!isLogical) return destination === this.id || destination === apicBroadcast;
-    if (this.#isX2Apic) {
-      const own = this.#readLogicalDestination();
-      if (destination === apicBroadcast) return true;
-      return destination >>> 16 === own >>> 16 && (destination & own & 0xffff) !== 0;
-    }
-    const own = this.#logicalDestination >>> 24;
-    if (this.#destinationFormat >>> 28 === 0xf) return (destination & own & 0xff) !== 0;
-    const cluster = (destination >> 4) & 15;
-    return (cluster === 15 || cluster === own >> 4) && (destination & own & 15) !== 0;
+    const own = {
+      id: this.id,
+      isX2Apic: this.#isX2Apic,
+      logicalDestination: this.#logicalDestination,
+      destinationFormat: this.#destinationFormat,
+    };
+    return isApicAddressed(own, destination, isLogical);
   }
 
   accept(message: ApicMessage): boolean {
@@ -238,7 +220,6 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
       isEnabled: this.#isEnabled,
       isX2Apic: this.#isX2Apic,
       basePage: this.#basePage,
-      taskPriority: this.#taskPriority,
       logicalDestination: this.#logicalDestination,
       destinationFormat: this.#destinationFormat,
       spurious: this.#spurious,
@@ -247,9 +228,7 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
       commandLow: this.#commandLow,
       commandHigh: this.#commandHigh,
       lvt: [...this.#lvt],
-      request: this.#request.save(),
-      inService: this.#inService.save(),
-      triggerMode: this.#triggerMode.save(),
+      vectors: this.#vectors.save(),
       externalRequested: this.#externalRequested,
       lintLevels: this.#lintLevels,
       timer: this.#timer.save(),
@@ -262,7 +241,6 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
     this.#isEnabled = checked.isEnabled;
     this.#isX2Apic = checked.isX2Apic;
     this.#basePage = checked.basePage;
-    this.#taskPriority = checked.taskPriority;
     this.#logicalDestination = checked.logicalDestination;
     this.#destinationFormat = checked.destinationFormat;
     this.#spurious = checked.spurious;
@@ -271,20 +249,17 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
     this.#commandLow = checked.commandLow;
     this.#commandHigh = checked.commandHigh;
     this.#lvt.set(checked.lvt);
-    this.#request.restore(checked.request);
-    this.#inService.restore(checked.inService);
-    this.#triggerMode.restore(checked.triggerMode);
+    this.#vectors.restore(checked.vectors);
     this.#externalRequested = checked.externalRequested;
     this.#lintLevels = checked.lintLevels;
     this.#timer.restore(checked.timer);
     this.#intr.drive(false);
-    this.#updatePriority();
+    this.#update();
   }
 
   /** The state after power-up or INIT (11.4.7.1); mode, ID and the levels of the pins stay. */
   #resetRegisters(): void {
-    this.#taskPriority = 0;
-    this.#processorPriority = 0;
+    this.#vectors.reset();
     this.#logicalDestination = 0;
     this.#destinationFormat = 0xffffffff;
     this.#spurious = 0xff;
@@ -295,9 +270,6 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
     this.#externalRequested = false;
     this.#lvt.fill(lvtBits.masked);
     if (this.#options.isBootstrap) this.#lvt[lvt.lint0] = deliveryMode.extInt << commandBits.deliveryModeShift;
-    this.#request.clear();
-    this.#inService.clear();
-    this.#triggerMode.clear();
     this.#timer.reset();
   }
 
@@ -328,13 +300,13 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
       case apicRegister.version:
         return apicVersion;
       case apicRegister.taskPriority:
-        return this.#taskPriority;
+        return this.#vectors.taskPriority;
       case apicRegister.processorPriority:
-        return this.#processorPriority;
+        return this.#vectors.processorPriority;
       case apicRegister.eoi:
         return 0;
       case apicRegister.logicalDestination:
-        return this.#readLogicalDestination();
+        return this.#isX2Apic ? x2ApicLogicalId(this.id) : this.#logicalDestination;
       case apicRegister.destinationFormat:
         return this.#destinationFormat;
       case apicRegister.spurious:
@@ -358,15 +330,9 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
 
   #readVectors(offset: number): number {
     const word = (offset >> 4) & 7;
-    if (offset < apicRegister.triggerMode) return this.#inService.word(word);
-    if (offset < apicRegister.request) return this.#triggerMode.word(word);
-    return this.#request.word(word);
-  }
-
-  /** In x2APIC mode the logical ID follows from the ID (11.12.10.2). */
-  #readLogicalDestination(): number {
-    if (!this.#isX2Apic) return this.#logicalDestination;
-    return (((this.id >>> 4) << 16) | (1 << (this.id & 15))) >>> 0;
+    if (offset < apicRegister.triggerMode) return this.#vectors.inService.word(word);
+    if (offset < apicRegister.request) return this.#vectors.triggerMode.word(word);
+    return this.#vectors.request.word(word);
   }
 
   /** False when there is no such register, or none that can be written. */
@@ -377,8 +343,8 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
     }
     switch (offset) {
       case apicRegister.taskPriority:
-        this.#taskPriority = value & 0xff;
-        this.#updatePriority();
+        this.#vectors.taskPriority = value & 0xff;
+        this.#update();
         return true;
       case apicRegister.eoi:
         this.#endOfInterrupt();
@@ -489,11 +455,10 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
   }
 
   #endOfInterrupt(): void {
-    const vector = this.#inService.highest();
+    const vector = this.#vectors.endOfInterrupt();
     if (vector < 0) return;
-    this.#inService.delete(vector);
-    this.#updatePriority();
-    if (!this.#triggerMode.has(vector)) return;
+    this.#update();
+    if (!this.#vectors.triggerMode.has(vector)) return;
     for (const entry of [lvt.lint0, lvt.lint1]) {
       const value = this.#lvt[entry] ?? 0;
       if (!(value & lvtBits.remoteIrr) || (value & lvtBits.vector) !== vector) continue;
@@ -540,9 +505,7 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
       this.#addError(apicError.receiveIllegalVector);
       return;
     }
-    this.#request.add(vector);
-    if (isLevel) this.#triggerMode.add(vector);
-    else this.#triggerMode.delete(vector);
+    this.#vectors.raise(vector, isLevel);
     this.#update();
   }
 
@@ -586,22 +549,9 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
     return (entry & (lvtBits.masked | lvtBits.deliveryMode)) === deliveryMode.extInt << 8;
   }
 
-  /** The highest vector of IRR whose class is above PPR's, or -1. */
-  #deliverable(): number {
-    const vector = this.#request.highest();
-    return vector >>> 4 > this.#processorPriority >>> 4 && vector >= 0 ? vector : -1;
-  }
-
-  /** PPR is TPR or the class of what is in service, whichever is higher (11.8.3.1). */
-  #updatePriority(): void {
-    const inService = Math.max(0, this.#inService.highest()) & 0xf0;
-    this.#processorPriority = this.#taskPriority >= inService ? this.#taskPriority : inService;
-    this.#update();
-  }
-
   #update(): void {
     if (!this.#isEnabled) this.#intr.drive((this.#lintLevels & 1) !== 0);
-    else this.#intr.drive(this.#externalPending() || this.#deliverable() >= 0);
+    else this.#intr.drive(this.#externalPending() || this.#vectors.deliverable() >= 0);
   }
 }
 

@@ -95,7 +95,7 @@ export class Pic8259Pair implements SavedDevice<Pic8259State> {
     return this.#intr.level;
   }
 
-  /** The processor's interrupt acknowledge cycles: gives the vector, of IRQ 7 or 15 when the request has gone. */
+  /** The processor's interrupt acknowledge cycles: gives the vector, the spurious one of IRQ 7 when nothing is left. */
   acknowledge(): number {
     const irq = this.#master.acknowledge();
     return irq === cascadeInput ? this.#slave.vector(this.#slave.acknowledge()) : this.#master.vector(irq);

@@ -32,6 +32,8 @@ const lsr = { ready: 1, overrun: 2, break: 0x10, errors: 0x1e, transmitterEmpty:
 const msr = { deltas: 0x0f, teri: 4, cts: 0x10, dsr: 0x20, ri: 0x40, dcd: 0x80 } as const;
 
 const fifoSize = 16;
+/** Line status reads in a row that make a driver one that waits for input. */
+const pollsForInput = 16;
 const triggerLevels = [1, 4, 8, 14] as const;
 /** A connected terminal: CTS, DSR and DCD are on. */
 const connected = msr.cts | msr.dsr | msr.dcd;
@@ -49,6 +51,7 @@ export const uart16550Schema = stateSchema('uart-16550', 1, {
   transmitterInterrupt: bool,
   /** Characters with their line status bits above bit 8. */
   received: list(unsigned(0x1eff), 0, fifoSize),
+  handedBack: list(u8, 0, fifoSize),
 });
 export type Uart16550State = StateOf<typeof uart16550Schema>;
 
@@ -69,6 +72,8 @@ export class Uart16550 implements SavedDevice<Uart16550State> {
   readonly #backend: SerialBackend;
   /** False when the backend has said that it has nothing more for now. */
   #inputWaiting = true;
+  /** Line status reads that found nothing since the guest did anything else. */
+  #fruitlessPolls = 0;
 
   #divisor = 12;
   #interruptEnable = 0;
@@ -81,6 +86,8 @@ export class Uart16550 implements SavedDevice<Uart16550State> {
   #overrun = false;
   #transmitterInterrupt = false;
   #received: number[] = [];
+  /** Read from the backend and not yet given to the guest. */
+  #handedBack: number[] = [];
 
   constructor(options: Uart16550Options) {
     this.name = options.name;
@@ -106,6 +113,7 @@ export class Uart16550 implements SavedDevice<Uart16550State> {
     this.#overrun = false;
     this.#transmitterInterrupt = false;
     this.#received = [];
+    this.#handedBack = [];
     this.#inputWaiting = true;
     this.#update();
   }
@@ -123,6 +131,7 @@ export class Uart16550 implements SavedDevice<Uart16550State> {
       overrun: this.#overrun,
       transmitterInterrupt: this.#transmitterInterrupt,
       received: [...this.#received],
+      handedBack: [...this.#handedBack],
     };
   }
 
@@ -139,6 +148,7 @@ export class Uart16550 implements SavedDevice<Uart16550State> {
     this.#overrun = checked.overrun;
     this.#transmitterInterrupt = checked.transmitterInterrupt;
     this.#received = [...checked.received];
+    this.#handedBack = [...checked.handedBack];
     this.#inputWaiting = true;
     this.#line.assume(this.#pendingInterrupt() !== iir.none);
   }
@@ -166,6 +176,7 @@ export class Uart16550 implements SavedDevice<Uart16550State> {
   }
 
   #write(offset: number, value: number): void {
+    this.#fruitlessPolls = 0;
     const latchOpen = (this.#lineControl & lcr.divisorLatch) !== 0;
     switch (offset) {
       case offsets.data:
@@ -195,10 +206,11 @@ export class Uart16550 implements SavedDevice<Uart16550State> {
   }
 
   #readReceiver(): number {
-    const character = this.#received.shift() ?? 0;
-    this.#pull();
+    this.#fruitlessPolls = 0;
+    const character = this.#received.shift();
+    if (character !== undefined) this.#pull();
     this.#update();
-    return character & 0xff;
+    return (character ?? 0) & 0xff;
   }
 
   #transmit(value: number): void {
@@ -217,7 +229,14 @@ export class Uart16550 implements SavedDevice<Uart16550State> {
     // Enabling the interrupt while the transmitter is empty raises it: Linux's 8250 driver tests this.
     if (changed & ier.transmit) this.#transmitterInterrupt = (value & ier.transmit) !== 0;
     if (value & ier.receive) this.#pull();
+    else if (changed & ier.receive && !(this.#modemControl & mcr.loop)) this.#handBack();
     this.#update();
+  }
+
+  /** What the guest was told of and didn't read stays with the host, however the guest clears its receiver now. */
+  #handBack(): void {
+    this.#handedBack = [...this.#received.filter((character) => character <= 0xff), ...this.#handedBack];
+    this.#received = [];
   }
 
   #readInterruptIdentification(): number {
@@ -231,7 +250,8 @@ export class Uart16550 implements SavedDevice<Uart16550State> {
 
   #writeFifoControl(value: number): void {
     const enable = (value & fcr.enable) !== 0;
-    if (enable !== this.#fifosEnabled || (enable && value & fcr.clearReceiver)) this.#received = [];
+    // Against the data sheet, a change of bit 0 alone clears nothing: Linux makes it with the receiver's interrupt enabled.
+    if (enable && value & fcr.clearReceiver) this.#received = [];
     this.#fifosEnabled = enable;
     this.#triggerLevel = enable ? value >> 6 : 0;
     this.#update();
@@ -245,10 +265,7 @@ export class Uart16550 implements SavedDevice<Uart16550State> {
   }
 
   #readLineStatus(): number {
-    if (this.#received.length === 0) {
-      this.#pull();
-      this.#update();
-    }
+    if (this.#received.length === 0) this.#pollInput();
     let status: number = lsr.transmitterEmpty;
     if (this.#received.length > 0) status |= lsr.ready;
     const errors = this.#lineErrors();
@@ -260,6 +277,13 @@ export class Uart16550 implements SavedDevice<Uart16550State> {
       this.#update();
     }
     return status | errors;
+  }
+
+  /** Without interrupts, input is for those who poll for it: a driver that starts clears the receiver unseen. */
+  #pollInput(): void {
+    if (!(this.#interruptEnable & ier.receive) && ++this.#fruitlessPolls < pollsForInput) return;
+    this.#pull();
+    this.#update();
   }
 
   #lineErrors(): number {
@@ -305,9 +329,10 @@ export class Uart16550 implements SavedDevice<Uart16550State> {
   }
 
   #pull(): void {
-    if (!this.#inputWaiting || this.#modemControl & mcr.loop) return;
+    if (this.#modemControl & mcr.loop) return;
+    this.#received.push(...this.#handedBack.splice(0, Math.max(0, this.#capacity() - this.#received.length)));
     const space = this.#capacity() - this.#received.length;
-    if (space <= 0) return;
+    if (space <= 0 || !this.#inputWaiting) return;
     const bytes = this.#backend.read(space);
     if (bytes.length < space) this.#inputWaiting = false;
     for (const byte of bytes.subarray(0, space)) this.#received.push(byte);

@@ -48,11 +48,11 @@ export function highMemoryEnd(memory: GuestMemory): number {
 /** Throws BootMemoryError unless the range is RAM at 1 MiB or above. */
 export function requireHighMemory(memory: GuestMemory, name: string, start: number, sizeBytes: number): void {
   if (start >= bootLayout.highStart && memory.contains(gpa(start), sizeBytes)) return;
-  const sizes = { neededBytes: start + sizeBytes, availableBytes: memory.sizeBytes };
+  const sizes = { neededBytes: start + sizeBytes, availableBytes: highMemoryEnd(memory) };
   if (start < bootLayout.highStart) {
     throw new BootMemoryError('kernel', name, `it loads at ${hex(start)}, below 1 MiB`, sizes);
   }
-  const needs = `it needs ${inMebibytes(sizes.neededBytes)} of memory, the machine has ${inMebibytes(memory.sizeBytes)}`;
+  const needs = `it needs ${inMebibytes(sizes.neededBytes)} of memory, the machine has ${inMebibytes(sizes.availableBytes)}`;
   throw new BootMemoryError('kernel', name, needs, sizes);
 }
 

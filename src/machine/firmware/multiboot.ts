@@ -61,10 +61,10 @@ function requireRoom(memory: GuestMemory, image: MultibootImage, { address, memo
   const isConventional = address >= bootLayout.pvhStartInfo && end <= bootLayout.conventionalEnd;
   const isHigh = address >= bootLayout.highStart && memory.contains(gpa(address), memorySizeBytes);
   if (isConventional || isHigh) return;
-  const sizes = { neededBytes: end, availableBytes: memory.sizeBytes };
+  const sizes = { neededBytes: end, availableBytes: highMemoryEnd(memory) };
   const reason =
     address >= bootLayout.highStart
-      ? `it needs ${inMebibytes(end)} of memory, the machine has ${inMebibytes(memory.sizeBytes)}`
+      ? `it needs ${inMebibytes(end)} of memory, the machine has ${inMebibytes(sizes.availableBytes)}`
       : `it loads at ${hex(address)}-${hex(end - 1)}, which is reserved below 1 MiB`;
   throw new BootMemoryError('kernel', image.name, reason, sizes);
 }
