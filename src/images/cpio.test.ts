@@ -29,8 +29,8 @@ test('an archive gives back what was written', () => {
 });
 
 test('headers are those of the newc format', () => {
-  const header = text(archive.subarray(0, 112));
-  assert.match(header, /^0707010{7}1000041ed0{16}00000002(0{8}){6}000000040{8}d$/);
+  const header = text(archive.subarray(0, 110));
+  assert.match(header, /^0707010{7}1000041ed0{16}00000002(0{8}){6}000000040{8}$/);
   assert.equal(archive.length % 4, 0);
 });
 

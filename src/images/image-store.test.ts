@@ -53,6 +53,16 @@ test('concurrent pulls of one image leave it whole', async (t) => {
   assert.equal(readFileSync(opened.initrdPath, 'utf8'), 'initrd');
 });
 
+test('an image opens while pulls replace it', async (t) => {
+  const { store } = await emptyStore(t);
+  await store.pull('debian');
+  const pulls = Array.from({ length: 10 }, () => store.pull('debian'));
+  const opens = Array.from({ length: 30 }, () => store.open('debian', { verify: true }));
+  const opened = await Promise.all(opens);
+  await Promise.all(pulls);
+  assert.equal(opened.length, 30);
+});
+
 test('a removed image is gone with its files', async (t) => {
   const { store, folder } = await emptyStore(t);
   await store.pull('debian');
@@ -100,7 +110,7 @@ test('files that are cut short or missing are told by name', async (t) => {
   await assert.rejects(store.open('debian'), /its file "vmlinuz" is missing/);
 });
 
-const spoil: readonly [field: string, change: (manifest: Record<string, never>) => unknown][] = [
+const spoil: readonly [field: string, change: (manifest: Record<string, unknown>) => unknown][] = [
   ['version', (manifest) => ({ ...manifest, version: 2 })],
   ['architecture', (manifest) => ({ ...manifest, architecture: 7 })],
   ['commandLine', (manifest) => ({ ...manifest, commandLine: 'a\nb' })],

@@ -81,11 +81,22 @@ export class ImageStore {
    */
   async open(wanted: string, options: { readonly verify?: boolean } = {}): Promise<OpenImage> {
     const name = imageName(wanted);
-    const manifest = await this.#read(name, 'open');
+    for (;;) {
+      const manifest = await this.#read(name, 'open');
+      try {
+        return await this.#openFiles(name, manifest, options.verify ?? false);
+      } catch (error) {
+        // A pull may just have replaced the image: then its manifest names another folder.
+        if ((await this.#tryRead(name))?.folder === manifest.folder) throw error;
+      }
+    }
+  }
+
+  async #openFiles(name: string, manifest: ImageManifest, verify: boolean): Promise<OpenImage> {
     const pathOf = (file: ImageFileName): string => join(this.#folder, manifest.folder, file);
     for (const file of imageFileNames) {
       const stored = manifest.files[file];
-      if (stored) await checkFile(name, pathOf(file), file, stored, options.verify ?? false);
+      if (stored) await checkFile(name, pathOf(file), file, stored, verify);
     }
     return {
       ...describe(name, manifest),

@@ -53,7 +53,7 @@ const xzDamage: readonly [field: string, file: Uint8Array][] = [
   ['block header', spoiled(xz, 13, 1, 0x80)],
   ['block header', xz.subarray(0, 20)],
   ['chunk', xz.subarray(0, 200)],
-  ['check', spoiled(xz, xz.length - 33, 1, 0)],
+  ['check', spoiled(xz, xz.length - 28, 4, 0)],
   ['check', fixture('bad-check.xz')],
   ['filters', fixture('bad-filters.xz')],
 ];

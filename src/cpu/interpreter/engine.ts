@@ -149,7 +149,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
         this.#link();
         break;
       case exit.crossing:
-        this.#dropCrossing();
+        this.#translator.dropAtRip();
         break;
       default:
         break;
@@ -166,13 +166,6 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     const target = this.#translator.blockAt(state.word(layout.modeKey));
     if (target < 0) this.cpu.deliverPendingFault();
     else if (flushes === this.#translator.counters.recordFlushes) state.i32[slot] = target;
-  }
-
-  #dropCrossing(): void {
-    const { state } = this.cpu;
-    const address = this.cpu.translateCode(state.word(layout.rip), state.word(layout.rip + 4)) >>> 0;
-    if (address === 0xffffffff) this.cpu.deliverPendingFault();
-    else this.#cache.dropPage(address >>> 12);
   }
 
   /** Interrupts, single steps and stops, between instructions. */

@@ -18,6 +18,8 @@ export class Translator {
   readonly #writer: BlockWriter;
   readonly #bytes: Uint8Array;
   readonly #straddle = new Uint8Array(2 * longestInstruction);
+  #low = 0;
+  #high = 0;
   #decoded = 0;
   #flushes = 0;
 
@@ -40,21 +42,39 @@ export class Translator {
    */
   blockAt(mode: number): number {
     const { state } = this.#cpu;
+    const address = this.#fetchAddress(mode);
+    if (address < 0) return -1;
     const ripLow = state.word(layout.rip) >>> 0;
-    const ripHigh = state.word(layout.rip + 4);
+    const pageOffset = this.#low & (pageBytes - 1);
+    state.setWord(layout.codePage, (ripLow - pageOffset) | 0);
+    state.setWord(layout.codePage + 4, state.word(layout.rip + 4) - (ripLow < pageOffset ? 1 : 0));
+    return this.#cache.find(address, mode) ?? this.#decode(address, mode, this.#low, this.#high);
+  }
+
+  /** Linear-memory address of the byte at RIP, whose linear address goes into #low and #high; -1: the fetch faults. */
+  #fetchAddress(mode: number): number {
+    const { state } = this.#cpu;
     const is64 = (mode & modeKey.codeMask) === modeKey.code64;
+    const ripLow = state.word(layout.rip) >>> 0;
     if (!is64 && ripLow > state.word(layout.codeLimit) >>> 0) {
       this.#cpu.recordFault(vector.generalProtection, 0);
       return -1;
     }
-    const low = (ripLow + (is64 ? 0 : state.word(layout.segmentBase + 8 * segment.cs))) | 0;
-    const high = is64 ? ripHigh : 0;
-    const address = this.#cpu.translateCode(low, high) >>> 0;
-    if (address === 0xffffffff) return -1;
-    const pageOffset = low & (pageBytes - 1);
-    state.setWord(layout.codePage, (ripLow - pageOffset) | 0);
-    state.setWord(layout.codePage + 4, ripHigh - (ripLow < pageOffset ? 1 : 0));
-    return this.#cache.find(address, mode) ?? this.#decode(address, mode, low, high);
+    this.#low = (ripLow + (is64 ? 0 : state.word(layout.segmentBase + 8 * segment.cs))) | 0;
+    this.#high = is64 ? state.word(layout.rip + 4) : 0;
+    return this.#translate(this.#low, this.#high);
+  }
+
+  #translate(low: number, high: number): number {
+    const address = this.#cpu.translateCode(low, high);
+    return address === -1 ? -1 : address >>> 0;
+  }
+
+  /** Drops what is decoded of the page where RIP points: its page-crossing block is stale. */
+  dropAtRip(): void {
+    const address = this.#fetchAddress(this.#cpu.state.word(layout.modeKey));
+    if (address >= 0) this.#cache.dropPage(address >>> 12);
+    else this.#cpu.deliverPendingFault();
   }
 
   #decode(address: number, mode: number, low: number, high: number): number {
@@ -88,8 +108,8 @@ export class Translator {
     const nextLow = (low + inFirst) | 0;
     const is64 = (mode & modeKey.codeMask) === modeKey.code64;
     const nextHigh = nextLow === 0 && is64 ? high + 1 : high;
-    const second = this.#cpu.translateCode(nextLow, nextHigh) >>> 0;
-    if (second === 0xffffffff) return -1;
+    const second = this.#translate(nextLow, nextHigh);
+    if (second < 0) return -1;
     this.#straddle.fill(0);
     this.#straddle.set(this.#bytes.subarray(address, address + inFirst));
     this.#straddle.set(this.#bytes.subarray(second, second + longestInstruction), inFirst);

@@ -7,6 +7,8 @@ import type { X86Cpu } from './system/index.ts';
 /** Elements that one call does at most, so that interrupts are not kept waiting. */
 const chunkElements = 4096;
 
+const flagWords = layout.flagZero >>> 2;
+
 type Helper = (cpu: X86Cpu, a: number, b: number, c: number) => void;
 
 class StringUnit {
@@ -17,6 +19,7 @@ class StringUnit {
   readonly source: StringOperand;
   readonly destination: StringOperand;
   readonly count: StringRegister;
+  readonly flags = new Int32Array(6);
 
   constructor(cpu: X86Cpu) {
     const { buffer } = cpu.state;
@@ -55,6 +58,15 @@ class StringUnit {
     if (at === layout.bounce) this.cpu.flushBounce();
   }
 
+  saveFlags(): void {
+    this.flags.set(this.words.subarray(flagWords, flagWords + this.flags.length));
+  }
+
+  /** A repetition that faults has the flags from before it (SDM 2B, REP). */
+  restoreFlags(): void {
+    this.words.set(this.flags, flagWords);
+  }
+
   /** Execution stays at this instruction: it has more to do. */
   again(): void {
     this.words[layout.nextRip >>> 2] = this.words[layout.rip >>> 2] ?? 0;
@@ -83,10 +95,12 @@ function repeat(unit: StringUnit, form: number, step: (limit: number) => number)
     return;
   }
   unit.count.begin(addressBytes);
+  unit.count.add(0); // A 32-bit count is zero-extended even when it is zero.
+  unit.saveFlags();
   let left = chunkElements;
   while (left > 0 && !unit.count.isZero) {
     const done = step(unit.count.upTo(left));
-    if (done === 0) return;
+    if (done === 0) return unit.restoreFlags();
     unit.count.add(-Math.abs(done));
     if (done < 0) return;
     left -= done;

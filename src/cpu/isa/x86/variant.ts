@@ -203,6 +203,7 @@ export function variantOf(row: Row, { operandSize, form, stack }: VariantChoice)
 }
 
 function bodyWidth(codes: readonly Code[], operandSize: Width): Width {
+  if (codes.some((code) => code.letter === 'K')) return operandSize;
   const general = codes.filter((code) => !'SCKBTVWUPQH'.includes(code.letter));
   const sized = general.find((code) => 'vzy'.includes(code.size) && code.size !== '');
   if (sized) return sized.size === 'y' ? widthOf('y', operandSize) : operandSize;

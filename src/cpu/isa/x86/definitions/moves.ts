@@ -220,7 +220,7 @@ export const moves: readonly Row[] = [
     },
     { only: 'legacy' },
   ),
-  row('0F C3', 'movnti', 'My=,Gy', move),
+  row('NP 0F C3', 'movnti', 'My=,Gy', move),
   ...conditional,
   ...registerRows,
   ...segmentRows,

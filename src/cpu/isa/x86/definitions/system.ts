@@ -1,6 +1,5 @@
 /** System instructions, strings and port I/O: thin rows over the helpers of `system` (SDM 2, by mnemonic). */
 import type { Val } from '../../index.ts';
-import { segment } from '../layout.ts';
 import { hex, type Row, type RowOptions, row } from '../row.ts';
 import type { Body } from '../target.ts';
 
@@ -115,25 +114,12 @@ const tables: readonly Row[] = [
     },
     ends,
   ),
-  row(
-    '63',
-    'arpl',
-    'Ew+,Gw',
-    (e, x, _w, destination, source) => {
-      const rpl = (v: Val): Val => e.op('i32.and', v, e.i32(3));
-      const raised = e.op('i32.lt_u', rpl(destination), rpl(source));
-      x.setFlags({ ...x.flags(), zero: e.op('i64.extend_i32_u', e.op('i32.eqz', raised)) });
-      const replaced = e.op('i32.or', e.op('i32.and', destination, e.i32(0xfffc)), rpl(source));
-      return e.select(raised, replaced, destination);
-    },
-    { only: 'legacy' },
-  ),
+  row('63', 'arpl', 'Ew+,Gw', (_e, x, _w, to, from) => x.helper('arpl', to, from), { only: 'legacy' }),
 ];
 
 /** FSGSBASE. */
 const baseRows: readonly Row[] = ['rdfsbase', 'rdgsbase', 'wrfsbase', 'wrgsbase'].map((name, digit) => {
-  const number = digit & 1 ? segment.gs : segment.fs;
-  const body: Body = (e, x, w, register) => void x.helper(name, register as Val, e.i32(number), e.i32(w / 8));
+  const body: Body = (e, x, w, register) => void x.helper(name, register as Val, e.i32(w === 64 ? 8 : 4));
   return row(`F3 0F AE /${digit}`, name, 'B', body, { only: 'mode64' });
 });
 
