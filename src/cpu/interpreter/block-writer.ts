@@ -167,8 +167,8 @@ export class BlockWriter {
     }
     const rip = position.pageOffset + instruction.length;
     if (!isAddressOnly && !is64 && !isFlat(memory, position.mode)) {
-      const size = operand.kind === 'memory' ? accessBytes(operand.type) : Math.max(1, variant.shape.width / 8);
-      const kind = operand.kind === 'memory' ? accessKinds[operand.access] : accessKinds.read;
+      const size = operand.kind === 'memory' ? accessBytes(operand.type) : operand.bytes;
+      const kind = accessKinds[operand.access];
       const is16 = memory.addressBits === 16 ? 4 : 0;
       const immediate = memory.scale | is16 | (kind << 8) | (size << 16);
       this.#special('addressSegment', position, 0, {

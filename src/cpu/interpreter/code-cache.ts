@@ -1,23 +1,16 @@
 import { layout } from '../isa/x86/index.ts';
+import { BlockTable } from './block-table.ts';
 import { specialIndex } from './handler-table.ts';
 import { jumpCache, jumpCacheIndex, record } from './record.ts';
 
-interface Block {
-  readonly key: number;
-  readonly address: number;
-  readonly start: number;
-  readonly end: number;
-}
-
 /** What is decoded of one page of RAM. */
 interface CodePage {
-  readonly blocks: Block[];
+  /** Its first block, in the table. */
+  first: number;
   /** 64-byte lines of the page that have decoded bytes, 32 in each word. */
   lowLines: number;
   highLines: number;
 }
-
-const keyOf = (address: number, mode: number): number => address * 512 + mode;
 
 /**
  * The decoded basic blocks, by the linear-memory address of their code and the mode key, and which bytes of RAM
@@ -27,7 +20,7 @@ export class CodeCache {
   readonly #words: Int32Array;
   readonly #half: DataView;
   readonly #bytes: Uint8Array;
-  readonly #blocks = new Map<number, number>();
+  readonly #blocks = new BlockTable();
   readonly #pages = new Map<number, CodePage>();
   /** One byte a page of linear memory: 1 when it has code. */
   readonly #hasCode: Uint8Array;
@@ -45,7 +38,7 @@ export class CodeCache {
 
   /** The record where the block for this code starts, if it is decoded; puts it into the jump cache. */
   find(address: number, mode: number): number | undefined {
-    const start = this.#blocks.get(keyOf(address, mode));
+    const start = this.#blocks.find(address, mode);
     if (start !== undefined) this.#cacheJump(address, mode, start);
     return start;
   }
@@ -58,10 +51,13 @@ export class CodeCache {
     end: number,
     pieces: readonly { address: number; length: number }[],
   ): void {
-    const block: Block = { key: keyOf(address, mode), address, start, end };
-    this.#blocks.set(block.key, start);
+    const block = { address, mode, start, end };
+    pieces.forEach((piece, i) => {
+      const page = this.#mark(piece.address, piece.length);
+      page.first = this.#blocks.add(block, page.first);
+      if (i === 0) this.#blocks.publish(page.first);
+    });
     this.#cacheJump(address, mode, start);
-    for (const piece of pieces) this.#mark(block, piece.address, piece.length);
   }
 
   /** These bytes of RAM change: drops the blocks of the pages where decoded ones are hit. */
@@ -81,7 +77,7 @@ export class CodeCache {
     if (!page) return;
     this.#pages.delete(ramPage);
     this.#hasCode[ramPage] = 0;
-    for (const block of page.blocks) this.#drop(block);
+    this.#blocks.dropList(page.first, (address, start, end) => this.#drop(address, start, end));
   }
 
   /** Forgets everything; the record area may be written anew. Only legal while no generated code runs. */
@@ -92,13 +88,12 @@ export class CodeCache {
     this.#bytes.fill(0, layout.jumpCache, layout.jumpCache + jumpCache.entries * jumpCache.entryBytes);
   }
 
-  #drop(block: Block): void {
+  #drop(address: number, start: number, end: number): void {
     // Running code and links may still come here: every record finds its way back by looking up its own address.
     const handler = specialIndex('resynchronize');
-    for (let at = block.start; at < block.end; at += record.bytes) this.#half.setUint16(at, handler, true);
-    if (this.#blocks.get(block.key) === block.start) this.#blocks.delete(block.key);
-    const slot = this.#slot(block.address);
-    if (this.#words[slot + 2] === block.start) this.#words[slot] = 0;
+    for (let at = start; at < end; at += record.bytes) this.#half.setUint16(at, handler, true);
+    const slot = this.#slot(address);
+    if (this.#words[slot + 2] === start) this.#words[slot] = 0;
   }
 
   #slot(address: number): number {
@@ -112,20 +107,20 @@ export class CodeCache {
     this.#words[slot + 2] = start;
   }
 
-  #mark(block: Block, address: number, length: number): void {
+  #mark(address: number, length: number): CodePage {
     const number = address >>> 12;
     let page = this.#pages.get(number);
     if (!page) {
-      page = { blocks: [], lowLines: 0, highLines: 0 };
+      page = { first: 0, lowLines: 0, highLines: 0 };
       this.#pages.set(number, page);
       this.#hasCode[number] = 1;
     }
-    page.blocks.push(block);
     const last = ((address & 0xfff) + length - 1) >>> 6;
     for (let line = (address & 0xfff) >>> 6; line <= last; line++) {
       if (line < 32) page.lowLines |= 1 << line;
       else page.highLines |= 1 << (line - 32);
     }
+    return page;
   }
 }
 

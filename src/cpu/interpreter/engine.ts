@@ -62,6 +62,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     this.cpu = new X86Cpu({ memory, ram, bus, tscHz, code: this.#cache });
     const { table, module, helpers } = interpreterModule();
     this.#translator = new Translator(this.cpu, this.#cache, table, memory);
+    this.cpu.addressesThroughStack = () => this.#translator.addressesThroughStack();
     const imports = {
       env: {
         memory,
@@ -202,9 +203,14 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     this.cpu.deliverInterrupt(this.#bus.acknowledgeInterrupt());
   }
 
-  /** Runs one instruction without looking at interrupts; the single-step trap follows when EFLAGS.TF was set before it. */
+  /** Runs one instruction without looking at interrupts, and its single-step trap. */
   #step(): void {
     const { state } = this.cpu;
+    if (this.cpu.stepTrap === 'now') {
+      this.cpu.deliverSingleStep();
+      return;
+    }
+    this.cpu.stepTrap = undefined;
     const mode = state.word(layout.modeKey);
     const isTrapped = (mode & modeKey.single) !== 0;
     const start = this.#translator.blockAt(mode | modeKey.single);
@@ -213,7 +219,9 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       return;
     }
     const retired = this.#runFrom(start, 1);
-    if (isTrapped && retired > 0) this.cpu.deliverSingleStep();
+    const { stepTrap } = this.cpu;
+    const isHeld = stepTrap === 'none' || (stepTrap !== 'now' && !isTrapped);
+    if (retired > 0 && !isHeld) this.cpu.deliverSingleStep();
   }
 
   #stopped(): VcpuStop | undefined {

@@ -1,9 +1,9 @@
 import { asVal, type Val, Value, WasmEmitter } from '../isa/index.ts';
-import { layout, type Shape, segment, tlb, type Variant, type VariantOperand } from '../isa/x86/index.ts';
+import { emitInstruction, layout, type Shape, segment, tlb, type Variant } from '../isa/x86/index.ts';
 import { type FunctionBody, ModuleBuilder, type WasmType } from '../wasm/index.ts';
 import { type HandlerTable, type SpecialHandler, specialHandlers } from './handler-table.ts';
 import { exit, jumpCache, record } from './record.ts';
-import { accessOf, type CoreFunctions, InterpreterTarget } from './target.ts';
+import { type CoreFunctions, InterpreterTarget } from './target.ts';
 
 const handlerParams: readonly WasmType[] = ['i32', 'i32'];
 const handlerResult: readonly WasmType[] = ['i32'];
@@ -66,131 +66,13 @@ export function helperNames(table: HandlerTable): readonly string[] {
   return [...names];
 }
 
-type Writer = (value: Val) => void;
-
 function emitVariant(body: FunctionBody, core: CoreFunctions, variant: Variant): void {
   const e = new WasmEmitter(body);
   const x = new InterpreterTarget(e, core, variant.shape);
-  const operands = new OperandAccess(e, x, variant);
-  for (const operand of variant.operands) operands.take(operand);
-  const result = variant.row.body(e, x, variant.shape.width, ...operands.values);
-  const results = result === undefined ? [] : Array.isArray(result) ? (result as readonly Val[]) : [result as Val];
-  if (results.length !== operands.writers.length) {
-    const { name, operands: codes } = variant.row;
-    throw new RangeError(`Cannot emit ${name} ${codes}: body gives ${results.length} results`);
-  }
-  // The last operand first: XADD of a register with itself ends as the sum (SDM 2D, XADD).
-  for (let i = results.length - 1; i >= 0; i--) operands.writers[i]?.(results[i] as Val);
+  const { results } = emitInstruction(e, x, variant);
   if (!variant.row.ends) x.dispatchNext();
+  else if (results > 0) x.jump(x.nextRip());
 }
-
-/** Loads operands and makes their writers, in common code for every instruction. */
-class OperandAccess {
-  readonly values: Val[] = [];
-  readonly writers: Writer[] = [];
-  readonly #e: WasmEmitter;
-  readonly #x: InterpreterTarget;
-  readonly #isRelative: boolean;
-  #immediates = 0;
-
-  constructor(e: WasmEmitter, x: InterpreterTarget, variant: Variant) {
-    this.#e = e;
-    this.#x = x;
-    this.#isRelative = variant.operands.some((o) => o.kind === 'relative');
-  }
-
-  take(operand: VariantOperand): void {
-    const x = this.#x;
-    switch (operand.kind) {
-      case 'register': {
-        const offset = x.field(operand.field);
-        this.#access(
-          operand,
-          () => x.registerAt(operand.width, offset),
-          (value) => x.setRegisterAt(operand.width, offset, value),
-        );
-        return;
-      }
-      case 'vector':
-        this.#vector(operand, x.field(operand.field), layout.xmm, operand.type);
-        return;
-      case 'mmx':
-        this.#mmx(operand, x.field(operand.field));
-        return;
-      case 'memory':
-        this.#memory(operand);
-        return;
-      case 'address':
-        this.values.push(x.operandAddress());
-        return;
-      case 'immediate':
-        this.#immediate(operand);
-        return;
-      case 'number':
-        this.values.push(x.field(operand.field));
-        return;
-      case 'relative':
-      case 'untouched':
-        return;
-      default: {
-        const unknown: never = operand;
-        throw new RangeError(`Cannot take operand ${String(unknown)}`);
-      }
-    }
-  }
-
-  #access({ access }: VariantOperand, read: () => Val, write: Writer): void {
-    if (access !== 'write') this.values.push(read());
-    if (access !== 'read') this.writers.push(write);
-  }
-
-  #vector(operand: VariantOperand, offset: Val, base: number, type: VariantTypes): void {
-    const { load, store } = accessOf(type);
-    this.#access(
-      operand,
-      () => this.#e.loadMemory(load, offset, base),
-      (value) => this.#e.storeMemory(store, offset, base, value),
-    );
-  }
-
-  /** A write to MMi sets sign and exponent of the x87 register that it is part of (SDM 3A, 13.2). */
-  #mmx(operand: VariantOperand & { kind: 'mmx' }, offset: Val): void {
-    const e = this.#e;
-    this.#access(
-      operand,
-      () => e.loadMemory(accessOf(operand.type).load, offset, layout.x87),
-      (value) => {
-        e.storeMemory('i64.store', offset, layout.x87, value);
-        e.storeMemory('i32.store16', offset, layout.x87 + 8, e.i32(0xffff));
-      },
-    );
-  }
-
-  #memory(operand: VariantOperand & { kind: 'memory' }): void {
-    const x = this.#x;
-    const linear = x.operandAddress();
-    if (operand.type === 'v128' && operand.isAligned) x.requireAligned(linear);
-    if (operand.access === 'read') {
-      this.values.push(x.load(operand.type, linear));
-      return;
-    }
-    const memory = x.writable(operand.type, linear, operand.access);
-    this.#access(operand, memory.read, memory.write);
-  }
-
-  #immediate(operand: VariantOperand & { kind: 'immediate' }): void {
-    const x = this.#x;
-    if (operand.encoding === 'far') {
-      this.values.push(x.immediate(32, false), x.displacement32());
-    } else if (operand.encoding === 'form' && this.#isRelative) {
-      this.values.push(x.field('r1'));
-    } else if (this.#immediates++ === 0) {
-      this.values.push(x.immediate(operand.width, operand.encoding === 'v' && operand.width === 64));
-    } else this.values.push(x.displacement32());
-  }
-}
-
-type VariantTypes = Parameters<typeof accessOf>[0];
 
 function emitSpecial(body: FunctionBody, core: CoreFunctions, name: SpecialHandler): void {
   const e = new WasmEmitter(body);

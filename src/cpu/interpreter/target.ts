@@ -1,10 +1,13 @@
 import { asVal, type Operand, type Val, Value, type WasmEmitter, type Width } from '../isa/index.ts';
 import {
+  accessOf,
   type FlagVals,
   layout,
   type MemoryType,
+  type OperandSource,
   type Shape,
   tlb,
+  type VariantOperand,
   type WritableMemory,
   type X86Target,
 } from '../isa/x86/index.ts';
@@ -27,38 +30,11 @@ export interface CoreFunctions {
   helper(name: string): number;
 }
 
-interface Access {
-  readonly load: string;
-  readonly store: string;
-  readonly bytes: number;
-  /** Emitted after a load, for values kept in another form than they are loaded. */
-  readonly type: 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
-}
-
-const accesses: Readonly<Record<string, Access>> = {
-  8: { load: 'i32.load8_u', store: 'i32.store8', bytes: 1, type: 'i32' },
-  16: { load: 'i32.load16_u', store: 'i32.store16', bytes: 2, type: 'i32' },
-  32: { load: 'i32.load', store: 'i32.store', bytes: 4, type: 'i32' },
-  64: { load: 'i64.load', store: 'i64.store', bytes: 8, type: 'i64' },
-  f32: { load: 'f32.load', store: 'f32.store', bytes: 4, type: 'f32' },
-  f64: { load: 'f64.load', store: 'f64.store', bytes: 8, type: 'f64' },
-  v128: { load: 'v128.load', store: 'v128.store', bytes: 16, type: 'v128' },
-  // Only read: the emitter refuses a store without a name.
-  'v128.low64': { load: 'v128.load64_zero', store: '', bytes: 8, type: 'v128' },
-  'v128.low32': { load: 'v128.load32_zero', store: '', bytes: 4, type: 'v128' },
-};
-
-export function accessOf(type: MemoryType): Access {
-  const access = accesses[type];
-  if (!access) throw new RangeError(`Cannot access memory as "${type}"`);
-  return access;
-}
-
 const kinds = { read: 0, write: 1, 'read-write': 2 } as const;
 const stackKind = 256;
 
 /** The interpreter's view of the processor: operands are dug out of the record, state lies in linear memory. */
-export class InterpreterTarget implements X86Target {
+export class InterpreterTarget implements X86Target, OperandSource {
   readonly shape: Shape;
   readonly #e: WasmEmitter;
   readonly #body: FunctionBody;
@@ -107,6 +83,30 @@ export class InterpreterTarget implements X86Target {
   }
 
   // Registers and state.
+
+  readRegister({ width, field }: VariantOperand & { kind: 'register' }): Val {
+    return this.registerAt(width, this.field(field));
+  }
+
+  writeRegister({ width, field }: VariantOperand & { kind: 'register' }, value: Val): void {
+    this.setRegisterAt(width, this.field(field), value);
+  }
+
+  vectorOffset({ field }: VariantOperand & { kind: 'vector' | 'mmx' }): Val {
+    return this.field(field);
+  }
+
+  secondImmediate(): Val {
+    return this.displacement32();
+  }
+
+  branchForm(): Val {
+    return this.field('r1');
+  }
+
+  number({ field }: VariantOperand & { kind: 'number' }): Val {
+    return this.field(field);
+  }
 
   /** A register by the offset that a record field holds. */
   registerAt(width: Width, offset: Val): Val {

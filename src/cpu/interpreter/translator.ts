@@ -1,4 +1,13 @@
-import { Decoder, layout, modeKey, segment, vector, type X86Cpu, x86OpcodeMaps } from '../isa/x86/index.ts';
+import {
+  Decoder,
+  type Instruction,
+  layout,
+  modeKey,
+  segment,
+  vector,
+  type X86Cpu,
+  x86OpcodeMaps,
+} from '../isa/x86/index.ts';
 import { BlockWriter } from './block-writer.ts';
 import type { CodeCache } from './code-cache.ts';
 import type { HandlerTable } from './handler-table.ts';
@@ -70,6 +79,17 @@ export class Translator {
     return address === -1 ? -1 : address >>> 0;
   }
 
+  /** Whether the memory operand of the instruction at RIP lies in the stack segment. */
+  addressesThroughStack(): boolean {
+    const mode = this.#cpu.state.word(layout.modeKey);
+    const address = this.#fetchAddress(mode);
+    if (address < 0) return false;
+    const limit = address - (address % pageBytes) + pageBytes;
+    const whole = this.#decoder.decode(this.#bytes, address, limit, mode);
+    const instruction = whole ?? this.#straddling(address, mode, this.#low, this.#high)?.instruction;
+    return instruction?.memory?.segment === segment.ss;
+  }
+
   /** Drops what is decoded of the page where RIP points: its page-crossing block is stale. */
   dropAtRip(): void {
     const address = this.#fetchAddress(this.#cpu.state.word(layout.modeKey));
@@ -103,27 +123,39 @@ export class Translator {
   /** An instruction whose bytes go on in the next page is a block of its own, which checks that page each time. */
   #decodeCrossing(address: number, mode: number, low: number, high: number): number {
     const start = this.#writer.at;
-    const pageOffset = address & (pageBytes - 1);
-    const inFirst = pageBytes - pageOffset;
-    const nextLow = (low + inFirst) | 0;
-    const is64 = (mode & modeKey.codeMask) === modeKey.code64;
-    const nextHigh = nextLow === 0 && is64 ? high + 1 : high;
-    const second = this.#translate(nextLow, nextHigh);
-    if (second < 0) return -1;
-    this.#straddle.fill(0);
-    this.#straddle.set(this.#bytes.subarray(address, address + inFirst));
-    this.#straddle.set(this.#bytes.subarray(second, second + longestInstruction), inFirst);
-    const instruction = this.#decoder.decode(this.#straddle, 0, this.#straddle.length, mode);
-    if (!instruction) throw new RangeError('Cannot decode instruction: it goes on past fifteen bytes');
-    const position = { pageOffset, count: 1, mode };
+    const straddling = this.#straddling(address, mode, low, high);
+    if (!straddling) return -1;
+    const { instruction, second, inFirst } = straddling;
+    const position = { pageOffset: address & (pageBytes - 1), count: 1, mode };
     this.#writer.crossing(position, second);
     this.#writer.instruction(instruction, position);
-    this.#writer.continuation({ ...position, pageOffset: pageOffset + instruction.length });
+    this.#writer.continuation({ ...position, pageOffset: position.pageOffset + instruction.length });
     this.#finish(address, mode, start, 1, [
       { address, length: inFirst },
       { address: second, length: Math.max(1, instruction.length - inFirst) },
     ]);
     return start;
+  }
+
+  /** The instruction that begins in the page of `address` and goes on at `second`; undefined: its fetch faults. */
+  #straddling(
+    address: number,
+    mode: number,
+    low: number,
+    high: number,
+  ): { instruction: Instruction; second: number; inFirst: number } | undefined {
+    const inFirst = pageBytes - (address & (pageBytes - 1));
+    const nextLow = (low + inFirst) | 0;
+    const is64 = (mode & modeKey.codeMask) === modeKey.code64;
+    const nextHigh = nextLow === 0 && is64 ? high + 1 : high;
+    const second = this.#translate(nextLow, nextHigh);
+    if (second < 0) return undefined;
+    this.#straddle.fill(0);
+    this.#straddle.set(this.#bytes.subarray(address, address + inFirst));
+    this.#straddle.set(this.#bytes.subarray(second, second + longestInstruction), inFirst);
+    const instruction = this.#decoder.decode(this.#straddle, 0, this.#straddle.length, mode);
+    if (!instruction) throw new RangeError('Cannot decode instruction: it goes on past fifteen bytes');
+    return { instruction, second, inFirst };
   }
 
   #finish(

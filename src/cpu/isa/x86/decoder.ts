@@ -181,6 +181,7 @@ export class Decoder {
   #matches(candidate: Candidate): boolean {
     if (candidate.prefix !== undefined && candidate.prefix !== this.#mandatoryPrefix()) return false;
     if (candidate.row.only === (this.#is64 ? 'legacy' : 'mode64')) return false;
+    if (candidate.row.withoutRexB && this.#rex & 1) return false;
     if (!candidate.hasModrm) return true;
     if (candidate.modrm !== undefined) return candidate.modrm === this.#modrm;
     if (candidate.digit !== undefined && candidate.digit !== ((this.#modrm >> 3) & 7)) return false;
@@ -221,7 +222,7 @@ export class Decoder {
     if (isMemory) this.#memory = this.#effectiveAddress();
     const operandSize = this.#operandSize(candidate);
     const variant = candidate.variants[variantIndex(this.#stackShape(), operandSize, isMemory)];
-    if (!variant || !this.#lockIsLegal(candidate, isMemory)) return this.#faulting(vectorUndefined);
+    if (!variant) return this.#faulting(vectorUndefined);
     const off = this.#unitFault(candidate.row.unit);
     const registers = {
       rm: (this.#modrm & 7) | (this.#rex & 1 ? 8 : 0),
@@ -236,6 +237,7 @@ export class Decoder {
       else if (operand.kind === 'relative') relative = this.#relative(operand.encoding, operandSize);
       else if (operand.kind === 'memory' && operand.isDirect) this.#memory = this.#directOffset();
     }
+    if (!this.#lockIsLegal(candidate, isMemory)) return this.#faulting(vectorUndefined);
     if (off !== undefined) return this.#faulting(off);
     if (!registersExist(variant, registers)) return this.#faulting(vectorUndefined);
     return {
@@ -352,7 +354,9 @@ export class Decoder {
 
   #form(): number {
     const repeat = this.#repeat === 'F3' ? 1 : this.#repeat === 'F2' ? 2 : 0;
-    return (this.#addressBits() / 8) | (repeat << 8) | ((this.#segmentOverride ?? segment.ds) << 16);
+    return (
+      (this.#addressBits() / 8) | (repeat << 8) | ((this.#segmentOverride ?? this.#memory?.segment ?? segment.ds) << 16)
+    );
   }
 
   #relative(encoding: 'b' | 'z', operandSize: Width): number {

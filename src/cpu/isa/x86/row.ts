@@ -14,6 +14,7 @@ import type { Body } from './target.ts';
  * - S: number of a segment register;  C: number of a control or debug register;  B, K: number of the general register in r/m, in reg
  * - V: XMM by ModRM reg;  W: XMM or memory;  U: XMM by r/m only;  P, Q, H: the same for MMX (as an i64)
  * - sizes b, w, d, q: 8 to 64 bits;  v: operand size;  z: 16 or 32 bits, sign-extended to operand size;  y: 32, or 64 with REX.W
+ * - sizes of N also: a: two of operand size;  p: operand size and a selector;  c (ours): two of size y
  * - sizes of V, W and U, and of M besides the general ones: x: 128 bits, aligned in memory;  u: the same, unaligned;  q, d, w: low bits as integer;  sd, ss: low bits as double, float;
  *   zq, zd: the low bits in a vector that is zero above them, only read
  * - `+` read and written, `=` only written, no mark: only read
@@ -35,7 +36,7 @@ export interface RowOptions {
   readonly only?: 'mode64' | 'legacy';
   /** `stack`: 64-bit mode has 64-bit operands by default and no 32-bit ones. `branch`: always 64 bits there. */
   readonly sizes?: 'stack' | 'branch';
-  /** The stack pointer's size is part of the shape. */
+  /** The stack pointer's size, and with it `shape.code`, is part of the shape. */
   readonly usesStack?: boolean;
   /** Nothing after it belongs to the same basic block. */
   readonly ends?: boolean;
@@ -46,6 +47,8 @@ export interface RowOptions {
    * 8-15 repeat (0 none, 1 REP/REPE, 2 REPNE), 16-23 segment of the source operand.
    */
   readonly repeats?: boolean;
+  /** REX.B makes it another instruction. */
+  readonly withoutRexB?: boolean;
   /** Changes the width that bodies see when no operand says it (bits). */
   readonly width?: 8 | 16 | 32 | 64;
 }

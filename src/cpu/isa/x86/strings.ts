@@ -19,6 +19,9 @@ class StringUnit {
   readonly source: StringOperand;
   readonly destination: StringOperand;
   readonly count: StringRegister;
+  readonly onlySource: readonly StringRegister[];
+  readonly onlyDestination: readonly StringRegister[];
+  readonly both: readonly StringRegister[];
   readonly flags = new Int32Array(6);
 
   constructor(cpu: X86Cpu) {
@@ -30,6 +33,14 @@ class StringUnit {
     this.source = new StringOperand(cpu, this.words, stringRegister.source);
     this.destination = new StringOperand(cpu, this.words, stringRegister.destination);
     this.count = new StringRegister(this.words, stringRegister.count);
+    this.onlySource = [this.source.register];
+    this.onlyDestination = [this.destination.register];
+    this.both = [this.source.register, this.destination.register];
+  }
+
+  /** A single step follows each iteration (SDM 3B, 17.3.1.4). */
+  get isStepped(): boolean {
+    return ((this.words[layout.eflagsRest >>> 2] ?? 0) & flag.TF) !== 0;
   }
 
   get isDown(): boolean {
@@ -69,6 +80,7 @@ class StringUnit {
 
   /** Execution stays at this instruction: it has more to do. */
   again(): void {
+    this.cpu.stepTrap = 'repeated';
     this.words[layout.nextRip >>> 2] = this.words[layout.rip >>> 2] ?? 0;
     this.words[(layout.nextRip >>> 2) + 1] = this.words[(layout.rip >>> 2) + 1] ?? 0;
   }
@@ -88,16 +100,22 @@ function unitOf(cpu: X86Cpu): StringUnit {
  * Repeats `step`, which does up to `limit` elements and returns how many it did: 0 after a fault, negative to stop after
  * that many. Counts them off rCX, and stays at the instruction when the bound of one call is reached.
  */
-function repeat(unit: StringUnit, form: number, step: (limit: number) => number): void {
+function repeat(
+  unit: StringUnit,
+  form: number,
+  pointers: readonly StringRegister[],
+  step: (limit: number) => number,
+): void {
   const { addressBytes, repeat: prefix } = formOf(form);
   if (prefix === 0) {
     step(1);
     return;
   }
   unit.count.begin(addressBytes);
-  unit.count.add(0); // A 32-bit count is zero-extended even when it is zero.
+  unit.count.add(0); // Zero-extended to the address size whatever happens; the pointers when nothing does.
+  if (unit.count.isZero) extend(pointers);
   unit.saveFlags();
-  let left = chunkElements;
+  let left = unit.isStepped ? 1 : chunkElements;
   while (left > 0 && !unit.count.isZero) {
     const done = step(unit.count.upTo(left));
     if (done === 0) return unit.restoreFlags();
@@ -106,6 +124,15 @@ function repeat(unit: StringUnit, form: number, step: (limit: number) => number)
     left -= done;
   }
   if (!unit.count.isZero) unit.again();
+}
+
+const extend = (pointers: readonly StringRegister[]): void => {
+  for (const register of pointers) register.add(0);
+};
+
+/** Processors zero-extend the pointers of repeated MOVS and STOS even when the first element faults. */
+function extendWhenRepeated(form: number, pointers: readonly StringRegister[]): void {
+  if (formOf(form).repeat !== 0) extend(pointers);
 }
 
 const beginSource = (unit: StringUnit, form: number, bytes: number): void => {
@@ -121,7 +148,8 @@ const movs: Helper = (cpu, bytes, form) => {
   beginDestination(unit, form, bytes, 1);
   const isDown = unit.isDown;
   const stride = isDown ? -bytes : bytes;
-  repeat(unit, form, (limit) => {
+  extendWhenRepeated(form, unit.both);
+  repeat(unit, form, unit.both, (limit) => {
     const from = unit.source.locate();
     if (from === 0) return 0;
     const value = from === layout.bounce ? unit.element(from, bytes) : undefined;
@@ -164,7 +192,8 @@ const stos: Helper = (cpu, bytes, form) => {
   const unit = unitOf(cpu);
   beginDestination(unit, form, bytes, 1);
   const isDown = unit.isDown;
-  repeat(unit, form, (limit) => {
+  extendWhenRepeated(form, unit.onlyDestination);
+  repeat(unit, form, unit.onlyDestination, (limit) => {
     const to = unit.destination.locate();
     if (to === 0) return 0;
     let elements = 1;
@@ -196,7 +225,7 @@ const lods: Helper = (cpu, bytes, form) => {
   const unit = unitOf(cpu);
   beginSource(unit, form, bytes);
   const stride = unit.isDown ? -bytes : bytes;
-  repeat(unit, form, () => {
+  repeat(unit, form, unit.onlySource, () => {
     const from = unit.source.locate();
     if (from === 0) return 0;
     put(unit, layout.gpr, bytes, unit.element(from, bytes));
@@ -214,13 +243,14 @@ const cmps: Helper = (cpu, bytes, form) => {
   beginSource(unit, form, bytes);
   beginDestination(unit, form, bytes, 0);
   const stride = unit.isDown ? -bytes : bytes;
-  repeat(unit, form, () => {
-    const from = unit.source.locate();
-    if (from === 0) return 0;
-    const a = unit.element(from, bytes);
+  repeat(unit, form, unit.both, () => {
+    // Processors look at the destination first.
     const to = unit.destination.locate();
     if (to === 0) return 0;
     const b = unit.element(to, bytes);
+    const from = unit.source.locate();
+    if (from === 0) return 0;
+    const a = unit.element(from, bytes);
     unit.source.register.add(stride);
     unit.destination.register.add(stride);
     const isEqual = a === b;
@@ -234,7 +264,7 @@ const scas: Helper = (cpu, bytes, form) => {
   beginDestination(unit, form, bytes, 0);
   const isDown = unit.isDown;
   const accumulator = unit.accumulator(bytes);
-  repeat(unit, form, (limit) => {
+  repeat(unit, form, unit.onlyDestination, (limit) => {
     const at = unit.destination.locate();
     if (at === 0) return 0;
     const run = at === layout.bounce ? 1 : Math.min(limit, unit.destination.run(isDown));

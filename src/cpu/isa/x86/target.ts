@@ -67,8 +67,17 @@ export interface X86Target {
   fallThrough(): void;
 }
 
+/** A result that is written only when the condition, an i32, is not zero: else even the upper half of a 32-bit register is kept. */
+export interface ConditionalResult {
+  readonly condition: Val;
+  readonly value: Val;
+}
+
+/** What a body gives for its one written operand, or for several in the row's order. */
+export type BodyResult = Val | ConditionalResult | readonly Val[] | void;
+
 /**
  * Meaning of one instruction: the values of the operands that are read come in, in the row's order; what is returned is
  * written to the operands that the row marks as written. Reads, computation, writes, then flags.
  */
-export type Body = (e: WasmEmitter, x: X86Target, width: Width, ...operands: Val[]) => Val | readonly Val[] | void;
+export type Body = (e: WasmEmitter, x: X86Target, width: Width, ...operands: Val[]) => BodyResult;

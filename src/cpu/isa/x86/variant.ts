@@ -12,7 +12,7 @@ export type VariantOperand = { readonly access: 'read' | 'write' | 'read-write' 
   | { readonly kind: 'vector'; readonly type: MemoryType; readonly source: 'rm' | 'reg'; readonly field: RecordField }
   | { readonly kind: 'mmx'; readonly type: 32 | 64; readonly source: 'rm' | 'reg'; readonly field: RecordField }
   | { readonly kind: 'memory'; readonly type: MemoryType; readonly isAligned: boolean; readonly isDirect: boolean }
-  | { readonly kind: 'address'; readonly isLinear: boolean }
+  | { readonly kind: 'address'; readonly isLinear: boolean; readonly bytes: number }
   | { readonly kind: 'immediate'; readonly width: Width; readonly encoding: ImmediateEncoding }
   | { readonly kind: 'number'; readonly source: 'rm' | 'reg'; readonly field: RecordField }
   | { readonly kind: 'relative'; readonly encoding: 'b' | 'z' }
@@ -57,8 +57,15 @@ function widthOf(size: string, operandSize: Width): Width {
   const fixed = fixedWidths[size];
   if (fixed) return fixed;
   if (size === 'z') return operandSize === 64 ? 32 : operandSize;
-  if (size === 'y') return operandSize === 64 ? 64 : 32;
+  if (size === 'y' || size === 'c') return operandSize === 64 ? 64 : 32;
   return operandSize;
+}
+
+/** How much the instruction accesses at a linear address. */
+function addressedBytes(size: string, operandSize: Width): number {
+  if (size === 'a') return (2 * operandSize) / 8;
+  if (size === 'c') return (2 * widthOf('y', operandSize)) / 8;
+  return widthOf(size, operandSize) / 8 + (size === 'p' ? 2 : 0);
 }
 
 const vectorTypes: Record<string, MemoryType> = {
@@ -125,9 +132,9 @@ function resolve(code: Code, operandSize: Width, isMemory: boolean, nextField: (
     case 'O':
       return memory(widthOf(size, operandSize), true);
     case 'L':
-      return { kind: 'address', access, isLinear: false };
+      return { kind: 'address', access, isLinear: false, bytes: 0 };
     case 'N':
-      return { kind: 'address', access, isLinear: true };
+      return { kind: 'address', access, isLinear: true, bytes: addressedBytes(size, operandSize) };
     case 'I':
       return {
         kind: 'immediate',

@@ -76,7 +76,10 @@ const xadd: Body = (e, x, w, a, b) => {
   return [sum, a];
 };
 
-/** The destination is written in any case (SDM 2A, CMPXCHG); the accumulator only when it differs. */
+/**
+ * Only one of destination and accumulator is written. The manual's pseudocode rewrites a differing destination with what it
+ * holds; processors keep all of a register then, its upper half too.
+ */
 const cmpxchg: Body = (e, x, w, destination, source) => {
   const accumulator = x.register(w, 0);
   x.setFlags(subFlags(e, w, accumulator, destination, e.sub(w, accumulator, destination)));
@@ -86,7 +89,7 @@ const cmpxchg: Body = (e, x, w, destination, source) => {
     () => {},
     () => x.setRegister(w, 0, destination),
   );
-  return e.select(isEqual, source, destination);
+  return { condition: isEqual, value: source };
 };
 
 const setCarry =

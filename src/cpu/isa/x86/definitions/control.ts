@@ -1,6 +1,7 @@
 /** Transfers of control (SDM 2, instruction pages named by mnemonic). */
 import type { Val, WasmEmitter, Width } from '../../index.ts';
 import { conditionHolds } from '../arithmetic-flags.ts';
+import { layout } from '../layout.ts';
 import { hex, type Row, row } from '../row.ts';
 import type { Body, X86Target } from '../target.ts';
 import { popped, pushed, release } from './stack.ts';
@@ -9,12 +10,16 @@ const branch = { sizes: 'branch', ends: true } as const;
 const stackBranch = { ...branch, usesStack: true } as const;
 const system = { ends: true } as const;
 
+const vectorGeneralProtection = 13;
+
 /** A new RIP from an operand: narrower ones are zero-extended. */
 const asRip = (e: WasmEmitter, w: Width, target: Val): Val => e.zeroExtend(w, 64, target);
 
-function pushReturn(e: WasmEmitter, x: X86Target, w: Width): void {
+/** `target`: of an indirect call; when it is illegal, the return address lies below the stack pointer already. */
+function pushReturn(e: WasmEmitter, x: X86Target, w: Width, target?: Val): void {
   const stack = pushed(e, x, w);
   x.store(w, stack.linear, e.truncate(64, w, x.nextRip()), 'stack');
+  if (target) requireTarget(e, x, w, target);
   stack.commit();
 }
 
@@ -35,16 +40,30 @@ const callRelative: Body = (e, x, w) => {
   x.jumpRelative();
 };
 
-const jumpIndirect: Body = (e, x, w, target) => x.jump(asRip(e, w, target));
+/** The branch itself faults when its target is not canonical, or beyond the limit of the code segment (SDM 2A, JMP). */
+function requireTarget(e: WasmEmitter, x: X86Target, w: Width, target: Val): void {
+  const extended = (): Val => e.op('i64.shr_s', e.op('i64.shl', target, e.i64(16n)), e.i64(16n));
+  const isIllegal =
+    w === 64
+      ? e.op('i64.ne', extended(), target)
+      : e.op('i64.gt_u', asRip(e, w, target), x.state('i64', layout.codeLimit));
+  e.when(isIllegal, () => x.raise(vectorGeneralProtection, 0));
+}
+
+const jumpIndirect: Body = (e, x, w, target) => {
+  requireTarget(e, x, w, target);
+  x.jump(asRip(e, w, target));
+};
 
 const callIndirect: Body = (e, x, w, target) => {
-  pushReturn(e, x, w);
+  pushReturn(e, x, w, target);
   x.jump(asRip(e, w, target));
 };
 
 const returnNear: Body = (e, x, w) => {
   const stack = popped(e, x, w);
   const target = x.load(w, stack.linear, 'stack');
+  requireTarget(e, x, w, target);
   stack.commit();
   x.jump(asRip(e, w, target));
 };
@@ -52,6 +71,7 @@ const returnNear: Body = (e, x, w) => {
 const returnAndRelease: Body = (e, x, w, bytes) => {
   const stack = popped(e, x, w);
   const target = x.load(w, stack.linear, 'stack');
+  requireTarget(e, x, w, target);
   stack.commit();
   release(e, x, bytes);
   x.jump(asRip(e, w, target));
@@ -126,8 +146,8 @@ export const control: readonly Row[] = [
   row('E3', 'jcxz', 'Jb', jumpIfCountZero, { ...branch, repeats: true }),
   row('EA', 'jmp_far', 'Fv', farDirect('farJump'), { ...system, only: 'legacy' }),
   row('9A', 'call_far', 'Fv', farDirect('farCall'), { ...system, only: 'legacy' }),
-  row('FF /5', 'jmp_far_indirect', 'Nv', farIndirect('farJump'), system),
-  row('FF /3', 'call_far_indirect', 'Nv', farIndirect('farCall'), system),
+  row('FF /5', 'jmp_far_indirect', 'Np', farIndirect('farJump'), system),
+  row('FF /3', 'call_far_indirect', 'Np', farIndirect('farCall'), system),
   row('CB', 'ret_far', '', (e, x, w) => x.helperEnds('farReturn', e.i32(w / 8), e.i32(0)), system),
   row('CA', 'ret_far', 'Iw', (e, x, w, bytes) => x.helperEnds('farReturn', e.i32(w / 8), bytes), system),
   row('CF', 'iret', '', (e, x, w) => x.helperEnds('iret', e.i32(w / 8)), system),
@@ -142,7 +162,7 @@ export const control: readonly Row[] = [
   row(
     '62',
     'bound',
-    'Gv,Nv',
+    'Gv,Na',
     (e, x, w, index, linear) => {
       const at = x.load(w, linear);
       const end = x.load(w, x.wrapAddress(e.op('i64.add', linear, e.i64(BigInt(w / 8)))));

@@ -66,7 +66,7 @@ const popToMemory: Body = (e, x, w, linear) => {
 
 const leave: Body = (e, x, w) => {
   const frame = stackPointer(e, x, 5);
-  const value = x.load(w, frame.linear(0), 'stack');
+  const value = x.load(w, frame.linear(0, bytesOf(w), 'read'), 'stack');
   frame.moveTo(bytesOf(w));
   x.setRegister(w, 5, value);
 };
@@ -105,7 +105,11 @@ const pushSegment =
   (segment: number): Body =>
   (e, x, w) => {
     const selector = x.state('i32', layout.selector + 4 * segment);
-    pushValue(e, x, w, w === 64 ? e.zeroExtend(32, 64, selector) : selector);
+    if (w === 64) return pushValue(e, x, w, e.zeroExtend(32, 64, selector));
+    // With 32-bit operands only the low half of the slot is written (SDM 2B, PUSH).
+    const stack = pushed(e, x, w);
+    x.store(16, stack.linear, selector, 'stack');
+    stack.commit();
   };
 
 const popSegment =
@@ -115,7 +119,7 @@ const popSegment =
     const value = x.load(w === 64 ? 64 : w, stack.linear, 'stack');
     x.helper('loadSegment', e.i32(segment), e.truncate(w, 16, value));
     stack.commit();
-    x.fallThrough();
+    x.jump(x.nextRip()); // The mode may have changed: a link to the next instruction would not see that.
   };
 
 const registerRows: readonly Row[] = [
@@ -150,11 +154,11 @@ const segmentRows: readonly Row[] = [
   ...[4, 5].map((s) =>
     row(`0F ${hex(s * 8 + 0x81)}`, 'pop_seg', '', popSegment(s), { sizes: 'stack', usesStack: true, ends: true }),
   ),
-  row('C4', 'les', 'Gv=,Nv', loadFarPointer(0), { only: 'legacy' }),
-  row('C5', 'lds', 'Gv=,Nv', loadFarPointer(3), { only: 'legacy' }),
-  row('0F B2', 'lss', 'Gv=,Nv', loadFarPointer(2)),
-  row('0F B4', 'lfs', 'Gv=,Nv', loadFarPointer(4)),
-  row('0F B5', 'lgs', 'Gv=,Nv', loadFarPointer(5)),
+  row('C4', 'les', 'Gv=,Np', loadFarPointer(0), { only: 'legacy', ends: true }),
+  row('C5', 'lds', 'Gv=,Np', loadFarPointer(3), { only: 'legacy', ends: true }),
+  row('0F B2', 'lss', 'Gv=,Np', loadFarPointer(2), { ends: true }),
+  row('0F B4', 'lfs', 'Gv=,Np', loadFarPointer(4), { ends: true }),
+  row('0F B5', 'lgs', 'Gv=,Np', loadFarPointer(5), { ends: true }),
 ];
 
 const stackRows: readonly Row[] = [
@@ -162,7 +166,7 @@ const stackRows: readonly Row[] = [
   row('6A', 'push', 'Is', pushValue, { sizes: 'stack', usesStack: true }),
   row('FF /6', 'push', 'Ev', pushValue, { sizes: 'stack', usesStack: true }),
   row('8F /0', 'pop', 'Rv=', pop, { sizes: 'stack', usesStack: true }),
-  row('8F /0', 'pop_mem', 'Nv', popToMemory, { sizes: 'stack', usesStack: true }),
+  row('8F /0', 'pop_mem', 'Nv=', popToMemory, { sizes: 'stack', usesStack: true }),
   row('C9', 'leave', '', leave, { sizes: 'stack', usesStack: true }),
   row('9C', 'pushf', '', (e, x, w) => void x.helper('pushf', e.i32(w / 8)), { sizes: 'stack' }),
   row('9D', 'popf', '', (e, x, w) => x.helperEnds('popf', e.i32(w / 8)), { sizes: 'stack', ends: true }),

@@ -1,6 +1,7 @@
 /** Shifts, rotates and bit instructions (SDM 2, instruction pages named by mnemonic). */
 import type { Val, WasmEmitter, Width } from '../../index.ts';
 import { carryFlag, carryFrom, withCarryFlag } from '../arithmetic-flags.ts';
+import { layout } from '../layout.ts';
 import { type Row, row } from '../row.ts';
 import type { Body, X86Target } from '../target.ts';
 
@@ -147,13 +148,16 @@ const bitBody =
     return change?.(e, w, value, e.shl(w, e.constant(w, 1), at));
   };
 
-/** With a memory operand the register is a signed bit offset from the address: it reaches outside the operand. */
+/**
+ * With a memory operand the register is a signed bit offset: it reaches outside the operand, and the sum is wrapped to the
+ * address size before the segment is added. The form operand is as for string instructions.
+ */
 const bitString =
   (change: BitChange): Body =>
-  (e, x, w, linear, index) => {
-    const offset = e.signExtend(w, 64, index);
-    const unit = e.op('i64.shr_s', offset, e.i64(BigInt(Math.log2(w))));
-    const address = x.wrapAddress(e.op('i64.add', linear, e.op('i64.mul', unit, e.i64(BigInt(w / 8)))));
+  (e, x, w, start, index, form) => {
+    const unit = e.op('i64.shr_s', e.signExtend(w, 64, index), e.i64(BigInt(Math.log2(w))));
+    const reached = e.op('i64.add', start, e.op('i64.mul', unit, e.i64(BigInt(w / 8))));
+    const address = inSegment(e, x, w, reached, form, change ? accessKind.modify : accessKind.read);
     const at = bitIndex(e, w, index);
     if (!change) return testBit(e, x, w, x.load(w, address), at);
     const memory = x.writable(w, address, 'read-write');
@@ -162,10 +166,26 @@ const bitString =
     testBit(e, x, w, value, at);
   };
 
+const accessKind = { read: 0, modify: 2 } as const;
+
+/** Linear address of an operand of `w` bits at an effective address; the form says address size and segment. */
+function inSegment(e: WasmEmitter, x: X86Target, w: Width, address: Val, form: Val, kind: number): Val {
+  const bits = e.op('i32.shl', e.op('i32.and', form, e.i32(0xff)), e.i32(3));
+  const excess = e.op('i64.extend_i32_u', e.op('i32.sub', e.i32(64), bits));
+  const wrapped = e.op('i64.shr_u', e.op('i64.shl', address, excess), excess);
+  const number = e.op('i32.shr_u', form, e.i32(16));
+  if (x.shape.code === 64) {
+    const base = e.loadMemory('i64.load', e.op('i32.shl', number, e.i32(3)), layout.segmentBase);
+    return e.op('i64.add', wrapped, base);
+  }
+  const packed = e.op('i32.or', number, e.i32((kind << 8) | ((w / 8) << 16)));
+  return e.op('i64.extend_i32_u', x.helper('segmentAddress', packed, e.op('i32.wrap_i64', wrapped)));
+}
+
 /** BSF and BSR leave the destination alone when the source is zero (SDM says undefined; processors do this). */
 const bitScan =
   (isReverse: boolean): Body =>
-  (e, x, w, destination, source) => {
+  (e, x, w, source) => {
     const isZero = e.isZero(w, source);
     const type = w === 64 ? 'i64' : 'i32';
     const top = w === 64 ? 63 : 31;
@@ -174,7 +194,7 @@ const bitScan =
       : e.op(`${type}.ctz`, source);
     const zero = e.op('i64.extend_i32_u', e.op('i32.eqz', isZero));
     x.setFlags({ ...x.flags(), zero });
-    return e.select(isZero, destination, found);
+    return { condition: e.op('i32.eqz', isZero), value: found };
   };
 
 const shiftRows = (digit: number, name: string, body: Body): Row[] => [
@@ -191,7 +211,7 @@ const bitRows = (name: string, opcode: string, digit: number, change: BitChange)
   const lock = { lock: change !== undefined };
   return [
     row(opcode, name, `Rv${access},Gv`, bitBody(change)),
-    row(opcode, name, 'Nv,Gv', bitString(change), lock),
+    row(opcode, name, 'Lv,Gv', bitString(change), { ...lock, repeats: true, usesStack: true }),
     row(`0F BA /${digit}`, name, `Ev${access},Is`, bitBody(change), lock),
   ];
 };
@@ -215,6 +235,6 @@ export const shifts: readonly Row[] = [
   ...bitRows('bts', '0F AB', 5, (e, w, value, mask) => e.or(w, value, mask)),
   ...bitRows('btr', '0F B3', 6, (e, w, value, mask) => e.and(w, value, e.not(w, mask))),
   ...bitRows('btc', '0F BB', 7, (e, w, value, mask) => e.xor(w, value, mask)),
-  row('0F BC', 'bsf', 'Gv+,Ev', bitScan(false)),
-  row('0F BD', 'bsr', 'Gv+,Ev', bitScan(true)),
+  row('0F BC', 'bsf', 'Gv=,Ev', bitScan(false)),
+  row('0F BD', 'bsr', 'Gv=,Ev', bitScan(true)),
 ];

@@ -12,8 +12,8 @@ export interface StackSlot {
 }
 
 export interface StackPointer {
-  /** Linear address of the byte `offset` bytes above. */
-  linear(offset: number): Val;
+  /** Linear address of the `bytes` bytes that begin `offset` bytes above. */
+  linear(offset: number, bytes: number, access: 'read' | 'write'): Val;
   /** Sets rSP to the pointer plus `offset`. */
   moveTo(offset: number): void;
 }
@@ -37,8 +37,9 @@ function segmentedPointer(e: WasmEmitter, x: X86Target, from: 4 | 5): StackPoint
   const old = x.register(32, 4);
   const at = (offset: number): Val => e.op('i32.and', e.add(32, register, e.i32(offset)), mask);
   return {
-    linear: (offset) => {
-      const linear = x.helper('segmentAddress', e.i32(segment.ss), at(offset));
+    linear: (offset, bytes, access) => {
+      const packed = segment.ss | ((access === 'write' ? 1 : 0) << 8) | (bytes << 16);
+      const linear = x.helper('segmentAddress', e.i32(packed), at(offset));
       return e.zeroExtend(32, 64, linear);
     },
     moveTo: (offset) => {
@@ -50,17 +51,24 @@ function segmentedPointer(e: WasmEmitter, x: X86Target, from: 4 | 5): StackPoint
 
 /** The slot that a push of this width writes. */
 export function pushed(e: WasmEmitter, x: X86Target, width: Width): StackSlot {
-  return slot(e, x, -bytesOf(width), -bytesOf(width));
+  return slot(e, x, { at: -bytesOf(width), moved: -bytesOf(width), bytes: bytesOf(width), access: 'write' });
 }
 
 /** The slot that a pop of this width reads. */
 export function popped(e: WasmEmitter, x: X86Target, width: Width, extra = 0): StackSlot {
-  return slot(e, x, 0, bytesOf(width) + extra);
+  return slot(e, x, { at: 0, moved: bytesOf(width) + extra, bytes: bytesOf(width), access: 'read' });
 }
 
-function slot(e: WasmEmitter, x: X86Target, at: number, moved: number): StackSlot {
+interface SlotPlace {
+  readonly at: number;
+  readonly moved: number;
+  readonly bytes: number;
+  readonly access: 'read' | 'write';
+}
+
+function slot(e: WasmEmitter, x: X86Target, { at, moved, bytes, access }: SlotPlace): StackSlot {
   const stack = stackPointer(e, x);
-  return { linear: stack.linear(at), commit: () => stack.moveTo(moved) };
+  return { linear: stack.linear(at, bytes, access), commit: () => stack.moveTo(moved) };
 }
 
 /** Takes `bytes` (an i32) more off the stack, as RET imm16 does. */

@@ -1,9 +1,11 @@
 /** System instructions, strings and port I/O: thin rows over the helpers of `system` (SDM 2, by mnemonic). */
 import type { Val } from '../../index.ts';
 import { hex, type Row, type RowOptions, row } from '../row.ts';
+import { layout } from '../layout.ts';
 import type { Body } from '../target.ts';
 
 const ends = { ends: true } as const;
+const vectorGeneralProtection = 13;
 
 /** Calls a helper with the row's operands; execution goes on behind it. */
 const call =
@@ -84,11 +86,29 @@ const storeRows = (opcode: string, name: string): Row[] => [
   row(opcode, name, 'Mw=', storeWord(name)),
 ];
 
+/** A privileged helper with a 16-bit operand, which programs cannot even read. */
+const privilegedWord = (opcode: string, name: string, options: RowOptions = {}): Row[] => {
+  const run = options.ends ? finish(name) : call(name);
+  return [
+    row(opcode, name, 'Rw', run, options),
+    row(
+      opcode,
+      name,
+      'Nw',
+      (e, x, w, linear) => {
+        e.when(x.state('i32', layout.cpl), () => x.raise(vectorGeneralProtection, 0));
+        return run(e, x, w, x.load(16, linear as Val));
+      },
+      options,
+    ),
+  ];
+};
+
 const tables: readonly Row[] = [
   ...storeRows('0F 00 /0', 'sldt'),
   ...storeRows('0F 00 /1', 'str'),
-  row('0F 00 /2', 'lldt', 'Ew', call('lldt')),
-  row('0F 00 /3', 'ltr', 'Ew', call('ltr')),
+  ...privilegedWord('0F 00 /2', 'lldt'),
+  ...privilegedWord('0F 00 /3', 'ltr'),
   row('0F 00 /4', 'verr', 'Ew', call('verr')),
   row('0F 00 /5', 'verw', 'Ew', call('verw')),
   row('0F 01 /0', 'sgdt', 'Nv', onMemory('sgdt', false), { sizes: 'branch' }),
@@ -96,7 +116,7 @@ const tables: readonly Row[] = [
   row('0F 01 /2', 'lgdt', 'Nv', onMemory('lgdt', true), { ends: true, sizes: 'branch' }),
   row('0F 01 /3', 'lidt', 'Nv', onMemory('lidt', true), { ends: true, sizes: 'branch' }),
   ...storeRows('0F 01 /4', 'smsw'),
-  row('0F 01 /6', 'lmsw', 'Ew', finish('lmsw'), ends),
+  ...privilegedWord('0F 01 /6', 'lmsw', ends),
   row('0F 01 /7', 'invlpg', 'Nb', onMemory('invlpg', true), ends),
   row('0F 01 F8', 'swapgs', '', call('swapgs'), { only: 'mode64' }),
   row('0F 01 F9', 'rdtscp', '', call('rdtscp')),
@@ -127,8 +147,8 @@ const baseRows: readonly Row[] = ['rdfsbase', 'rdgsbase', 'wrfsbase', 'wrgsbase'
 const nothing: Body = () => {};
 
 const hints: readonly Row[] = [
-  row('NP 90', 'nop', '', nothing),
-  row('66 90', 'nop', '', nothing),
+  row('NP 90', 'nop', '', nothing, { withoutRexB: true }),
+  row('66 90', 'nop', '', nothing, { withoutRexB: true }),
   row('F3 90', 'pause', '', nothing),
   row('0F 1F', 'nop', 'T', nothing),
   ...[0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e].map((b) => row(`0F ${hex(b)}`, 'hint', 'T', nothing)),
@@ -178,5 +198,5 @@ export const system: readonly Row[] = [
   row('0F 22', 'mov_to_cr', 'B,C', finish('movToCr'), { ...ends, sizes: 'branch' }),
   row('0F 21', 'mov_from_dr', 'B,C', call('movFromDr'), { sizes: 'branch' }),
   row('0F 23', 'mov_to_dr', 'B,C', finish('movToDr'), { ...ends, sizes: 'branch' }),
-  row('0F C7 /1', 'cmpxchg8b', 'Ny', exchange8, { lock: true }),
+  row('0F C7 /1', 'cmpxchg8b', 'Nc+', exchange8, { lock: true }),
 ];

@@ -35,10 +35,12 @@ export function deliverExternal(cpu: X86Cpu, number: number): void {
   deliver(cpu, { vector: number, errorCode: noErrorCode, isSoftware: false, returnAt: layout.rip, resume: false });
 }
 
-export function deliverSingleStep(cpu: X86Cpu): void {
+/** `resume`: between the iterations of a repeated string instruction (SDM 3B, 17.3.1.1). */
+export function deliverSingleStep(cpu: X86Cpu, resume = false): void {
   const dr6 = cpu.state.dr[6];
   if (dr6) dr6.lo |= singleStepHit;
-  deliverExternal(cpu, vector.debug);
+  if (cpu.stop?.kind === 'halt') cpu.stop = undefined;
+  deliver(cpu, { vector: vector.debug, errorCode: noErrorCode, isSoftware: false, returnAt: layout.rip, resume });
 }
 
 /** INT n, INT3, INTO inside their helper; faults on the way are thrown and belong to the instruction. */
@@ -50,6 +52,7 @@ export function deliverSoftware(cpu: X86Cpu, number: number): void {
     returnAt: layout.nextRip,
     resume: false,
   });
+  cpu.stepTrap = 'none';
 }
 
 /** INT1: as an exception, but a trap. */
@@ -61,6 +64,7 @@ export function deliverPrivilegedSoftware(cpu: X86Cpu): void {
     returnAt: layout.nextRip,
     resume: false,
   });
+  cpu.stepTrap = 'none';
 }
 
 /** Ends after a few rounds: each fault on the way is of a graver class than the one before, up to the triple fault. */

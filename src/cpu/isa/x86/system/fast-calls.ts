@@ -41,6 +41,12 @@ export function syscall(cpu: X86Cpu): void {
   setFlatSegments(state, selector, code64, (selector & 0xfffc) + 8, 0);
   refreshMode(state);
   state.setNextRipWords(state.lstar.lo, state.lstar.hi);
+  stepAfter(cpu);
+}
+
+/** A single step follows these two when EFLAGS.TF is set behind them: IA32_FMASK hides TF from the kernel. */
+function stepAfter(cpu: X86Cpu): void {
+  cpu.stepTrap = cpu.state.eflagsRest & flag.TF ? 'now' : 'none';
 }
 
 /** Leaves the lazy words alone when no arithmetic flag is masked. */
@@ -63,6 +69,7 @@ export function sysret(cpu: X86Cpu, opBytes: number): void {
   setFlatSegments(state, codeSelector, opBytes === 8 ? code64 : code32, base + 8, 3);
   refreshMode(state);
   state.setNextRipWords(lo, hi);
+  stepAfter(cpu);
 }
 
 export function sysenter(cpu: X86Cpu): void {

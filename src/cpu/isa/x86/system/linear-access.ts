@@ -100,7 +100,7 @@ export function writeLinear64(cpu: X86Cpu, address: number, value: bigint, bankN
 /** Raises what a write of these bytes would raise. */
 export function checkWritable(cpu: X86Cpu, address: number, size: number, bankNumber: number): void {
   translate(cpu, address, bankNumber, access.write);
-  if ((address & 0xfff) + size > 0x1000) translate(cpu, address + size - 1, bankNumber, access.write);
+  if ((address & 0xfff) + size > 0x1000) translate(cpu, address - (address & 0xfff) + 0x1000, bankNumber, access.write);
 }
 
 function translate(cpu: X86Cpu, address: number, bankNumber: number, kind: number): void {

@@ -63,7 +63,8 @@ function runString(cpu: X86Cpu, step: StringStep): void {
   const width = addressBytes(step) * 8;
   const counter = BigInt.asUintN(width, state.gpr(gprNumber.rcx));
   if (isRepeated && counter === 0n) return;
-  const limit = !isRepeated ? 1 : counter > chunk ? chunk : Number(counter);
+  const isStepped = (state.eflagsRest & flag.TF) !== 0;
+  const limit = !isRepeated || isStepped ? 1 : counter > chunk ? chunk : Number(counter);
   const stride = state.eflagsRest & flag.DF ? -step.bytes : step.bytes;
   const start = state.gpr(step.pointer);
   let done = 0;
@@ -72,7 +73,9 @@ function runString(cpu: X86Cpu, step: StringStep): void {
   } finally {
     advance(state, step, start + BigInt(done * stride), counter - BigInt(done));
   }
-  if (isRepeated && counter > BigInt(done)) state.nextRip = state.rip;
+  if (!isRepeated || counter === BigInt(done)) return;
+  state.nextRip = state.rip;
+  cpu.stepTrap = 'repeated';
 }
 
 function wrapPointer(start: bigint, distance: number, width: number): number {

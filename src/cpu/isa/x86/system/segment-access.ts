@@ -20,9 +20,14 @@ export function segmentAddress(cpu: X86Cpu, packed: number, offset: number): num
   return 0;
 }
 
+/** Accesses that wrap in a segment of 4 GiB are up to the processor (SDM 3A, 5.3): they pass, as on Intel's. */
+const wholeLimit = 0xffffffff;
+
 function isWithin(start: number, size: number, limit: number, attributes: number): boolean {
   const last = start + size - 1;
-  if ((attributes & (attribute.code | attribute.expandDown)) !== attribute.expandDown) return last <= limit;
+  if ((attributes & (attribute.code | attribute.expandDown)) !== attribute.expandDown) {
+    return last <= limit || limit === wholeLimit;
+  }
   return start > limit && last <= (attributes & attribute.big ? 0xffffffff : 0xffff);
 }
 

@@ -22,7 +22,9 @@ export function loadSegment(cpu: X86Cpu, number: number, selector: number): void
   else if (number === segment.ss) loadStackSegment(cpu, sel);
   else loadDataSegment(cpu, number, sel, vector.generalProtection);
   if (number < segment.fs) refreshMode(state);
-  if (number === segment.ss) state.setWord(layout.attention, state.word(layout.attention) | attention.shadow);
+  if (number !== segment.ss) return;
+  state.setWord(layout.attention, state.word(layout.attention) | attention.shadow);
+  cpu.stepTrap = 'none'; // SDM 3A, 6.8.3
 }
 
 /** Real mode keeps limit and attributes; virtual-8086 mode sets them. */

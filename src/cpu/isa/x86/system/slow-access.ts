@@ -79,7 +79,8 @@ export class SlowAccess {
   }
 
   #nonCanonical(kind: number): number {
-    this.#cpu.recordFault(kind & slowKind.stack ? vector.stackFault : vector.generalProtection, 0);
+    const isStack = kind & slowKind.stack || this.#cpu.addressesThroughStack();
+    this.#cpu.recordFault(isStack ? vector.stackFault : vector.generalProtection, 0);
     return 0;
   }
 }

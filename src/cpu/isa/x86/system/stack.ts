@@ -137,7 +137,7 @@ export class Stack {
     if (this.#isExpandDown) {
       const top = this.#addressBytes === 4 ? 0xffffffff : 0xffff;
       if (pointer <= this.#limit || last > top) this.#violation();
-    } else if (last > this.#limit) {
+    } else if (last > this.#limit && this.#limit !== 0xffffffff) {
       this.#violation();
     }
     return (this.#base + pointer) >>> 0;

@@ -37,6 +37,13 @@ export class X86Cpu {
   stop: CpuStop | undefined = undefined;
   /** Called when linear addresses may mean other bytes than before: for caches that are keyed by linear address. */
   onTranslationChange: (() => void) | undefined = undefined;
+  /**
+   * What the instruction that ran last says about its single-step trap; undefined: it follows when EFLAGS.TF was set before.
+   * 'repeated': so it does, but the instruction has more to do.
+   */
+  stepTrap: 'none' | 'now' | 'repeated' | undefined = undefined;
+  /** Whether the instruction at `rip` has a memory operand in the stack segment; the engine decodes it. */
+  addressesThroughStack: () => boolean = () => false;
 
   readonly #fault = new GuestFault();
   readonly #slow: SlowAccess;
@@ -122,7 +129,9 @@ export class X86Cpu {
 
   /** The #DB trap after an instruction that ran with EFLAGS.TF set; `rip` is the next one. */
   deliverSingleStep(): void {
-    deliverSingleStep(this);
+    const isRepeated = this.stepTrap === 'repeated';
+    this.stepTrap = undefined;
+    deliverSingleStep(this, isRepeated);
   }
 
   /**

@@ -1,0 +1,173 @@
+/** Operand loading and write-back: common code of every instruction on every engine. */
+import type { Val, WasmEmitter, Width } from '../index.ts';
+import { layout } from './layout.ts';
+import type { ConditionalResult, MemoryType, WritableMemory, X86Target } from './target.ts';
+import type { Variant, VariantOperand } from './variant.ts';
+
+type OperandOf<Kind extends VariantOperand['kind']> = VariantOperand & { readonly kind: Kind };
+
+/** How an engine finds the operands that an instruction encodes. */
+export interface OperandSource {
+  readRegister(operand: OperandOf<'register'>): Val;
+  writeRegister(operand: OperandOf<'register'>, value: Val): void;
+  /** 16 times the number of an XMM or MMX register, as an i32. */
+  vectorOffset(operand: OperandOf<'vector' | 'mmx'>): Val;
+  /** Linear address of the memory operand; of the effective address itself for LEA. */
+  operandAddress(): Val;
+  immediate(width: Width, isWhole: boolean): Val;
+  /** The second immediate of ENTER and of far pointers, an i32. */
+  secondImmediate(): Val;
+  /** The form operand of branches that count (see `repeats` in row.ts): the address size. */
+  branchForm(): Val;
+  number(operand: OperandOf<'number'>): Val;
+  requireAligned(linear: Val): void;
+}
+
+export interface MemoryAccess {
+  /** Names of the Wasm load and store. */
+  readonly load: string;
+  readonly store: string;
+  readonly bytes: number;
+}
+
+const memoryAccesses: Readonly<Record<string, MemoryAccess>> = {
+  8: { load: 'i32.load8_u', store: 'i32.store8', bytes: 1 },
+  16: { load: 'i32.load16_u', store: 'i32.store16', bytes: 2 },
+  32: { load: 'i32.load', store: 'i32.store', bytes: 4 },
+  64: { load: 'i64.load', store: 'i64.store', bytes: 8 },
+  f32: { load: 'f32.load', store: 'f32.store', bytes: 4 },
+  f64: { load: 'f64.load', store: 'f64.store', bytes: 8 },
+  v128: { load: 'v128.load', store: 'v128.store', bytes: 16 },
+  // Only read: the emitter refuses a store without a name.
+  'v128.low64': { load: 'v128.load64_zero', store: '', bytes: 8 },
+  'v128.low32': { load: 'v128.load32_zero', store: '', bytes: 4 },
+};
+
+/** How linear memory holds a value of this type. */
+export function accessOf(type: MemoryType): MemoryAccess {
+  const access = memoryAccesses[type];
+  if (!access) throw new RangeError(`Cannot access memory as "${type}"`);
+  return access;
+}
+
+/** Emits one instruction: operands, body, write-back. What follows the instruction is the caller's. */
+export function emitInstruction(e: WasmEmitter, x: X86Target & OperandSource, variant: Variant): { results: number } {
+  const operands = new OperandAccess(e, x, variant);
+  for (const operand of variant.operands) operands.take(operand);
+  const result = variant.row.body(e, x, variant.shape.width, ...operands.values);
+  const isConditional = typeof result === 'object' && 'condition' in result;
+  const value = isConditional ? (result as ConditionalResult).value : result;
+  const results = value === undefined ? [] : Array.isArray(value) ? (value as readonly Val[]) : [value as Val];
+  if (results.length !== operands.writers.length) {
+    const { name, operands: codes } = variant.row;
+    throw new RangeError(`Cannot emit ${name} ${codes}: body gives ${results.length} results`);
+  }
+  // The last operand first: XADD of a register with itself ends as the sum (SDM 2D, XADD).
+  const writeBack = (): void => {
+    for (let i = results.length - 1; i >= 0; i--) operands.writers[i]?.(results[i] as Val);
+  };
+  if (isConditional) e.when((result as ConditionalResult).condition, writeBack);
+  else writeBack();
+  return { results: results.length };
+}
+
+class OperandAccess {
+  readonly values: Val[] = [];
+  readonly writers: ((value: Val) => void)[] = [];
+  readonly #e: WasmEmitter;
+  readonly #x: X86Target & OperandSource;
+  readonly #isRelative: boolean;
+  #immediates = 0;
+
+  constructor(e: WasmEmitter, x: X86Target & OperandSource, variant: Variant) {
+    this.#e = e;
+    this.#x = x;
+    this.#isRelative = variant.operands.some((o) => o.kind === 'relative');
+  }
+
+  take(operand: VariantOperand): void {
+    const x = this.#x;
+    switch (operand.kind) {
+      case 'register':
+        this.#access(
+          operand,
+          () => x.readRegister(operand),
+          (value) => x.writeRegister(operand, value),
+        );
+        return;
+      case 'vector':
+        this.#vector(operand, x.vectorOffset(operand));
+        return;
+      case 'mmx':
+        this.#mmx(operand, x.vectorOffset(operand));
+        return;
+      case 'memory':
+        this.#memory(operand);
+        return;
+      case 'address':
+        this.values.push(x.operandAddress());
+        return;
+      case 'immediate':
+        this.#immediate(operand);
+        return;
+      case 'number':
+        this.values.push(x.number(operand));
+        return;
+      case 'relative':
+      case 'untouched':
+        return;
+      default: {
+        const unknown: never = operand;
+        throw new RangeError(`Cannot take operand ${String(unknown)}`);
+      }
+    }
+  }
+
+  #access({ access }: VariantOperand, read: () => Val, write: (value: Val) => void): void {
+    if (access !== 'write') this.values.push(read());
+    if (access !== 'read') this.writers.push(write);
+  }
+
+  #vector(operand: OperandOf<'vector'>, offset: Val): void {
+    const { load, store } = accessOf(operand.type);
+    this.#access(
+      operand,
+      () => this.#e.loadMemory(load, offset, layout.xmm),
+      (value) => this.#e.storeMemory(store, offset, layout.xmm, value),
+    );
+  }
+
+  /** A write to MMi sets sign and exponent of the x87 register that it is part of (SDM 3A, 13.2). */
+  #mmx(operand: OperandOf<'mmx'>, offset: Val): void {
+    const e = this.#e;
+    this.#access(
+      operand,
+      () => e.loadMemory(accessOf(operand.type).load, offset, layout.x87),
+      (value) => {
+        e.storeMemory('i64.store', offset, layout.x87, value);
+        e.storeMemory('i32.store16', offset, layout.x87 + 8, e.i32(0xffff));
+      },
+    );
+  }
+
+  #memory(operand: OperandOf<'memory'>): void {
+    const x = this.#x;
+    const linear = x.operandAddress();
+    if (operand.type === 'v128' && operand.isAligned) x.requireAligned(linear);
+    if (operand.access === 'read') {
+      this.values.push(x.load(operand.type, linear));
+      return;
+    }
+    const memory: WritableMemory = x.writable(operand.type, linear, operand.access);
+    this.#access(operand, memory.read, memory.write);
+  }
+
+  #immediate(operand: OperandOf<'immediate'>): void {
+    const x = this.#x;
+    if (operand.encoding === 'far') this.values.push(x.immediate(32, false), x.secondImmediate());
+    else if (operand.encoding === 'form' && this.#isRelative) this.values.push(x.branchForm());
+    else if (this.#immediates++ === 0) {
+      this.values.push(x.immediate(operand.width, operand.encoding === 'v' && operand.width === 64));
+    } else this.values.push(x.secondImmediate());
+  }
+}
