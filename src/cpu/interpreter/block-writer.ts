@@ -61,6 +61,11 @@ export class BlockWriter {
     this.#view.setInt32(at + record.immediate, position.pageOffset < 4096 ? link.unknown : link.lookup, true);
   }
 
+  /** Counts entries of the block that begins here. */
+  counter(position: Position, entries: number): void {
+    this.#special('count', position, 0, { immediate: entries });
+  }
+
   /** Checks the second page of the page-crossing instruction that follows. */
   crossing(position: Position, secondPage: number): void {
     this.#special('crossing', position, 0, { immediate: secondPage });

@@ -60,6 +60,11 @@ export class CodeCache {
     this.#cacheJump(address, mode, start);
   }
 
+  /** Bytes that a block was translated from besides those that it was decoded from: writes to them drop their page. */
+  cover(address: number, length: number): void {
+    this.#mark(address, length);
+  }
+
   /** These bytes of RAM change: drops the blocks of the pages where decoded ones are hit. */
   written(address: number, length: number): void {
     const end = address + length;
@@ -75,6 +80,7 @@ export class CodeCache {
   dropPage(ramPage: number): void {
     const page = this.#pages.get(ramPage);
     if (!page) return;
+    this.#words[layout.codeDropped >>> 2] = 1;
     this.#pages.delete(ramPage);
     this.#hasCode[ramPage] = 0;
     this.#blocks.dropList(page.first, (address, start, end) => this.#drop(address, start, end));

@@ -12,9 +12,10 @@ import {
 } from '../isa/x86/index.ts';
 import type { Vcpu, VcpuCounters, VcpuStop } from '../vcpu.ts';
 import { CodeCache } from './code-cache.ts';
-import { generateInterpreter, helperNames } from './generator.ts';
+import { generateInterpreter, helperNames, regionSlots } from './generator.ts';
 import { HandlerTable } from './handler-table.ts';
 import { bindHelpers } from './helpers.ts';
+import type { HotCode } from './hot-code.ts';
 import { exit, record } from './record.ts';
 import { Translator } from './translator.ts';
 
@@ -24,6 +25,8 @@ export interface InterpreterOptions {
   readonly ram: RamMap;
   readonly bus: CpuBus;
   readonly tscHz: number;
+  /** Takes over code that runs often. */
+  readonly hot?: HotCode;
 }
 
 interface Generated {
@@ -37,8 +40,8 @@ let generated: Generated | undefined;
 function interpreterModule(): Generated {
   if (!generated) {
     const table = new HandlerTable();
-    const module = new WebAssembly.Module(generateInterpreter(table));
-    generated = { table, module, helpers: helperNames(table) };
+    const helpers = helperNames(table);
+    generated = { table, module: new WebAssembly.Module(generateInterpreter(table, helpers)), helpers };
   }
   return generated;
 }
@@ -49,6 +52,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   readonly #cache: CodeCache;
   readonly #translator: Translator;
   readonly #bus: CpuBus;
+  readonly #hot: HotCode | undefined;
   readonly #enter: (record: number, budget: number) => number;
   /** Levels as the wires have them; the attention word has INTR only while interrupts are enabled. */
   #interruptLine = false;
@@ -56,12 +60,13 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   #entries = 0;
   #interrupts = 0;
 
-  constructor({ memory, ram, bus, tscHz }: InterpreterOptions) {
+  constructor({ memory, ram, bus, tscHz, hot }: InterpreterOptions) {
+    this.#hot = hot;
     this.#cache = new CodeCache(memory);
     this.#bus = bus;
     this.cpu = new X86Cpu({ memory, ram, bus, tscHz, code: this.#cache });
     const { table, module, helpers } = interpreterModule();
-    this.#translator = new Translator(this.cpu, this.#cache, table, memory);
+    this.#translator = new Translator(this.cpu, this.#cache, table, memory, hot);
     this.cpu.addressesThroughStack = () => this.#translator.addressesThroughStack();
     const imports = {
       env: {
@@ -76,10 +81,21 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     };
     const instance = new WebAssembly.Instance(module, imports);
     this.#enter = instance.exports.run as (record: number, budget: number) => number;
+    hot?.attach({
+      memory,
+      table: instance.exports.table as WebAssembly.Table,
+      firstSlot: table.size,
+      slots: regionSlots,
+      imports,
+      lookup: instance.exports.lookup as WebAssembly.ExportValue,
+      helpers,
+      cache: this.#cache,
+    });
   }
 
   run(budget: number): VcpuStop {
     const { state } = this.cpu;
+    if (this.#hot?.settle()) this.#translator.flush();
     let left = budget;
     for (;;) {
       if (this.cpu.stop) this.#raiseAttention(attention.stop);
@@ -123,6 +139,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       engineEntries: this.#entries,
       interrupts: this.#interrupts,
       ...this.#translator.counters,
+      ...this.#hot?.counters(),
     };
   }
 
@@ -132,7 +149,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
 
   restore(state: VcpuState): void {
     this.cpu.restoreState(state);
-    this.#cache.clear();
+    this.#translator.flush();
   }
 
   /** Runs generated code from a record and does what it came back for; instructions retired. */
@@ -145,6 +162,12 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       case exit.fault:
         retired += (state.u8[(state.word(layout.exitRecord) >>> 0) + record.count] ?? 1) - 1;
         this.cpu.deliverPendingFault();
+        break;
+      case exit.translatedFault:
+        this.cpu.deliverPendingFault();
+        break;
+      case exit.hot:
+        this.#translator.noteHot();
         break;
       case exit.link:
         this.#link();

@@ -7,14 +7,16 @@ import { type CoreFunctions, InterpreterTarget } from './target.ts';
 
 const handlerParams: readonly WasmType[] = ['i32', 'i32'];
 const handlerResult: readonly WasmType[] = ['i32'];
+/** Room in the function table for translated regions, behind the handlers. */
+export const regionSlots = 16384;
 const plainShape: Shape = { width: 64, code: 64, stack: 'rsp' };
 
 /**
  * The interpreter's one module. Imports: `env.memory`, `env.slowAccess`, `env.flushBounce`, `env.raise` and
- * `helper.NAME` for each helper that an instruction calls. Export: `run(record, budget)`, an `exit` code.
+ * `helper.NAME` for each helper that an instruction calls. Exports: `run(record, budget)`, an `exit` code; for
+ * translated regions `lookup(rip, budget)` and the function `table`.
  */
-export function generateInterpreter(table: HandlerTable): Uint8Array<ArrayBuffer> {
-  const names = helperNames(table);
+export function generateInterpreter(table: HandlerTable, names: readonly string[]): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory('env', 'memory', 65536);
   const handlerType = module.type(handlerParams, handlerResult);
@@ -27,7 +29,7 @@ export function generateInterpreter(table: HandlerTable): Uint8Array<ArrayBuffer
   for (const name of names) helpers.set(name, module.importFunction('helper', name, ['i32', 'i32', 'i32'], ['i32']));
   const helper = (name: string): number => helpers.get(name) ?? 0;
   const partial = { handlerType, lookup: 0, helper, ...imports };
-  const lookup = module.define(['i64', 'i32'], handlerResult, (body) => emitLookup(body, partial));
+  const lookup = module.define(['i64', 'i32'], handlerResult, (body) => emitLookup(body, partial), 'lookup');
   const core: CoreFunctions = { ...partial, lookup };
 
   const functions = [
@@ -36,7 +38,7 @@ export function generateInterpreter(table: HandlerTable): Uint8Array<ArrayBuffer
       module.define(handlerParams, handlerResult, (b) => emitVariant(b, core, variant)),
     ),
   ];
-  module.setTable(functions);
+  module.setTable(functions, functions.length + regionSlots, 'table');
   module.define(
     handlerParams,
     handlerResult,
@@ -60,9 +62,9 @@ export function helperNames(table: HandlerTable): readonly string[] {
       return 0;
     },
   };
-  const scratch = new ModuleBuilder();
+  // A module for each, so that nothing is kept: a start's garbage is most of a VM's memory for a while.
   for (const variant of table.variants)
-    scratch.define(handlerParams, handlerResult, (b) => emitVariant(b, core, variant));
+    new ModuleBuilder().define(handlerParams, handlerResult, (b) => emitVariant(b, core, variant));
   return [...names];
 }
 
@@ -97,7 +99,15 @@ const specials: Readonly<Record<SpecialHandler, (e: WasmEmitter, x: InterpreterT
   address16: addressing((e, x) => e.op('i64.and', indexedAddress(e, x), e.i64(0xffffn))),
   addressSegment: (e, x) => emitSegmentAddress(e, x),
   addressDirect: addressing((e, x) => plusSegment(e, x, x.immediate(64, true))),
+  count: (e, x) => emitCount(e, x),
 };
+
+function emitCount(e: WasmEmitter, x: InterpreterTarget): void {
+  const left = e.op('i32.sub', x.immediate(32, false), e.i32(1));
+  x.setImmediate(left);
+  e.when(e.op('i32.eqz', left), () => x.leaveHot());
+  x.dispatchNext();
+}
 
 /** Base r3, index r1, scale in the low bits of the immediate, displacement. */
 function indexedAddress(e: WasmEmitter, x: InterpreterTarget): Val {

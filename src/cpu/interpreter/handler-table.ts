@@ -20,6 +20,8 @@ export const specialHandlers = [
   'addressSegment',
   /** Address temporary = 64-bit immediate plus a segment base. */
   'addressDirect',
+  /** Counts how often its block is entered: the immediate is what is left. */
+  'count',
 ] as const;
 export type SpecialHandler = (typeof specialHandlers)[number];
 
@@ -43,6 +45,11 @@ export class HandlerTable {
       this.#indexOf.set(variant, index);
     }
     this.variants = variants;
+  }
+
+  /** Handlers in all. */
+  get size(): number {
+    return specialHandlers.length + this.variants.length;
   }
 
   /** Function table index of a variant's handler. */

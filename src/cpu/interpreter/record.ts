@@ -45,6 +45,10 @@ export const exit = {
   link: 3,
   /** The second page of a page-crossing instruction has changed: decode again. */
   crossing: 4,
+  /** A basic block has run as often as the counter in its first record said; `exitRecord` is that record. */
+  hot: 5,
+  /** As `fault`, with `rip` and the budget exact already. */
+  translatedFault: 6,
 } as const;
 
 /** The jump cache: direct-mapped by address of the code in linear memory; 16 bytes an entry. */

@@ -1,6 +1,8 @@
 import { asVal, type Operand, type Val, Value, type WasmEmitter, type Width } from '../isa/index.ts';
 import {
+  accessKind,
   accessOf,
+  emitTlbProbe,
   type FlagVals,
   layout,
   type MemoryType,
@@ -29,9 +31,6 @@ export interface CoreFunctions {
   readonly raise: number;
   helper(name: string): number;
 }
-
-const kinds = { read: 0, write: 1, 'read-write': 2 } as const;
-const stackKind = 256;
 
 /** The interpreter's view of the processor: operands are dug out of the record, state lies in linear memory. */
 export class InterpreterTarget implements X86Target, OperandSource {
@@ -159,7 +158,7 @@ export class InterpreterTarget implements X86Target, OperandSource {
 
   load(type: MemoryType, linear: Val, onStack?: 'stack'): Val {
     const access = accessOf(type);
-    const host = this.#host(linear, access.bytes, kinds.read | (onStack ? stackKind : 0));
+    const host = this.#host(linear, access.bytes, accessKind.read | (onStack ? accessKind.onStack : 0));
     return this.#e.loadMemory(access.load, host, 0);
   }
 
@@ -169,7 +168,7 @@ export class InterpreterTarget implements X86Target, OperandSource {
 
   writable(type: MemoryType, linear: Val, access: 'write' | 'read-write', onStack?: 'stack'): WritableMemory {
     const { load, store, bytes } = accessOf(type);
-    const host = this.#host(linear, bytes, kinds[access] | (onStack ? stackKind : 0));
+    const host = this.#host(linear, bytes, accessKind[access] | (onStack ? accessKind.onStack : 0));
     return {
       read: () => this.#e.loadMemory(load, host, 0),
       write: (value) => {
@@ -187,31 +186,15 @@ export class InterpreterTarget implements X86Target, OperandSource {
     this.#e.when(low, () => this.#raise(13, 0));
   }
 
-  /**
-   * Where the access may be done: the TLB entry's tag must equal the page of the access's last byte, which is the
-   * page of the entry only when the access does not cross into the next.
-   */
   #host(linear: Val, bytes: number, kind: number): Val {
-    const e = this.#e;
-    const low = e.op('i32.wrap_i64', linear);
-    const page = e.op('i32.wrap_i64', e.op('i64.shr_u', linear, e.i64(12n)));
-    const index = e.op('i32.mul', e.op('i32.and', page, e.i32(tlb.entries - 1)), e.i32(tlb.entryBytes));
-    const entry = e.op('i32.add', this.state('i32', layout.tlbBank), index);
-    const tagOffset = (kind & 3) === kinds.read ? tlb.readTag : tlb.writeTag;
-    const last = bytes === 1 ? linear : e.op('i64.add', linear, e.i64(BigInt(bytes - 1)));
-    const lastPage = e.op('i64.and', last, e.i64(-4096n));
-    const isHit = e.op('i64.eq', lastPage, e.loadMemory('i64.load', entry, tagOffset));
-    return e.choose(
-      'i32',
-      isHit,
-      () => e.op('i32.add', low, e.loadMemory('i32.load', entry, tlb.addend)),
-      () => this.#slowHost(linear, low, bytes, kind),
-    );
+    const isRead = (kind & ~accessKind.onStack) === accessKind.read;
+    const bank = this.state('i32', layout.tlbBank);
+    const miss = (low: Val, high: Val): Val => this.#slowHost(low, high, bytes, kind);
+    return emitTlbProbe(this.#e, { bank, linear, bytes, isRead, miss });
   }
 
-  #slowHost(linear: Val, low: Val, bytes: number, kind: number): Val {
+  #slowHost(low: Val, high: Val, bytes: number, kind: number): Val {
     const e = this.#e;
-    const high = e.op('i32.wrap_i64', e.op('i64.shr_u', linear, e.i64(32n)));
     this.#storeRip();
     e.push(low, high, e.i32(bytes), e.i32(kind));
     this.#body.call(this.#core.slowAccess);
@@ -378,6 +361,16 @@ export class InterpreterTarget implements X86Target, OperandSource {
 
   leave(code: number): void {
     this.#leave(code);
+  }
+
+  setImmediate(value: Val): void {
+    this.#e.storeMemory('i32.store', this.#record, record.immediate, value);
+  }
+
+  leaveHot(): void {
+    this.#storeRip();
+    this.setState('i32', layout.exitRecord, this.#record);
+    this.#leave(exit.hot);
   }
 
   storeRip(): void {

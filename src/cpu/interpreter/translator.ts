@@ -11,6 +11,7 @@ import {
 import { BlockWriter } from './block-writer.ts';
 import type { CodeCache } from './code-cache.ts';
 import type { HandlerTable } from './handler-table.ts';
+import type { HotCode } from './hot-code.ts';
 import { record } from './record.ts';
 
 const maximumInstructions = 48;
@@ -25,6 +26,7 @@ export class Translator {
   readonly #cache: CodeCache;
   readonly #decoder = new Decoder(x86OpcodeMaps);
   readonly #writer: BlockWriter;
+  readonly #hot: HotCode | undefined;
   readonly #bytes: Uint8Array;
   readonly #straddle = new Uint8Array(2 * longestInstruction);
   #low = 0;
@@ -32,7 +34,8 @@ export class Translator {
   #decoded = 0;
   #flushes = 0;
 
-  constructor(cpu: X86Cpu, cache: CodeCache, table: HandlerTable, memory: WebAssembly.Memory) {
+  constructor(cpu: X86Cpu, cache: CodeCache, table: HandlerTable, memory: WebAssembly.Memory, hot?: HotCode) {
+    this.#hot = hot;
     this.#cpu = cpu;
     this.#cache = cache;
     this.#bytes = new Uint8Array(memory.buffer);
@@ -98,7 +101,7 @@ export class Translator {
   }
 
   #decode(address: number, mode: number, low: number, high: number): number {
-    if (this.#writer.at + maximumBlockBytes > layout.ram) this.#flush();
+    if (this.#writer.at + maximumBlockBytes > layout.ram) this.flush();
     const start = this.#writer.at;
     const pageOffset = address & (pageBytes - 1);
     const limit = address - pageOffset + pageBytes;
@@ -106,6 +109,9 @@ export class Translator {
     let at = address;
     let count = 0;
     let isOpen = true;
+    if (this.#hot && !(mode & modeKey.single)) {
+      this.#writer.counter({ pageOffset, count: 1, mode }, this.#hot.threshold);
+    }
     while (isOpen && count < most && at < limit) {
       const instruction = this.#decoder.decode(this.#bytes, at, limit, mode);
       if (!instruction) break;
@@ -114,6 +120,7 @@ export class Translator {
       at += instruction.length;
       isOpen = instruction.variant?.row.ends !== true && instruction.variant !== undefined;
     }
+    if (count === 0) this.#writer.at = start;
     if (count === 0) return this.#decodeCrossing(address, mode, low, high);
     this.#writer.continuation({ pageOffset: pageOffset + (at - address), count, mode });
     this.#finish(address, mode, start, count, [{ address, length: at - address }]);
@@ -172,8 +179,19 @@ export class Translator {
     this.#cache.add(address, mode, start, this.#writer.at, pieces);
   }
 
-  #flush(): void {
+  /** The block whose counter ran out, at RIP, is hot. */
+  noteHot(): void {
+    const { state } = this.#cpu;
+    const mode = state.word(layout.modeKey);
+    const address = this.#fetchAddress(mode);
+    if (address >= 0) this.#hot?.note(address, mode, state.word(layout.exitRecord) >>> 0);
+    else this.#cpu.deliverPendingFault();
+  }
+
+  /** Drops everything decoded. Only legal while no generated code runs. */
+  flush(): void {
     this.#flushes++;
+    this.#hot?.cleared();
     this.#cache.clear();
     this.#writer.at = layout.records;
   }

@@ -1,2 +1,2 @@
 export { asVal, asValue, bytesOf, type Operand, type Val, Value, type Width } from './values.ts';
-export { WasmEmitter } from './wasm-emitter.ts';
+export { type BranchWatcher, WasmEmitter } from './wasm-emitter.ts';

@@ -25,12 +25,20 @@ const binary64: Record<string, (a: bigint, b: bigint) => bigint> = {
   'i64.shl': (a, b) => a << (b & 63n),
 };
 
+export interface BranchWatcher {
+  begin(): void;
+  otherwise(): void;
+  end(): void;
+}
+
 /**
  * Arithmetic over `Val`s, emitted as Wasm: every result lands in a local of its own, in definition order,
  * and constants are folded. Values narrower than 32 bits are kept zero-extended in an i32.
  */
 export class WasmEmitter {
   readonly body: FunctionBody;
+  /** Told of conditional code: what is found out in a branch does not hold behind it. */
+  branches: BranchWatcher | undefined;
 
   constructor(body: FunctionBody) {
     this.body = body;
@@ -124,11 +132,14 @@ export class WasmEmitter {
     }
     this.push(condition);
     this.body.if();
+    this.branches?.begin();
     then();
     if (otherwise) {
       this.body.else();
+      this.branches?.otherwise();
       otherwise();
     }
+    this.branches?.end();
     this.body.end();
   }
 

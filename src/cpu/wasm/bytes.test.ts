@@ -62,7 +62,12 @@ test('a signed number whose sign bit would be misread gets one byte more', () =>
 
 test('numbers around every seven-bit edge read back, in as few bytes as the value needs', () => {
   for (let bit = 0; bit < 64; bit++) {
-    for (const value of [(1n << BigInt(bit)) - 1n, 1n << BigInt(bit), -(1n << BigInt(bit)), -(1n << BigInt(bit)) - 1n]) {
+    for (const value of [
+      (1n << BigInt(bit)) - 1n,
+      1n << BigInt(bit),
+      -(1n << BigInt(bit)),
+      -(1n << BigInt(bit)) - 1n,
+    ]) {
       const wrapped = BigInt.asIntN(64, value);
       const wide = encoded((b) => b.i64(wrapped));
       const narrow = encoded((b) => b.i32(Number(BigInt.asIntN(32, value))));

@@ -4,6 +4,8 @@ import { memoryOpcodes, type Opcode, typeCodes, type WasmType } from './opcodes.
 /** The body of one function while it is being written. Structured control is the caller's to balance. */
 export class FunctionBody {
   readonly code = new ByteWriter();
+  /** How many blocks, loops and ifs are open: what `br` counts in. */
+  depth = 0;
   readonly #locals: WasmType[];
   readonly #paramCount: number;
 
@@ -78,6 +80,7 @@ export class FunctionBody {
   }
 
   if(result?: WasmType): this {
+    this.depth++;
     this.code.byte(0x04).byte(result ? typeCodes[result] : 0x40);
     return this;
   }
@@ -88,16 +91,19 @@ export class FunctionBody {
   }
 
   block(): this {
+    this.depth++;
     this.code.byte(0x02).byte(0x40);
     return this;
   }
 
   loop(): this {
+    this.depth++;
     this.code.byte(0x03).byte(0x40);
     return this;
   }
 
   end(): this {
+    this.depth--;
     this.code.byte(0x0b);
     return this;
   }

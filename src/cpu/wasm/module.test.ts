@@ -84,7 +84,10 @@ test('an import after the first definition is refused', () => {
   const module = new ModuleBuilder();
   module.define([], [], () => {});
 
-  assert.throws(() => module.importFunction('env', 'late', [], []), /Cannot import "late": functions are defined already/);
+  assert.throws(
+    () => module.importFunction('env', 'late', [], []),
+    /Cannot import "late": functions are defined already/,
+  );
 });
 
 test('locals of mixed types keep apart, whatever runs they are declared in', () => {
@@ -141,7 +144,10 @@ test('structured control, select and memory operations do what they say', () => 
 
   assert.equal(sumTo?.(100), 5050);
   assert.deepEqual([choose?.(1), choose?.(0), branch?.(5), branch?.(0)], [7, 9, 1, 2]);
-  assert.deepEqual([...new Uint8Array(memory.buffer, 0, 13)], [0xab, 0xab, 0xab, 0xab, 0, 0, 0, 0, 0xab, 0xab, 0, 0, 0]);
+  assert.deepEqual(
+    [...new Uint8Array(memory.buffer, 0, 13)],
+    [0xab, 0xab, 0xab, 0xab, 0, 0, 0, 0, 0xab, 0xab, 0, 0, 0],
+  );
 });
 
 test('a memory access that Wasm does not have is refused by name', () => {

@@ -25,6 +25,8 @@ export class ModuleBuilder {
   readonly #exports: { name: string; index: number }[] = [];
   #memory: { module: string; name: string; maximumPages: number } | undefined;
   #table: number[] = [];
+  #tableSize = 0;
+  #tableExport: string | undefined;
 
   /** Index of a function type, shared between equal ones. */
   type(params: readonly WasmType[], results: readonly WasmType[]): number {
@@ -61,9 +63,11 @@ export class ModuleBuilder {
     return index;
   }
 
-  /** The one table's contents, from element 0. */
-  setTable(functionIndices: readonly number[]): void {
+  /** The one table's contents, from element 0, and its size. */
+  setTable(functionIndices: readonly number[], size = functionIndices.length, exportAs?: string): void {
     this.#table = [...functionIndices];
+    this.#tableSize = size;
+    this.#tableExport = exportAs;
   }
 
   encode(): Uint8Array<ArrayBuffer> {
@@ -75,12 +79,13 @@ export class ModuleBuilder {
       for (const f of this.#functions) s.u32(f.type);
     });
     if (this.#table.length > 0) {
-      const size = this.#table.length;
+      const size = this.#tableSize;
       section(out, 4, (s) => s.u32(1).byte(0x70).byte(1).u32(size).u32(size));
     }
     section(out, 7, (s) => {
-      s.u32(this.#exports.length);
+      s.u32(this.#exports.length + (this.#tableExport ? 1 : 0));
       for (const e of this.#exports) s.name(e.name).byte(0).u32(e.index);
+      if (this.#tableExport) s.name(this.#tableExport).byte(1).u32(0);
     });
     if (this.#table.length > 0) {
       section(out, 9, (s) => {

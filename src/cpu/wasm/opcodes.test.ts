@@ -54,7 +54,12 @@ test('every load and store validates and moves the bytes that its name says', ()
     module.define(
       [],
       [],
-      (b) => void b.i32(0).i32(0).memory(isStore ? other : name, 3).memory(isStore ? name : other, resultAt + 1),
+      (b) =>
+        void b
+          .i32(0)
+          .i32(0)
+          .memory(isStore ? other : name, 3)
+          .memory(isStore ? name : other, resultAt + 1),
       'run',
     );
     u8.set(Array.from({ length: 128 }, (_, i) => 0x81 + i));
@@ -114,11 +119,11 @@ const integer: Readonly<Record<string, Operation>> = {
   and: (a, b) => a & b,
   or: (a, b) => a | b,
   xor: (a, b) => a ^ b,
-  shl: (a, b, w) => a << b % BigInt(w),
-  shr_s: (a, b, w) => signed(w, a) >> b % BigInt(w),
-  shr_u: (a, b, w) => a >> b % BigInt(w),
-  rotl: (a, b, w) => (a << b % BigInt(w)) | (a >> (BigInt(w) - (b % BigInt(w)))),
-  rotr: (a, b, w) => (a >> b % BigInt(w)) | (a << (BigInt(w) - (b % BigInt(w)))),
+  shl: (a, b, w) => a << (b % BigInt(w)),
+  shr_s: (a, b, w) => signed(w, a) >> (b % BigInt(w)),
+  shr_u: (a, b, w) => a >> (b % BigInt(w)),
+  rotl: (a, b, w) => (a << (b % BigInt(w))) | (a >> (BigInt(w) - (b % BigInt(w)))),
+  rotr: (a, b, w) => (a >> (b % BigInt(w))) | (a << (BigInt(w) - (b % BigInt(w)))),
 };
 
 const integerPairs: readonly (readonly [bigint, bigint])[] = [
@@ -221,21 +226,41 @@ const floatAccess: Record<'f32' | 'f64', FloatAccess> = {
 
 test('conversions between types give what their names say', () => {
   const cases: [string, () => void, () => number | bigint, number | bigint][] = [
-    ['i32.wrap_i64', () => view.setBigUint64(0, 0x1_8000_0001n, true), () => view.getUint32(resultAt, true), 0x80000001],
+    [
+      'i32.wrap_i64',
+      () => view.setBigUint64(0, 0x1_8000_0001n, true),
+      () => view.getUint32(resultAt, true),
+      0x80000001,
+    ],
     ['i64.extend_i32_s', () => view.setInt32(0, -5, true), () => view.getBigInt64(resultAt, true), -5n],
     ['i64.extend_i32_u', () => view.setInt32(0, -5, true), () => view.getBigInt64(resultAt, true), 0xfffffffbn],
     ['i32.trunc_sat_f64_s', () => view.setFloat64(0, -1e300, true), () => view.getInt32(resultAt, true), -(2 ** 31)],
     ['i32.trunc_sat_f32_s', () => view.setFloat32(0, -7.9, true), () => view.getInt32(resultAt, true), -7],
     ['i64.trunc_sat_f64_s', () => view.setFloat64(0, 2 ** 53, true), () => view.getBigInt64(resultAt, true), 1n << 53n],
-    ['i64.trunc_sat_f32_s', () => view.setFloat32(0, 1e30, true), () => view.getBigInt64(resultAt, true), 2n ** 63n - 1n],
+    [
+      'i64.trunc_sat_f32_s',
+      () => view.setFloat32(0, 1e30, true),
+      () => view.getBigInt64(resultAt, true),
+      2n ** 63n - 1n,
+    ],
     ['f32.convert_i32_s', () => view.setInt32(0, -16777217, true), () => view.getFloat32(resultAt, true), -16777216],
     ['f32.convert_i64_s', () => view.setBigInt64(0, -3n, true), () => view.getFloat32(resultAt, true), -3],
     ['f64.convert_i32_s', () => view.setInt32(0, -7, true), () => view.getFloat64(resultAt, true), -7],
-    ['f64.convert_i64_s', () => view.setBigInt64(0, 2n ** 53n + 1n, true), () => view.getFloat64(resultAt, true), 2 ** 53],
+    [
+      'f64.convert_i64_s',
+      () => view.setBigInt64(0, 2n ** 53n + 1n, true),
+      () => view.getFloat64(resultAt, true),
+      2 ** 53,
+    ],
     ['f32.demote_f64', () => view.setFloat64(0, 0.1, true), () => view.getFloat32(resultAt, true), Math.fround(0.1)],
     ['f64.promote_f32', () => view.setFloat32(0, 0.1, true), () => view.getFloat64(resultAt, true), Math.fround(0.1)],
     ['i32.reinterpret_f32', () => view.setFloat32(0, 1, true), () => view.getInt32(resultAt, true), 0x3f800000],
-    ['i64.reinterpret_f64', () => view.setFloat64(0, 1, true), () => view.getBigInt64(resultAt, true), 0x3ff0000000000000n],
+    [
+      'i64.reinterpret_f64',
+      () => view.setFloat64(0, 1, true),
+      () => view.getBigInt64(resultAt, true),
+      0x3ff0000000000000n,
+    ],
     ['f32.reinterpret_i32', () => view.setInt32(0, 0x40000000, true), () => view.getFloat32(resultAt, true), 2],
     ['f64.reinterpret_i64', () => view.setBigInt64(0, 1n << 62n, true), () => view.getFloat64(resultAt, true), 2],
   ];
@@ -251,7 +276,8 @@ test('conversions between types give what their names say', () => {
 // Vectors: lane by lane in BigInt.
 
 const saturate = (low: bigint, high: bigint, v: bigint): bigint => (v < low ? low : v > high ? high : v);
-const saturateSigned = (w: number, v: bigint): bigint => saturate(-(1n << BigInt(w - 1)), (1n << BigInt(w - 1)) - 1n, v);
+const saturateSigned = (w: number, v: bigint): bigint =>
+  saturate(-(1n << BigInt(w - 1)), (1n << BigInt(w - 1)) - 1n, v);
 const saturateUnsigned = (w: number, v: bigint): bigint => saturate(0n, (1n << BigInt(w)) - 1n, v);
 const mask = (holds: boolean): bigint => (holds ? -1n : 0n);
 

@@ -111,7 +111,9 @@ test('flags of every byte addition are those of the manual', () => {
   }
 });
 
-const onFlags = (write: (e: WasmEmitter, flags: FlagVals, argument: Val) => Val): ((eflags: number, b?: number) => number) => {
+const onFlags = (
+  write: (e: WasmEmitter, flags: FlagVals, argument: Val) => Val,
+): ((eflags: number, b?: number) => number) => {
   const run = compile(32, (e, eflags, b) => write(e, unpackFlags(e, eflags), b));
   return (eflags, b = 0) => run(eflags, b, 0);
 };

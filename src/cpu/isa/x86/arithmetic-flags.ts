@@ -1,6 +1,6 @@
 /** How arithmetic describes its flags in the three lazy words of flags.ts. */
 import type { Val, WasmEmitter, Width } from '../index.ts';
-import type { FlagVals } from './target.ts';
+import type { FlagOrigin, FlagVals } from './target.ts';
 
 /** `vector` holds the carry (borrow) out of each bit, zero-extended from the width. */
 function carryWord(e: WasmEmitter, width: Width, vector: Val): Val {
@@ -22,12 +22,13 @@ export function subFlags(e: WasmEmitter, width: Width, a: Val, b: Val, result: V
   const generate = e.and(width, notA, b);
   const propagate = e.and(width, e.or(width, notA, b), result);
   const wide = e.signExtend(width, 64, result);
-  return { zero: wide, sign: wide, carry: carryWord(e, width, e.or(width, generate, propagate)) };
+  const carry = carryWord(e, width, e.or(width, generate, propagate));
+  return { zero: wide, sign: wide, carry, origin: { kind: 'difference', width, a, b } };
 }
 
 export function logicFlags(e: WasmEmitter, width: Width, result: Val): FlagVals {
   const wide = e.signExtend(width, 64, result);
-  return { zero: wide, sign: wide, carry: e.i64(0n) };
+  return { zero: wide, sign: wide, carry: e.i64(0n), origin: { kind: 'logic', width, result } };
 }
 
 /** A carry word with these flags; `cf` and `of` are i64s of 0 or 1, AF is clear. */
@@ -68,11 +69,37 @@ const conditions: readonly ((e: WasmEmitter, flags: FlagVals) => Val)[] = [
   (e, f) => e.op('i32.or', isNegative(e, e.op('i64.xor', f.sign, overflowSign(e, f))), e.op('i64.eqz', f.zero)),
 ];
 
+/** A condition of a comparison tested on its operands; undefined when that is no shorter. */
+function testOrigin(e: WasmEmitter, origin: FlagOrigin, condition: number): Val | undefined {
+  const { width } = origin;
+  const wasm = width === 64 ? 'i64' : 'i32';
+  if (origin.kind === 'logic') {
+    if (condition === 2 || condition === 3) return e.isZero(width, origin.result);
+    const isSign = condition === 4 || condition === 6;
+    return isSign ? e.op(`${wasm}.lt_s`, e.signed(width, origin.result), e.constant(width, 0)) : undefined;
+  }
+  const { a, b } = origin;
+  switch (condition) {
+    case 1:
+      return e.op(`${wasm}.lt_u`, a, b);
+    case 2:
+      return e.op(`${wasm}.eq`, a, b);
+    case 3:
+      return e.op(`${wasm}.le_u`, a, b);
+    case 6:
+      return e.op(`${wasm}.lt_s`, e.signed(width, a), e.signed(width, b));
+    case 7:
+      return e.op(`${wasm}.le_s`, e.signed(width, a), e.signed(width, b));
+    default:
+      return undefined;
+  }
+}
+
 /** An i32, not zero when the condition with this 4-bit code holds. */
 export function conditionHolds(e: WasmEmitter, flags: FlagVals, code: number): Val {
   const base = conditions[code >> 1];
   if (!base) throw new RangeError(`Cannot test condition ${code}: codes are 0 to 15`);
-  const holds = base(e, flags);
+  const holds = (flags.origin && testOrigin(e, flags.origin, code >> 1)) ?? base(e, flags);
   return code & 1 ? e.op('i32.eqz', holds) : holds;
 }
 

@@ -61,8 +61,9 @@ export class Decoder {
     this.#begin(code, at, limit, mode);
     const opcode = this.#prefixes();
     const instruction = this.#tooLong() ? this.#faulting(vectorGeneralProtection) : this.#instruction(opcode);
-    if (this.#tooLong()) return this.#faulting(vectorGeneralProtection);
-    return this.#isTruncated ? undefined : instruction;
+    // What was read past the limit is made up: only the bytes before it say whether the instruction is too long.
+    if (this.#isTruncated && limit - at < maximumLength) return undefined;
+    return this.#tooLong() ? this.#faulting(vectorGeneralProtection) : instruction;
   }
 
   #begin(code: Uint8Array, at: number, limit: number, mode: number): void {

@@ -55,6 +55,8 @@ export const layout = {
   stackMask: 0x1d0,
   /** Record at which generated code was left, u32 (see interpreter/record.ts). */
   exitRecord: 0x1d4,
+  /** Set when decoded code was dropped, u32; translated regions clear it when they begin. */
+  codeDropped: 0x1d8,
 
   /** XMM0-15, 16 bytes each; the upper halves of YMM0-15 follow. */
   xmm: 0x400,

@@ -19,9 +19,6 @@ class StringUnit {
   readonly source: StringOperand;
   readonly destination: StringOperand;
   readonly count: StringRegister;
-  readonly onlySource: readonly StringRegister[];
-  readonly onlyDestination: readonly StringRegister[];
-  readonly both: readonly StringRegister[];
   readonly flags = new Int32Array(6);
 
   constructor(cpu: X86Cpu) {
@@ -33,9 +30,6 @@ class StringUnit {
     this.source = new StringOperand(cpu, this.words, stringRegister.source);
     this.destination = new StringOperand(cpu, this.words, stringRegister.destination);
     this.count = new StringRegister(this.words, stringRegister.count);
-    this.onlySource = [this.source.register];
-    this.onlyDestination = [this.destination.register];
-    this.both = [this.source.register, this.destination.register];
   }
 
   /** A single step follows each iteration (SDM 3B, 17.3.1.4). */
@@ -100,20 +94,14 @@ function unitOf(cpu: X86Cpu): StringUnit {
  * Repeats `step`, which does up to `limit` elements and returns how many it did: 0 after a fault, negative to stop after
  * that many. Counts them off rCX, and stays at the instruction when the bound of one call is reached.
  */
-function repeat(
-  unit: StringUnit,
-  form: number,
-  pointers: readonly StringRegister[],
-  step: (limit: number) => number,
-): void {
+function repeat(unit: StringUnit, form: number, step: (limit: number) => number): void {
   const { addressBytes, repeat: prefix } = formOf(form);
   if (prefix === 0) {
     step(1);
     return;
   }
   unit.count.begin(addressBytes);
-  unit.count.add(0); // Zero-extended to the address size whatever happens; the pointers when nothing does.
-  if (unit.count.isZero) extend(pointers);
+  unit.count.add(0); // Zero-extended to the address size even when it is zero.
   unit.saveFlags();
   let left = unit.isStepped ? 1 : chunkElements;
   while (left > 0 && !unit.count.isZero) {
@@ -126,13 +114,9 @@ function repeat(
   if (!unit.count.isZero) unit.again();
 }
 
-const extend = (pointers: readonly StringRegister[]): void => {
-  for (const register of pointers) register.add(0);
-};
-
-/** Processors zero-extend the pointers of repeated MOVS and STOS even when the first element faults. */
-function extendWhenRepeated(form: number, pointers: readonly StringRegister[]): void {
-  if (formOf(form).repeat !== 0) extend(pointers);
+/** Repeated MOVS and STOS zero-extend their pointers to the address size even when they move nothing. */
+function extendWhenRepeated(form: number, ...pointers: readonly StringRegister[]): void {
+  if (formOf(form).repeat !== 0) for (const register of pointers) register.add(0);
 }
 
 const beginSource = (unit: StringUnit, form: number, bytes: number): void => {
@@ -148,8 +132,8 @@ const movs: Helper = (cpu, bytes, form) => {
   beginDestination(unit, form, bytes, 1);
   const isDown = unit.isDown;
   const stride = isDown ? -bytes : bytes;
-  extendWhenRepeated(form, unit.both);
-  repeat(unit, form, unit.both, (limit) => {
+  extendWhenRepeated(form, unit.source.register, unit.destination.register);
+  repeat(unit, form, (limit) => {
     const from = unit.source.locate();
     if (from === 0) return 0;
     const value = from === layout.bounce ? unit.element(from, bytes) : undefined;
@@ -192,8 +176,8 @@ const stos: Helper = (cpu, bytes, form) => {
   const unit = unitOf(cpu);
   beginDestination(unit, form, bytes, 1);
   const isDown = unit.isDown;
-  extendWhenRepeated(form, unit.onlyDestination);
-  repeat(unit, form, unit.onlyDestination, (limit) => {
+  extendWhenRepeated(form, unit.destination.register);
+  repeat(unit, form, (limit) => {
     const to = unit.destination.locate();
     if (to === 0) return 0;
     let elements = 1;
@@ -225,7 +209,7 @@ const lods: Helper = (cpu, bytes, form) => {
   const unit = unitOf(cpu);
   beginSource(unit, form, bytes);
   const stride = unit.isDown ? -bytes : bytes;
-  repeat(unit, form, unit.onlySource, () => {
+  repeat(unit, form, () => {
     const from = unit.source.locate();
     if (from === 0) return 0;
     put(unit, layout.gpr, bytes, unit.element(from, bytes));
@@ -243,7 +227,7 @@ const cmps: Helper = (cpu, bytes, form) => {
   beginSource(unit, form, bytes);
   beginDestination(unit, form, bytes, 0);
   const stride = unit.isDown ? -bytes : bytes;
-  repeat(unit, form, unit.both, () => {
+  repeat(unit, form, () => {
     // Processors look at the destination first.
     const to = unit.destination.locate();
     if (to === 0) return 0;
@@ -264,7 +248,7 @@ const scas: Helper = (cpu, bytes, form) => {
   beginDestination(unit, form, bytes, 0);
   const isDown = unit.isDown;
   const accumulator = unit.accumulator(bytes);
-  repeat(unit, form, unit.onlyDestination, (limit) => {
+  repeat(unit, form, (limit) => {
     const at = unit.destination.locate();
     if (at === 0) return 0;
     const run = at === layout.bounce ? 1 : Math.min(limit, unit.destination.run(isDown));

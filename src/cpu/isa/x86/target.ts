@@ -15,7 +15,14 @@ export interface FlagVals {
   readonly zero: Val;
   readonly sign: Val;
   readonly carry: Val;
+  /** What they came from, while it is known: conditions are then tested on the operands themselves. */
+  readonly origin?: FlagOrigin;
 }
+
+/** A comparison: the flags of `a` - `b`, or of a result compared with zero. */
+export type FlagOrigin =
+  | { readonly kind: 'difference'; readonly width: Width; readonly a: Val; readonly b: Val }
+  | { readonly kind: 'logic'; readonly width: Width; readonly result: Val };
 
 /** A memory operand that will be written: permission was checked when it was made, so `write` cannot fault. */
 export interface WritableMemory {

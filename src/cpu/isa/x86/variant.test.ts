@@ -112,7 +112,14 @@ test('variants share a key when only the stack or an unused operand size differs
   assert.equal(key(bytes, 16, 'rsp'), key(bytes, 64, 'esp'));
   assert.notEqual(key(words, 16, 'rsp'), key(words, 32, 'rsp'));
   assert.notEqual(key(pushing, 32, 'rsp'), key(pushing, 32, 'esp'));
-  assert.notEqual(key(bytes, 16, 'rsp'), key(row('00', 'other', 'Eb+,Gb', () => {}), 16, 'rsp'));
+  assert.notEqual(
+    key(bytes, 16, 'rsp'),
+    key(
+      row('00', 'other', 'Eb+,Gb', () => {}),
+      16,
+      'rsp',
+    ),
+  );
 });
 
 test('a repeated instruction gets its form as a last operand', () => {

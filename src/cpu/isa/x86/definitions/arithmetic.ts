@@ -50,7 +50,7 @@ const inc: Body = (e, x, w, a) => {
   const one = e.constant(w, 1);
   const result = e.add(w, a, one);
   const flags = addFlags(e, w, a, one, result);
-  x.setFlags({ ...flags, carry: withCarryFlag(e, flags.carry, carryFlag(e, x.flags())) });
+  x.setFlags({ zero: flags.zero, sign: flags.sign, carry: withCarryFlag(e, flags.carry, carryFlag(e, x.flags())) });
   return result;
 };
 
@@ -58,7 +58,7 @@ const dec: Body = (e, x, w, a) => {
   const one = e.constant(w, 1);
   const result = e.sub(w, a, one);
   const flags = subFlags(e, w, a, one, result);
-  x.setFlags({ ...flags, carry: withCarryFlag(e, flags.carry, carryFlag(e, x.flags())) });
+  x.setFlags({ zero: flags.zero, sign: flags.sign, carry: withCarryFlag(e, flags.carry, carryFlag(e, x.flags())) });
   return result;
 };
 
@@ -96,7 +96,11 @@ const setCarry =
   (make: (e: WasmEmitter, old: Val) => Val): Body =>
   (e, x) => {
     const flags = x.flags();
-    x.setFlags({ ...flags, carry: withCarryFlag(e, flags.carry, make(e, carryFlag(e, flags))) });
+    x.setFlags({
+      zero: flags.zero,
+      sign: flags.sign,
+      carry: withCarryFlag(e, flags.carry, make(e, carryFlag(e, flags))),
+    });
   };
 
 /** CF = OF = the product does not fit; the other flags are undefined and follow the low half. */

@@ -47,7 +47,7 @@ function rotate(isLeft: boolean, e: WasmEmitter, x: X86Target, w: Width, a: Val,
     const cf = isLeft ? bit0(e, w, result) : top;
     const second = e.op('i64.and', e.op('i64.shr_u', e.zeroExtend(w, 64, result), e.i64(BigInt(w - 2))), e.i64(1n));
     const of = e.op('i64.xor', top, isLeft ? cf : second);
-    x.setFlags({ ...flags, carry: keepAdjust(e, flags.carry, carryFrom(e, cf, of)) });
+    x.setFlags({ zero: flags.zero, sign: flags.sign, carry: keepAdjust(e, flags.carry, carryFrom(e, cf, of)) });
   });
   return result;
 }
@@ -88,7 +88,7 @@ function rotateThroughCarry(isLeft: boolean, e: WasmEmitter, x: X86Target, w: Wi
     const top = topBit(e, w, result);
     const second = e.op('i64.and', e.op('i64.shr_u', e.zeroExtend(w, 64, result), e.i64(BigInt(w - 2))), one);
     const of = e.op('i64.xor', top, isLeft ? cf : second);
-    x.setFlags({ ...flags, carry: keepAdjust(e, flags.carry, carryFrom(e, cf, of)) });
+    x.setFlags({ zero: flags.zero, sign: flags.sign, carry: keepAdjust(e, flags.carry, carryFrom(e, cf, of)) });
   });
   return result;
 }
@@ -135,7 +135,7 @@ const bitIndex = (e: WasmEmitter, w: Width, index: Val): Val => e.and(w, index, 
 function testBit(e: WasmEmitter, x: X86Target, w: Width, value: Val, index: Val): void {
   const flags = x.flags();
   const cf = bit0(e, w, e.shrUnsigned(w, value, index));
-  x.setFlags({ ...flags, carry: withCarryFlag(e, flags.carry, cf) });
+  x.setFlags({ zero: flags.zero, sign: flags.sign, carry: withCarryFlag(e, flags.carry, cf) });
 }
 
 type BitChange = ((e: WasmEmitter, w: Width, value: Val, mask: Val) => Val) | undefined;
@@ -193,7 +193,8 @@ const bitScan =
       ? e.op(`${type}.sub`, e.constant(w === 64 ? 64 : 32, top), e.op(`${type}.clz`, source))
       : e.op(`${type}.ctz`, source);
     const zero = e.op('i64.extend_i32_u', e.op('i32.eqz', isZero));
-    x.setFlags({ ...x.flags(), zero });
+    const { sign, carry } = x.flags();
+    x.setFlags({ zero, sign, carry });
     return { condition: e.op('i32.eqz', isZero), value: found };
   };
 

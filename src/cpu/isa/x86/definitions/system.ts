@@ -1,10 +1,11 @@
 /** System instructions, strings and port I/O: thin rows over the helpers of `system` (SDM 2, by mnemonic). */
 import type { Val } from '../../index.ts';
-import { hex, type Row, type RowOptions, row } from '../row.ts';
 import { layout } from '../layout.ts';
+import { hex, type Row, type RowOptions, row } from '../row.ts';
 import type { Body } from '../target.ts';
 
 const ends = { ends: true } as const;
+const vectorUndefinedOpcode = 6;
 const vectorGeneralProtection = 13;
 
 /** Calls a helper with the row's operands; execution goes on behind it. */
@@ -149,6 +150,7 @@ const nothing: Body = () => {};
 const hints: readonly Row[] = [
   row('NP 90', 'nop', '', nothing, { withoutRexB: true }),
   row('66 90', 'nop', '', nothing, { withoutRexB: true }),
+  row('F2 90', 'nop', '', nothing, { withoutRexB: true }),
   row('F3 90', 'pause', '', nothing),
   row('0F 1F', 'nop', 'T', nothing),
   ...[0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e].map((b) => row(`0F ${hex(b)}`, 'hint', 'T', nothing)),
@@ -164,14 +166,13 @@ const exchange8: Body = (_e, x, w, linear) => {
   x.helper(w === 64 ? 'cmpxchg16b' : 'cmpxchg8b');
 };
 
+const undefinedOpcode: Body = (_e, x) => x.raise(vectorUndefinedOpcode);
+
 const plain: readonly [string, string, RowOptions][] = [
   ['0F A2', 'cpuid', {}],
   ['0F 31', 'rdtsc', {}],
   ['0F 33', 'rdpmc', {}],
   ['0F 32', 'rdmsr', {}],
-  ['0F 0B', 'ud2', ends],
-  ['0F B9', 'ud1', ends],
-  ['0F FF', 'ud0', ends],
 ];
 
 const ending = [
@@ -190,9 +191,11 @@ export const system: readonly Row[] = [
   ...tables,
   ...baseRows,
   ...hints,
-  ...plain.map(([opcode, name, options]) =>
-    row(opcode, name, '', name.startsWith('ud') ? (_e, x) => x.raise(6) : call(name), options),
-  ),
+  ...plain.map(([opcode, name, options]) => row(opcode, name, '', call(name), options)),
+  row('0F 0B', 'ud2', '', undefinedOpcode, ends),
+  // These two have a ModRM byte, which counts for the instruction's length.
+  row('0F B9', 'ud1', 'T', undefinedOpcode, ends),
+  row('0F FF', 'ud0', 'T', undefinedOpcode, ends),
   ...ending.map(([opcode, name]) => row(opcode, name, '', finish(name), ends)),
   row('0F 20', 'mov_from_cr', 'B,C', call('movFromCr'), { sizes: 'branch' }),
   row('0F 22', 'mov_to_cr', 'B,C', finish('movToCr'), { ...ends, sizes: 'branch' }),

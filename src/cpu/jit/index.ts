@@ -1,0 +1,2 @@
+export { createJitEngine } from './engine.ts';
+export type { JitOptions } from './translator.ts';

@@ -1,0 +1,360 @@
+import { exit } from '../interpreter/index.ts';
+import type { Val, WasmEmitter, Width } from '../isa/index.ts';
+import {
+  accessKind,
+  accessOf,
+  type EffectiveAddress,
+  emitTlbProbe,
+  type FlagVals,
+  type Instruction,
+  layout,
+  type MemoryType,
+  modeKey,
+  noRegister,
+  type OperandSource,
+  ripBase,
+  type Shape,
+  segment,
+  type VariantOperand,
+  type WritableMemory,
+  type X86Target,
+} from '../isa/x86/index.ts';
+import type { FunctionBody } from '../wasm/index.ts';
+import type { RegionFrame } from './frame.ts';
+
+/** What a region's code calls besides its own. */
+export interface RegionImports {
+  readonly lookup: number;
+  readonly slowAccess: number;
+  readonly flushBounce: number;
+  readonly raise: number;
+  helper(name: string): number;
+}
+
+/** Where the flow goes at the end of the running instruction; the region knows. */
+export interface InstructionFlow {
+  /** Continues at the encoded target, or at the next instruction. */
+  taken(): void;
+  next(): void;
+}
+
+/** The instruction that is being translated. */
+export interface Position {
+  readonly instruction: Instruction;
+  readonly pageOffset: number;
+  /** Instructions of its block that are done when it begins. */
+  readonly done: number;
+  readonly flow: InstructionFlow;
+}
+
+/**
+ * A translated region's view of the processor: operands are constants, registers and flags are Wasm locals (`RegionFrame`),
+ * everything else lies in linear memory as for the interpreter.
+ */
+export class JitTarget implements X86Target, OperandSource {
+  shape: Shape = { width: 64, code: 64, stack: 'rsp' };
+  readonly #e: WasmEmitter;
+  readonly #body: FunctionBody;
+  readonly #frame: RegionFrame;
+  readonly #imports: RegionImports;
+  readonly #is64: boolean;
+  readonly #isFlat: boolean;
+  #position: Position | undefined;
+  #immediates = 0;
+  #stores = false;
+
+  constructor(e: WasmEmitter, frame: RegionFrame, imports: RegionImports, mode: number) {
+    this.#e = e;
+    this.#body = e.body;
+    this.#frame = frame;
+    this.#imports = imports;
+    this.#is64 = (mode & modeKey.codeMask) === modeKey.code64;
+    this.#isFlat = (mode & modeKey.flat) !== 0;
+  }
+
+  begin(position: Position, shape: Shape): void {
+    this.#position = position;
+    this.shape = shape;
+    this.#immediates = 0;
+    this.#stores = false;
+  }
+
+  /** Whether the instruction that just ended wrote memory, and so may have changed the region's own code. */
+  get mayHaveStored(): boolean {
+    return this.#stores;
+  }
+
+  get #here(): Position {
+    if (!this.#position) throw new RangeError('Cannot translate: no instruction has begun');
+    return this.#position;
+  }
+
+  // Operands.
+
+  readRegister({ width, source }: VariantOperand & { kind: 'register' }): Val {
+    const number = this.#here.instruction.registers[source];
+    if (this.#isHighByte(width, number)) {
+      const shifted = this.#e.op('i64.shr_u', this.#frame.register(number - 4), this.#e.i64(8n));
+      return this.#e.truncate(64, 8, shifted);
+    }
+    return this.register(width, number);
+  }
+
+  writeRegister({ width, source }: VariantOperand & { kind: 'register' }, value: Val): void {
+    const number = this.#here.instruction.registers[source];
+    if (this.#isHighByte(width, number)) this.#insert(number - 4, 8, 8n, value);
+    else this.setRegister(width, number, value);
+  }
+
+  #isHighByte(width: Width, number: number): boolean {
+    return width === 8 && !this.#here.instruction.hasRex && number >= 4 && number < 8;
+  }
+
+  vectorOffset({ kind, source }: VariantOperand & { kind: 'vector' | 'mmx' }): Val {
+    const number = this.#here.instruction.registers[source];
+    return this.#e.i32((kind === 'mmx' ? number & 7 : number) * 16);
+  }
+
+  number({ source }: VariantOperand & { kind: 'number' }): Val {
+    const { instruction } = this.#here;
+    const isSegment = instruction.variant?.row.operands.includes('S') ?? false;
+    const number = instruction.registers[source];
+    return this.#e.i32(isSegment ? number & 7 : number);
+  }
+
+  immediate(width: Width): Val {
+    const value = this.#here.instruction.immediates[this.#immediates++] ?? 0;
+    return this.#e.constant(width, value);
+  }
+
+  secondImmediate(): Val {
+    return this.#e.i32(Number(this.#here.instruction.immediates[this.#immediates++] ?? 0));
+  }
+
+  branchForm(): Val {
+    return this.#e.i32(Number(this.#here.instruction.immediates[0] ?? 0) & 0xff);
+  }
+
+  operandAddress(): Val {
+    const { instruction } = this.#here;
+    const { memory, variant } = instruction;
+    if (!memory || !variant) throw new RangeError('Cannot translate: the instruction has no memory operand');
+    const operand = variant.operands.find((o) => o.kind === 'memory' || o.kind === 'address');
+    const offset = this.#offset(memory, popAdjustment(instruction));
+    const isAddressOnly = operand?.kind === 'address' && !operand.isLinear;
+    if (isAddressOnly) return offset;
+    if (this.#is64) {
+      if (memory.segment < segment.fs) return offset;
+      return this.#e.op('i64.add', offset, this.state('i64', layout.segmentBase + 8 * memory.segment));
+    }
+    if (this.#isFlat && memory.segment !== segment.cs && memory.segment < segment.fs && memory.addressBits === 32) {
+      return offset;
+    }
+    const bytes = operand?.kind === 'memory' ? accessOf(operand.type).bytes : Math.max(1, this.shape.width / 8);
+    const kind = operand?.kind === 'memory' ? kindOf[operand.access] : 0;
+    const packed = memory.segment | (kind << 8) | (bytes << 16);
+    const linear = this.helper('segmentAddress', this.#e.i32(packed), this.#e.op('i32.wrap_i64', offset));
+    return this.#e.op('i64.extend_i32_u', linear);
+  }
+
+  /** The effective address, wrapped to its size. */
+  #offset(memory: EffectiveAddress, adjustment: number): Val {
+    const e = this.#e;
+    const { base, index, scale, addressBits } = memory;
+    let address: Val = e.i64(BigInt(memory.displacement) + BigInt(adjustment));
+    if (base === ripBase) {
+      const next = this.#here.pageOffset + this.#here.instruction.length;
+      address = e.op('i64.add', this.#frame.codePage(), e.op('i64.add', address, e.i64(BigInt(next))));
+    } else if (base !== noRegister) address = e.op('i64.add', this.#frame.register(base), address);
+    if (index !== noRegister) {
+      address = e.op('i64.add', address, e.op('i64.shl', this.#frame.register(index), e.i64(BigInt(scale))));
+    }
+    if (addressBits === 64) return address;
+    return e.op('i64.and', address, e.i64(addressBits === 16 ? 0xffffn : 0xffffffffn));
+  }
+
+  requireAligned(linear: Val): void {
+    const low = this.#e.op('i32.and', this.#e.op('i32.wrap_i64', linear), this.#e.i32(15));
+    this.#e.when(low, () => this.raise(13, 0));
+  }
+
+  // Registers and state.
+
+  register(width: Width, number: number): Val {
+    return this.#e.truncate(64, width, this.#frame.register(number));
+  }
+
+  setRegister(width: Width, number: number, value: Val): void {
+    if (width === 64) this.#frame.setRegister(number, value);
+    else if (width === 32) this.#frame.setRegister(number, this.#e.op('i64.extend_i32_u', value));
+    else this.#insert(number, width, 0n, value);
+  }
+
+  /** Writes 8 or 16 bits of a register and keeps the rest. */
+  #insert(number: number, width: 8 | 16, shift: bigint, value: Val): void {
+    const e = this.#e;
+    const mask = ((1n << BigInt(width)) - 1n) << shift;
+    const kept = e.op('i64.and', this.#frame.register(number), e.i64(~mask));
+    const placed = e.op('i64.shl', e.op('i64.extend_i32_u', value), e.i64(shift));
+    this.#frame.setRegister(number, e.op('i64.or', kept, placed));
+  }
+
+  state(type: 'i32' | 'i64' | 'u16', offset: number): Val {
+    return this.#e.loadMemory(type === 'u16' ? 'i32.load16_u' : `${type}.load`, this.#e.i32(0), offset);
+  }
+
+  setState(type: 'i32' | 'i64' | 'u16', offset: number, value: Val): void {
+    this.#e.storeMemory(type === 'u16' ? 'i32.store16' : `${type}.store`, this.#e.i32(0), offset, value);
+  }
+
+  flags(): FlagVals {
+    return this.#frame.flags();
+  }
+
+  setFlags(flags: FlagVals): void {
+    this.#frame.setFlags(flags);
+  }
+
+  // Memory.
+
+  wrapAddress(linear: Val): Val {
+    return this.#is64 ? linear : this.#e.op('i64.and', linear, this.#e.i64(0xffffffffn));
+  }
+
+  load(type: MemoryType, linear: Val, onStack?: 'stack'): Val {
+    const { load, bytes } = accessOf(type);
+    return this.#e.loadMemory(load, this.#host(linear, bytes, accessKind.read, onStack), 0);
+  }
+
+  store(type: MemoryType, linear: Val, value: Val, onStack?: 'stack'): void {
+    this.writable(type, linear, 'write', onStack).write(value);
+  }
+
+  writable(type: MemoryType, linear: Val, access: 'write' | 'read-write', onStack?: 'stack'): WritableMemory {
+    const e = this.#e;
+    const { load, store, bytes } = accessOf(type);
+    const host = this.#host(linear, bytes, accessKind[access], onStack);
+    this.#stores = true;
+    return {
+      read: () => e.loadMemory(load, host, 0),
+      write: (value) => {
+        e.storeMemory(store, host, 0, value);
+        e.when(e.op('i32.eq', host, e.i32(layout.bounce)), () => {
+          this.#body.call(this.#imports.flushBounce);
+          this.#frame.noteStale();
+        });
+      },
+    };
+  }
+
+  #host(linear: Val, bytes: number, kind: number, onStack?: 'stack'): Val {
+    const isRead = kind === accessKind.read;
+    const miss = (low: Val, high: Val): Val => {
+      this.#storeRip();
+      this.#e.push(low, high, this.#e.i32(bytes), this.#e.i32(kind | (onStack ? accessKind.onStack : 0)));
+      this.#body.call(this.#imports.slowAccess);
+      const host = this.#e.pop('i32');
+      this.#e.when(this.#e.op('i32.eqz', host), () => this.#leaveWithFault());
+      if (!isRead) this.#frame.noteStale();
+      return host;
+    };
+    return emitTlbProbe(this.#e, { bank: this.#frame.tlbBank(), linear, bytes, isRead, miss });
+  }
+
+  // Helpers and faults.
+
+  setHelperArgument(value: Val, index = 0): void {
+    this.setState('i64', layout.helper + 8 * index, value);
+  }
+
+  helperResult(index = 0): Val {
+    return this.state('i64', layout.helper + 8 * index);
+  }
+
+  helper(name: string, ...args: readonly Val[]): Val {
+    const e = this.#e;
+    this.#storeRip();
+    this.setState('i64', layout.nextRip, this.nextRip());
+    this.#frame.spill();
+    e.push(...[...args, e.i32(0), e.i32(0), e.i32(0)].slice(0, 3));
+    this.#body.call(this.#imports.helper(name));
+    const result = e.pop('i32');
+    this.#frame.reload();
+    this.#frame.noteStale();
+    this.#stores = true;
+    e.when(this.state('i32', layout.faulted), () => this.#leaveWithFault());
+    return result;
+  }
+
+  helperEnds(name: string, ...args: readonly Val[]): void {
+    this.helper(name, ...args);
+    this.jump(this.state('i64', layout.nextRip));
+  }
+
+  raise(vector: number, errorCode = -1): void {
+    this.#storeRip();
+    this.#e.push(this.#e.i32(vector), this.#e.i32(errorCode));
+    this.#body.call(this.#imports.raise);
+    this.#leaveWithFault();
+  }
+
+  #leaveWithFault(): void {
+    this.#frame.charge(this.#here.done);
+    this.#frame.leave(exit.translatedFault, this.#ripAt(this.#here.pageOffset));
+  }
+
+  // Position and control flow.
+
+  #ripAt(pageOffset: number): Val {
+    return this.wrapAddress(this.#e.op('i64.add', this.#frame.codePage(), this.#e.i64(BigInt(pageOffset))));
+  }
+
+  nextRip(): Val {
+    return this.#ripAt(this.#here.pageOffset + this.#here.instruction.length);
+  }
+
+  #storeRip(): void {
+    this.setState('i64', layout.rip, this.#ripAt(this.#here.pageOffset));
+  }
+
+  jump(target: Val): void {
+    this.#frame.charge(this.#here.done + 1);
+    this.#frame.leave(exit.lookup, target);
+  }
+
+  /** Leaves for the instruction at a page offset, `executed` instructions of the block being done. */
+  leaveFor(pageOffset: number, executed: number): void {
+    this.#frame.charge(executed);
+    const rip = this.#ripAt(pageOffset);
+    const is16 = this.shape.width === 16 && this.#here.instruction.variant?.row.ends === true;
+    this.#frame.leave(exit.lookup, is16 ? this.#e.op('i64.and', rip, this.#e.i64(0xffffn)) : rip);
+  }
+
+  ripOf(pageOffset: number): Val {
+    return this.#ripAt(pageOffset);
+  }
+
+  jumpRelative(): void {
+    this.#follow((flow) => flow.taken());
+  }
+
+  fallThrough(): void {
+    this.#follow((flow) => flow.next());
+  }
+
+  /** The other instructions of the region may be written meanwhile; this one goes on afterwards. */
+  #follow(go: (flow: InstructionFlow) => void): void {
+    const position = this.#here;
+    const { shape } = this;
+    go(position.flow);
+    this.#position = position;
+    this.shape = shape;
+  }
+}
+
+const kindOf = { read: 0, write: 1, 'read-write': 2 } as const;
+
+/** POP to memory computes its address with the stack pointer after the pop (SDM 2B, POP). */
+function popAdjustment({ variant, memory }: Instruction): number {
+  return variant?.row.name === 'pop_mem' && memory?.base === 4 ? variant.shape.width / 8 : 0;
+}
