@@ -44,6 +44,12 @@ export class BareMachine {
     this.engine.cpu.flushTlb();
   }
 
+  /** Takes the 4 KiB page at a linear address out of the page tables. */
+  unmap(linear: number): void {
+    this.view.setBigUint64(pageTables + 0x3000 + (linear >>> 12) * 8, 0n, true);
+    this.engine.cpu.flushTlb();
+  }
+
   load(at: number, ...bytes: number[]): void {
     this.ram.set(bytes, at);
     this.engine.hostWrote(layout.ram + at, bytes.length);

@@ -88,7 +88,6 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       slots: regionSlots,
       imports,
       lookup: instance.exports.lookup as WebAssembly.ExportValue,
-      helpers,
       cache: this.#cache,
     });
   }

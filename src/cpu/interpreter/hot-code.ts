@@ -11,7 +11,6 @@ export interface EngineParts {
   readonly imports: WebAssembly.Imports;
   /** (rip i64, budget) -> exit. */
   readonly lookup: WebAssembly.ExportValue;
-  readonly helpers: readonly string[];
   readonly cache: CodeCache;
 }
 

@@ -1,26 +1,17 @@
 import { exit } from '../interpreter/index.ts';
 import { asVal, type BranchWatcher, type Val, Value, type WasmEmitter } from '../isa/index.ts';
 import { type FlagVals, layout } from '../isa/x86/index.ts';
+import type { Usage } from './usage.ts';
 
 const registerCount = 16;
 /** Parameters of every region: the record that led here, and the budget. */
 const budget = 1;
-
-/** What a region touches: found by a first pass, so that the second loads and stores nothing else. */
-export interface Usage {
-  readonly read: ReadonlySet<number>;
-  readonly written: ReadonlySet<number>;
-  readonly usesFlags: boolean;
-  readonly writesFlags: boolean;
-}
 
 interface FlagLocals {
   readonly zero: number;
   readonly sign: number;
   readonly carry: number;
 }
-
-const noUsage: Usage = { read: new Set(), written: new Set(), usesFlags: false, writesFlags: false };
 
 /** The locals of a region's function, its one way in and its one way out. */
 export class RegionFrame implements BranchWatcher {
@@ -33,16 +24,12 @@ export class RegionFrame implements BranchWatcher {
   readonly #rip: number;
   readonly #code: number;
   readonly #stale: number;
-  readonly #read = new Set<number>();
-  readonly #written = new Set<number>();
-  #usesFlags = false;
-  #writesFlags = false;
   #exitDepth = 0;
   /** The flags while it is known what they came from, in this stretch of code. */
   #known: FlagVals | undefined;
   readonly #saved: (FlagVals | undefined)[] = [];
 
-  constructor(e: WasmEmitter, usage: Usage = noUsage) {
+  constructor(e: WasmEmitter, usage: Usage) {
     const { body } = e;
     this.#e = e;
     this.#usage = usage;
@@ -53,15 +40,6 @@ export class RegionFrame implements BranchWatcher {
     this.#rip = body.local('i64');
     this.#code = body.local('i32');
     this.#stale = body.local('i32');
-  }
-
-  get usage(): Usage {
-    return {
-      read: this.#read,
-      written: this.#written,
-      usesFlags: this.#usesFlags || this.#writesFlags,
-      writesFlags: this.#writesFlags,
-    };
   }
 
   enter(): void {
@@ -92,13 +70,12 @@ export class RegionFrame implements BranchWatcher {
 
   /** A copy: later writes to the register do not change it. */
   register(number: number): Val {
-    this.#read.add(number);
+    if (!this.#usage.read.has(number)) throw new RangeError(`Cannot read register ${number}: the usage lacks it`);
     return this.#copy(this.#registers[number] as number);
   }
 
   setRegister(number: number, value: Val): void {
-    this.#written.add(number);
-    this.#read.add(number);
+    if (!this.#usage.written.has(number)) throw new RangeError(`Cannot write register ${number}: the usage lacks it`);
     this.#e.push(value);
     this.#e.body.set(this.#registers[number] as number);
   }
@@ -119,14 +96,12 @@ export class RegionFrame implements BranchWatcher {
   // Flags.
 
   flags(): FlagVals {
-    this.#usesFlags = true;
     if (this.#known) return this.#known;
     const { zero, sign, carry } = this.#flagLocals;
     return { zero: this.#copy(zero), sign: this.#copy(sign), carry: this.#copy(carry) };
   }
 
   setFlags(flags: FlagVals): void {
-    this.#writesFlags = true;
     const { zero, sign, carry } = this.#flagLocals;
     this.#e.push(flags.zero, flags.sign, flags.carry);
     this.#e.body.set(carry).set(sign).set(zero);

@@ -1,11 +1,12 @@
 import { exit } from '../interpreter/index.ts';
 import { WasmEmitter } from '../isa/index.ts';
 import { emitInstruction } from '../isa/x86/index.ts';
-import { FunctionBody, type WasmType } from '../wasm/index.ts';
-import { RegionFrame, type Usage } from './frame.ts';
+import type { FunctionBody, WasmType } from '../wasm/index.ts';
+import { RegionFrame } from './frame.ts';
 import type { PlacedInstruction, Region, RegionBlock } from './region.ts';
 import { type Structure, structureOf } from './structure.ts';
 import { JitTarget, type RegionImports } from './target.ts';
+import { usageOf } from './usage.ts';
 
 export const regionParams: readonly WasmType[] = ['i32', 'i32'];
 const vectorGeneralProtection = 13;
@@ -13,8 +14,7 @@ const vectorGeneralProtection = 13;
 /** Writes a region as the body of one function. `mode` is the mode key of its code. */
 export function translateRegion(body: FunctionBody, region: Region, mode: number, imports: RegionImports): void {
   const structure = structureOf({ successors: region.blocks.map(successors) });
-  const dry = new RegionWriter(new FunctionBody(regionParams), region, structure, mode, imports);
-  new RegionWriter(body, region, structure, mode, imports, dry.write()).write();
+  new RegionWriter(body, region, structure, mode, imports).write();
 }
 
 const successors = ({ taken, next }: RegionBlock): number[] => [taken, next].filter((edge) => edge !== undefined);
@@ -30,29 +30,21 @@ class RegionWriter {
   /** Depth of the Wasm block or loop that a branch to a node means. */
   readonly #labels = new Map<number, number>();
 
-  constructor(
-    body: FunctionBody,
-    region: Region,
-    structure: Structure,
-    mode: number,
-    imports: RegionImports,
-    usage?: Usage,
-  ) {
+  constructor(body: FunctionBody, region: Region, structure: Structure, mode: number, imports: RegionImports) {
     this.#body = body;
     this.#e = new WasmEmitter(body);
     this.#region = region;
     this.#structure = structure;
     this.#imports = imports;
-    this.#frame = new RegionFrame(this.#e, usage);
+    this.#frame = new RegionFrame(this.#e, usageOf(region));
     this.#e.branches = this.#frame;
     this.#target = new JitTarget(this.#e, this.#frame, imports, mode);
   }
 
-  write(): Usage {
+  write(): void {
     this.#frame.enter();
     this.#tree(0);
     this.#frame.finish(this.#imports.lookup);
-    return this.#frame.usage;
   }
 
   /** A node and everything that it dominates. */

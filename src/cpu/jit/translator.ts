@@ -4,6 +4,7 @@ import { ModuleBuilder } from '../wasm/index.ts';
 import { formRegion, type Region } from './region.ts';
 import type { RegionImports } from './target.ts';
 import { regionParams, translateRegion } from './translate.ts';
+import { helpersOf } from './usage.ts';
 
 const pageBytes = 4096;
 const regionInstructions = 200;
@@ -41,7 +42,7 @@ export class RegionTranslator implements HotCode {
   #evictions = 0;
   #milliseconds = 0;
 
-  constructor({ threshold = 400, batch = batchRegions }: JitOptions = {}) {
+  constructor({ threshold = 10_000, batch = batchRegions }: JitOptions = {}) {
     this.#batch = batch;
     this.threshold = threshold;
   }
@@ -102,9 +103,10 @@ export class RegionTranslator implements HotCode {
     const { imports, lookup, table, firstSlot, memory } = this.#attached;
     const module = new ModuleBuilder();
     module.importMemory('env', 'memory', 65536);
-    const regionImports = this.#import(module);
+    const regions = candidates.map((candidate) => this.#form(candidate));
+    const regionImports = importsOf(module, regions);
     for (const [index, candidate] of candidates.entries()) {
-      const region = this.#form(candidate);
+      const region = regions[index] as Region;
       const write = (body: Parameters<typeof translateRegion>[0]): void =>
         translateRegion(body, region, candidate.mode, regionImports);
       module.define(regionParams, ['i32'], write, `r${index}`);
@@ -137,21 +139,21 @@ export class RegionTranslator implements HotCode {
     }
     return region;
   }
+}
 
-  #import(module: ModuleBuilder): RegionImports {
-    const lookup = module.importFunction('core', 'lookup', ['i64', 'i32'], ['i32']);
-    const slowAccess = module.importFunction('env', 'slowAccess', ['i32', 'i32', 'i32', 'i32'], ['i32']);
-    const flushBounce = module.importFunction('env', 'flushBounce', [], []);
-    const raise = module.importFunction('env', 'raise', ['i32', 'i32'], []);
-    const helpers = new Map<string, number>();
-    for (const name of this.#attached.helpers) {
-      helpers.set(name, module.importFunction('helper', name, ['i32', 'i32', 'i32'], ['i32']));
-    }
-    const helper = (name: string): number => {
-      const index = helpers.get(name);
-      if (index === undefined) throw new RangeError(`Cannot translate: helper "${name}" is not there`);
-      return index;
-    };
-    return { lookup, slowAccess, flushBounce, raise, helper };
-  }
+/** Only what these regions call: every import makes an instance dearer. */
+function importsOf(module: ModuleBuilder, regions: readonly Region[]): RegionImports {
+  const lookup = module.importFunction('core', 'lookup', ['i64', 'i32'], ['i32']);
+  const slowAccess = module.importFunction('env', 'slowAccess', ['i32', 'i32', 'i32', 'i32'], ['i32']);
+  const flushBounce = module.importFunction('env', 'flushBounce', [], []);
+  const raise = module.importFunction('env', 'raise', ['i32', 'i32'], []);
+  const names = new Set(regions.flatMap((region) => [...helpersOf(region)]));
+  const helpers = new Map<string, number>();
+  for (const name of names) helpers.set(name, module.importFunction('helper', name, ['i32', 'i32', 'i32'], ['i32']));
+  const helper = (name: string): number => {
+    const index = helpers.get(name);
+    if (index === undefined) throw new RangeError(`Cannot translate: helper "${name}" is not imported`);
+    return index;
+  };
+  return { lookup, slowAccess, flushBounce, raise, helper };
 }

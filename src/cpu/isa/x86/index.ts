@@ -16,3 +16,4 @@ export type { FlagVals, MemoryType, Shape, WritableMemory, X86Target } from './t
 export { accessKind, emitTlbProbe } from './tlb-probe.ts';
 export type { ImmediateEncoding, Variant, VariantOperand } from './variant.ts';
 export { X87, x87Helpers } from './x87/index.ts';
+export { type Effects, effectsOf } from './effects.ts';

@@ -1,5 +1,6 @@
 import { arithmetic } from './definitions/arithmetic.ts';
 import { control } from './definitions/control.ts';
+import { decimal } from './definitions/decimal.ts';
 import { mmx } from './definitions/mmx.ts';
 import { moves } from './definitions/moves.ts';
 import { shifts } from './definitions/shifts.ts';
@@ -17,6 +18,7 @@ import type { Row } from './row.ts';
 /** Every instruction that the processor has. */
 export const x86Rows: readonly Row[] = [
   ...arithmetic,
+  ...decimal,
   ...shifts,
   ...moves,
   ...control,

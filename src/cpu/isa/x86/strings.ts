@@ -106,7 +106,10 @@ function repeat(unit: StringUnit, form: number, step: (limit: number) => number)
   let left = unit.isStepped ? 1 : chunkElements;
   while (left > 0 && !unit.count.isZero) {
     const done = step(unit.count.upTo(left));
-    if (done === 0) return unit.restoreFlags();
+    if (done === 0) {
+      unit.restoreFlags();
+      return;
+    }
     unit.count.add(-Math.abs(done));
     if (done < 0) return;
     left -= done;

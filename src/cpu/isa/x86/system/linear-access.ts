@@ -104,7 +104,9 @@ export function checkWritable(cpu: X86Cpu, address: number, size: number, bankNu
 }
 
 function translate(cpu: X86Cpu, address: number, bankNumber: number, kind: number): void {
-  if (!isCanonical(address)) cpu.raise(vector.generalProtection, 0);
+  if (!isCanonical(address)) {
+    cpu.raise(cpu.addressesThroughStack() ? vector.stackFault : vector.generalProtection, 0);
+  }
   const lo = address | 0;
   const hi = addressHigh(cpu, address);
   if (cpu.mmu.translate(lo, hi, bankNumber, kind)) return;

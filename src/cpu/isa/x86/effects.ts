@@ -1,0 +1,160 @@
+/** What an instruction does, derived by running its definition: nobody keeps such columns by hand. */
+
+import { FunctionBody } from '../../wasm/index.ts';
+import { asVal, type Operand, type Val, Value, WasmEmitter, type Width } from '../index.ts';
+import { emitInstruction, type OperandSource } from './operand-access.ts';
+import type { FlagVals, MemoryType, Shape, WritableMemory, X86Target } from './target.ts';
+import type { Variant, VariantOperand } from './variant.ts';
+
+export interface Effects {
+  /** General registers that the body names itself, besides the operands that the instruction encodes. */
+  readonly registersRead: ReadonlySet<number>;
+  readonly registersWritten: ReadonlySet<number>;
+  readonly readsFlags: boolean;
+  readonly writesFlags: boolean;
+  readonly loads: boolean;
+  readonly stores: boolean;
+  /** Helpers that it may call. */
+  readonly helpers: ReadonlySet<string>;
+}
+
+const known = new WeakMap<Variant, Effects>();
+
+export function effectsOf(variant: Variant): Effects {
+  let effects = known.get(variant);
+  if (!effects) {
+    const recorder = new EffectsRecorder(variant.shape);
+    emitInstruction(recorder.emitter, recorder, variant);
+    effects = recorder;
+    known.set(variant, effects);
+  }
+  return effects;
+}
+
+class EffectsRecorder implements X86Target, OperandSource, Effects {
+  readonly shape: Shape;
+  readonly emitter = new WasmEmitter(new FunctionBody([]));
+  readonly registersRead = new Set<number>();
+  readonly registersWritten = new Set<number>();
+  readonly helpers = new Set<string>();
+  readsFlags = false;
+  writesFlags = false;
+  loads = false;
+  stores = false;
+
+  constructor(shape: Shape) {
+    this.shape = shape;
+  }
+
+  /** A value that is not known; nothing is computed with it. */
+  #unknown(type: 'i32' | 'i64' | 'f32' | 'f64' | 'v128'): Operand {
+    return asVal(Value.local(type, this.emitter.body.local(type)));
+  }
+
+  #ofWidth(width: Width): Operand {
+    return this.#unknown(width === 64 ? 'i64' : 'i32');
+  }
+
+  #ofMemory(type: MemoryType): Operand {
+    if (typeof type === 'number') return this.#ofWidth(type);
+    return this.#unknown(type === 'f32' || type === 'f64' ? type : 'v128');
+  }
+
+  readRegister({ width }: VariantOperand & { kind: 'register' }): Val {
+    return this.#ofWidth(width);
+  }
+
+  writeRegister(): void {}
+
+  vectorOffset(): Val {
+    return this.#unknown('i32');
+  }
+
+  operandAddress(): Val {
+    return this.#unknown('i64');
+  }
+
+  immediate(width: Width): Val {
+    return this.#ofWidth(width);
+  }
+
+  secondImmediate(): Val {
+    return this.#unknown('i32');
+  }
+
+  branchForm(): Val {
+    return this.#unknown('i32');
+  }
+
+  number(): Val {
+    return this.#unknown('i32');
+  }
+
+  requireAligned(): void {}
+
+  register(width: Width, number: number): Val {
+    this.registersRead.add(number);
+    return this.#ofWidth(width);
+  }
+
+  setRegister(_width: Width, number: number): void {
+    this.registersWritten.add(number);
+  }
+
+  state(type: 'i32' | 'i64' | 'u16'): Val {
+    return this.#unknown(type === 'i64' ? 'i64' : 'i32');
+  }
+
+  setState(): void {}
+
+  load(type: MemoryType): Val {
+    this.loads = true;
+    return this.#ofMemory(type);
+  }
+
+  store(): void {
+    this.stores = true;
+  }
+
+  writable(type: MemoryType): WritableMemory {
+    this.stores = true;
+    return { read: () => this.#ofMemory(type), write: () => {} };
+  }
+
+  wrapAddress(): Val {
+    return this.#unknown('i64');
+  }
+
+  flags(): FlagVals {
+    this.readsFlags = true;
+    return { zero: this.#unknown('i64'), sign: this.#unknown('i64'), carry: this.#unknown('i64') };
+  }
+
+  setFlags(): void {
+    this.writesFlags = true;
+  }
+
+  nextRip(): Val {
+    return this.#unknown('i64');
+  }
+
+  setHelperArgument(): void {}
+
+  helperResult(): Val {
+    return this.#unknown('i64');
+  }
+
+  helper(name: string): Val {
+    this.helpers.add(name);
+    return this.#unknown('i32');
+  }
+
+  helperEnds(name: string): void {
+    this.helpers.add(name);
+  }
+
+  raise(): void {}
+  jump(): void {}
+  jumpRelative(): void {}
+  fallThrough(): void {}
+}

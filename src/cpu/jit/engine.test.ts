@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BareMachine } from '../../testing/bare-machine.ts';
+import { engineContract } from '../../testing/engine-contract.ts';
+import { createJitEngine } from './index.ts';
+
+const eager = { threshold: 1, batch: 1 };
+
+engineContract({ name: 'jit', create: (options) => createJitEngine(options, eager), rounds: 10 });
+
+test('a loop that gets hot goes on in translated code with the same result', () => {
+  const machine = new BareMachine((options) => createJitEngine(options, { threshold: 100, batch: 1 }));
+  machine.load(
+    0x100000,
+    ...[0xb9, 0x40, 0x42, 0x0f, 0], // mov ecx, 1000000
+    ...[0x01, 0xc8], // add eax, ecx
+    ...[0x80, 0xf4, 0x5a], // xor ah, 5ah
+    ...[0xff, 0xc9], // dec ecx
+    ...[0x75, 0xf7], // jnz -9
+    0xf4, // hlt
+  );
+  let expected = 0;
+  for (let i = 1_000_000; i > 0; i--) expected = ((expected + i) ^ 0x5a00) >>> 0;
+
+  const stop = machine.run(0x100000, 10_000_000);
+
+  assert.equal(stop.kind, 'halt');
+  assert.equal(machine.register(0), BigInt(expected));
+  assert.equal(machine.engine.counters().instructions, 4_000_002);
+  assert.ok((machine.engine.counters().translatedRegions ?? 0) > 0);
+});
