@@ -1,4 +1,4 @@
-import { readUserFile } from '../host/index.ts';
+import { FileBytes, readUserFile } from '../host/index.ts';
 import { commandInitramfs, joinInitramfs, type OpenImage, unpackKernel } from '../images/index.ts';
 import { isMultiboot } from '../machine/firmware/index.ts';
 import type { BootFile, BootImage } from '../vm/index.ts';
@@ -26,7 +26,7 @@ export async function readBootFiles(options: RunOptions, signal: AbortSignal): P
 async function imageKernel({ kernelPath, unpackedKernelPath }: OpenImage) {
   const bytes = await readUserFile('kernel', kernelPath);
   if (unpackedKernelPath === undefined) return { name: kernelPath, bytes };
-  return { name: kernelPath, bytes, unpackedBytes: await readUserFile('kernel', unpackedKernelPath) };
+  return { name: kernelPath, bytes, unpackedBytes: new FileBytes('kernel', unpackedKernelPath) };
 }
 
 async function imageInitrd({ initrdPath }: OpenImage, command: readonly string[] | undefined): Promise<BootFile> {

@@ -21,7 +21,7 @@ export async function pullImage(store: ImageStore, name: string, signal: AbortSi
     });
   } finally {
     bar.finish();
-    for (const warning of warnings) say(warning);
+    for (const warning of warnings) say(`Warning: ${warning}`);
   }
 }
 

@@ -1,13 +1,14 @@
 import { SerialPipe } from '../backends/index.ts';
-import { fileSerial, HostInput, HostOutput, nodeHost, nullSerial } from '../host/index.ts';
+import { fileSerial, HostInput, HostOutput, nullSerial } from '../host/index.ts';
 import { CommandSession, commandPorts } from '../images/index.ts';
-import { createPcVm, type VirtualMachine, type VmEnd } from '../vm/index.ts';
+import type { VirtualMachine, VmEnd } from '../vm/index.ts';
 import { exitStatus, reportEnd, say } from './exit-status.ts';
-import { type GuestRun, readerGoneStatus, writeStatistics } from './guest-run.ts';
+import { createVm, type GuestRun, readerGoneStatus, writeStatistics } from './guest-run.ts';
 
 /** Runs one command in a guest, with our standard streams. Returns its exit status. */
-export async function runCommand({ options, boot, signals }: GuestRun): Promise<number> {
-  const { memoryBytes, debugExitPort, timeoutSeconds, serial } = options;
+export async function runCommand(run: GuestRun): Promise<number> {
+  const { options, signals } = run;
+  const { serial } = options;
   let vm: VirtualMachine | undefined;
   let quitStatus = 0;
   const quit = (status: number): void => {
@@ -31,11 +32,9 @@ export async function runCommand({ options, boot, signals }: GuestRun): Promise<
   );
   const onError = (error: Error): void => vm?.stop({ kind: 'failed', error });
   const console = serial.kind === 'file' ? fileSerial({ path: serial.path, onError }) : nullSerial();
-  const serialPorts = [console, pipes[0], pipes[1], pipes[2]] as const;
-  vm = await createPcVm({ memoryBytes, boot, serialPorts, debugExitPort }, nodeHost);
+  vm = await createVm(run, [console, ...pipes]);
   signals.onQuit = () => quit(signals.status);
   if (signals.status !== 0) return signals.status;
-  if (timeoutSeconds !== undefined) vm.stopAfter(timeoutSeconds);
   vm.start();
   const status = await Promise.race([session.exitStatus, vm.ended.then(() => undefined)]).catch(() => undefined);
   vm.stop({ kind: 'power-off' });

@@ -1,12 +1,13 @@
-import { fileSerial, nodeHost, nullSerial, StdioSerial } from '../host/index.ts';
+import { fileSerial, nullSerial, StdioSerial } from '../host/index.ts';
 import type { SerialBackend } from '../machine/devices/index.ts';
-import { createPcVm, type VirtualMachine } from '../vm/index.ts';
+import type { VirtualMachine } from '../vm/index.ts';
 import { reportEnd } from './exit-status.ts';
-import { type GuestRun, readerGoneStatus, writeStatistics } from './guest-run.ts';
+import { createVm, type GuestRun, readerGoneStatus, writeStatistics } from './guest-run.ts';
 
 /** Runs a guest with its console where the options say. Returns the exit status. */
-export async function runConsole({ options, boot, signals }: GuestRun): Promise<number> {
-  const { memoryBytes, debugExitPort, timeoutSeconds, serial } = options;
+export async function runConsole(run: GuestRun): Promise<number> {
+  const { options, signals } = run;
+  const { serial } = options;
   let vm: VirtualMachine | undefined;
   let quitStatus = 0;
   const quit = (status: number): void => {
@@ -25,10 +26,9 @@ export async function runConsole({ options, boot, signals }: GuestRun): Promise<
   const file = (path: string): SerialBackend =>
     fileSerial({ path, onError: (error) => vm?.stop({ kind: 'failed', error }) });
   const console = stdio?.backend ?? (serial.kind === 'file' ? file(serial.path) : nullSerial());
-  vm = await createPcVm({ memoryBytes, boot, serialPorts: [console], debugExitPort }, nodeHost);
+  vm = await createVm(run, [console]);
   signals.onQuit = () => quit(signals.status);
   if (signals.status !== 0) return signals.status;
-  if (timeoutSeconds !== undefined) vm.stopAfter(timeoutSeconds);
   stdio?.open();
   vm.start();
   const end = await vm.ended;

@@ -1,3 +1,4 @@
+import type { EngineName } from '../vm/index.ts';
 import { UsageError } from './errors.ts';
 import type { Arguments, Option } from './verb.ts';
 
@@ -29,6 +30,7 @@ export interface RunOptions {
   readonly kernel: string | undefined;
   readonly initrd: string | undefined;
   readonly append: string | undefined;
+  readonly engine: EngineName;
   readonly memoryBytes: number;
   readonly serial: SerialTarget;
   readonly debugExitPort: number | undefined;
@@ -49,14 +51,14 @@ export function readRunOptions({ operands, options, command }: Arguments): RunOp
     throw new UsageError('use --initrd with a command', "a command runs in an image's own initial RAM disk");
   }
   if (command && options.serial === 'stdio') {
-    throw new UsageError('use --serial stdio with a command', 'standard input and output are the command’s');
+    throw new UsageError('use --serial stdio with a command', "standard input and output are the command's");
   }
-  checkEngine(options.engine ?? 'auto');
   return {
     image,
     kernel: options.kernel,
     initrd: options.initrd,
     append: options.append,
+    engine: parseEngine(options.engine ?? 'auto'),
     memoryBytes: parseSize(options.memory ?? defaultMemory),
     serial: parseSerial(options.serial ?? (command ? 'null' : 'stdio')),
     debugExitPort: options['debug-exit'] === undefined ? undefined : parsePort(options['debug-exit']),
@@ -66,11 +68,11 @@ export function readRunOptions({ operands, options, command }: Arguments): RunOp
   };
 }
 
-function checkEngine(name: string): void {
-  if (name === 'jit') throw new UsageError('use engine "jit"', 'it is not built yet; auto and interpreter are');
-  if (name !== 'auto' && name !== 'interpreter') {
-    throw new UsageError(`use engine "${name}"`, 'there are auto, jit and interpreter');
-  }
+/** `auto` is the interpreter until the JIT has seen as many guests. */
+function parseEngine(name: string): EngineName {
+  if (name === 'jit' || name === 'interpreter') return name;
+  if (name === 'auto') return 'interpreter';
+  throw new UsageError(`use engine "${name}"`, 'there are auto, jit and interpreter');
 }
 
 const unitBytes: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };

@@ -1,4 +1,4 @@
-import { openSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 const reasons: Readonly<Record<string, string>> = {
@@ -46,5 +46,52 @@ export function openForOutput(what: string, path: string): number {
     return openSync(path, 'w');
   } catch (cause) {
     throw new FileError(`open ${what}`, path, cause);
+  }
+}
+
+/** Gives a file's memory back at once, not when the collector comes by: these may be tens of MiB. The bytes are gone. */
+export function releaseBytes({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+}
+
+/** A large file's bytes, read when they are asked for (structurally the machine's ByteSource). All of it throws FileError. */
+export class FileBytes {
+  readonly length: number;
+  readonly #what: string;
+  readonly #path: string;
+
+  constructor(what: string, path: string) {
+    this.#what = what;
+    this.#path = path;
+    this.length = this.#attempt(() => statSync(path).size);
+  }
+
+  subarray(begin: number, end: number): Uint8Array {
+    const bytes = new Uint8Array(Math.max(0, end - begin));
+    this.readInto(begin, bytes);
+    return bytes;
+  }
+
+  readInto(begin: number, target: Uint8Array): void {
+    this.#attempt(() => {
+      const file = openSync(this.#path, 'r');
+      try {
+        for (let at = 0; at < target.length; ) {
+          const count = readSync(file, target, at, target.length - at, begin + at);
+          if (count === 0) throw new RangeError(`it ends at ${begin + at}, before ${begin + target.length}`);
+          at += count;
+        }
+      } finally {
+        closeSync(file);
+      }
+    });
+  }
+
+  #attempt<Result>(action: () => Result): Result {
+    try {
+      return action();
+    } catch (cause) {
+      throw new FileError(`read ${this.#what}`, this.#path, cause);
+    }
   }
 }

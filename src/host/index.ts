@@ -1,5 +1,6 @@
 export { escapeKeysHelp } from './escape-keys.ts';
-export { FileError, openForOutput, readUserFile, writeUserFile } from './files.ts';
+export { FileBytes, FileError, openForOutput, readUserFile, releaseBytes, writeUserFile } from './files.ts';
+export { compactMemory } from './heap.ts';
 export { HostInput } from './host-input.ts';
 export { HostOutput, type OutputFlow } from './host-output.ts';
 export { nodeHost } from './node-host.ts';

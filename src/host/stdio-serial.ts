@@ -12,6 +12,7 @@ export interface StdioSerialOptions extends OutputFlow {
 }
 
 const readBytes = 4096;
+const newline = 0x0a;
 /** What may wait for a guest that doesn't read: beyond it a pipe is not read, and a terminal's keys are lost. */
 const waitingMaxBytes = 1 << 16;
 
@@ -24,12 +25,16 @@ export class StdioSerial {
   readonly #escapeKeys: EscapeKeys;
   readonly #isTerminal = process.stdin instanceof ReadStream && process.stdin.isTTY;
   #terminal: RawTerminal | undefined;
+  #isAtLineStart = true;
   #onInputTaken: () => void = () => {};
 
   constructor(options: StdioSerialOptions) {
     this.#output = new HostOutput(process.stdout, options);
     this.#pipe = new SerialPipe({
-      onOutput: (bytes) => this.#output.write(bytes),
+      onOutput: (bytes) => {
+        this.#isAtLineStart = bytes.at(-1) === newline;
+        this.#output.write(bytes);
+      },
       onInputTaken: () => this.#onInputTaken(),
     });
     this.backend = this.#pipe;
@@ -51,6 +56,7 @@ export class StdioSerial {
 
   /** Gives the terminal back; resolves when all output is out. */
   async close(): Promise<void> {
+    if (this.#terminal && !this.#isAtLineStart) this.#note(['']);
     this.#terminal?.restore();
     this.#input.close();
     await this.#output.flushed();
@@ -81,6 +87,7 @@ export class StdioSerial {
   }
 
   #note(lines: readonly string[]): void {
+    this.#isAtLineStart = true;
     for (const line of lines) process.stderr.write(`${line}\r\n`);
   }
 }

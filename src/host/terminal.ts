@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import type { ReadStream } from 'node:tty';
 
 /** The user's terminal in raw mode: each key goes to the guest. It is given back in every exit of the program. */
@@ -25,10 +26,14 @@ export class RawTerminal {
     this.#restore();
   }
 
-  /** A terminal that has hung up cannot be set, and need not. */
+  /**
+   * Node leaves the terminal's output processing on, which makes CR LF of each LF: the guest's full-screen programs mean
+   * a bare LF. Leaving raw mode restores all. A terminal that has hung up cannot be set, and need not.
+   */
   #setRaw(isRaw: boolean): void {
     try {
       this.#input.setRawMode(isRaw);
+      if (isRaw) spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
     } catch {}
   }
 }

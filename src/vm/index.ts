@@ -1,6 +1,6 @@
 export type { BootFile, BootImage } from './boot-image.ts';
 export { MemorySizeError, memoryMaxBytes } from './linear-memory.ts';
-export type { PcVmConfig } from './pc-vm.ts';
+export type { EngineName, PcVmConfig } from './pc-vm.ts';
 export { createPcVm } from './pc-vm.ts';
 export type { VmStatistics } from './statistics.ts';
 export type { VmParts } from './virtual-machine.ts';

@@ -1,5 +1,5 @@
 import { TimerQueue } from '../base/index.ts';
-import { InterpreterEngine, layout } from '../cpu/index.ts';
+import { createJitEngine, InterpreterEngine, layout } from '../cpu/index.ts';
 import { createPcBoard, ramRangesFor } from '../machine/boards/index.ts';
 import type { SerialBackend } from '../machine/devices/index.ts';
 import { LinearGuestMemory } from '../machine/memory/index.ts';
@@ -17,13 +17,17 @@ export interface PcVmConfig {
   /** COM1, the console, to COM4; ports without a backend are absent. */
   readonly serialPorts: readonly [SerialBackend, ...(SerialBackend | undefined)[]];
   readonly debugExitPort?: number | undefined;
+  readonly engine?: EngineName | undefined;
 }
+
+/** What executes guest code. */
+export type EngineName = 'interpreter' | 'jit';
 
 /** One tick a nanosecond: what the guest reads is our clock itself. */
 const tscHz = 1_000_000_000;
 
 /**
- * Builds a PC on the interpreter and loads a kernel into it, ready to start. Throws MemorySizeError, BootImageError, or
+ * Builds a PC, on the interpreter unless told otherwise, and loads a kernel into it, ready to start. Throws MemorySizeError, BootImageError, or
  * RangeError for a debug-exit port that is taken.
  */
 export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<VirtualMachine> {
@@ -56,8 +60,10 @@ export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<Virt
       return offset < 0 ? -1 : offset + layout.ram;
     },
   };
-  const engine = new InterpreterEngine({ memory: linear, ram, bus: cpuBusOf(board, 0, timers), tscHz });
+  const parts = { memory: linear, ram, bus: cpuBusOf(board, 0, timers), tscHz };
+  const engine = config.engine === 'jit' ? createJitEngine(parts) : new InterpreterEngine(parts);
   memory.onHostWrite((offset, length) => engine.hostWrote(offset + layout.ram, length));
+  host.compactMemory?.();
   engine.cpu.enter(await loadBootImage(config.boot, memory, board.acpi));
   const words = new Uint32Array(linear.buffer, 0, layout.ram / 4);
   const isInUserMode = (): boolean => words[layout.cpl / 4] === 3;

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseSize, readRunOptions } from './run-options.ts';
+
+const read = (options: Record<string, string>, rest: { operands?: string[]; command?: string[] } = {}) =>
+  readRunOptions({ operands: rest.operands ?? [], options, command: rest.command });
+
+test('run options have defaults', () => {
+  const { image, memoryBytes, serial, command } = read({});
+  assert.deepEqual([image, memoryBytes, serial, command], [undefined, 512 * 2 ** 20, { kind: 'stdio' }, undefined]);
+});
+
+for (const [text, bytes] of [
+  ['64', 64 * 2 ** 20],
+  ['64M', 64 * 2 ** 20],
+  ['64MiB', 64 * 2 ** 20],
+  ['1.5g', 1.5 * 2 ** 30],
+  ['65536K', 64 * 2 ** 20],
+] as const) {
+  test(`memory size ${text} is understood`, () => {
+    assert.equal(parseSize(text), bytes);
+  });
+}
+
+test('values of options are understood', () => {
+  const { serial, debugExitPort, timeoutSeconds } = read({ serial: 'file:/a:b', 'debug-exit': '0xf4', timeout: '1.5' });
+  assert.deepEqual([serial, debugExitPort, timeoutSeconds], [{ kind: 'file', path: '/a:b' }, 0xf4, 1.5]);
+});
+
+for (const [options, message] of [
+  [{ memory: '12Q' }, /Cannot use memory size "12Q"/],
+  [{ memory: '' }, /Cannot use memory size ""/],
+  [{ memory: '512K' }, /a PC has 1M at least/],
+  [{ engine: 'turbo' }, /Cannot use engine "turbo"/],
+  [{ serial: 'file:' }, /Cannot connect the serial port to "file:"/],
+  [{ serial: 'tcp' }, /there are stdio, null and file:PATH/],
+  [{ 'debug-exit': '0x10000' }, /Cannot use debug-exit port "0x10000"/],
+  [{ 'debug-exit': 'f4' }, /Cannot use debug-exit port "f4"/],
+  [{ timeout: '0' }, /Cannot use timeout "0"/],
+  [{ timeout: 'soon' }, /Cannot use timeout "soon"/],
+] as [Record<string, string>, RegExp][]) {
+  test(`run options ${JSON.stringify(options)} are refused`, () => {
+    assert.throws(() => read(options), { name: 'UsageError', message });
+  });
+}
+
+test('a command excludes what would take its streams or its initial RAM disk', () => {
+  const command = ['true'];
+  assert.throws(() => read({ serial: 'stdio' }, { command }), /Cannot use --serial stdio with a command/);
+  assert.throws(() => read({ initrd: 'x' }, { command }), /Cannot use --initrd with a command/);
+  assert.throws(() => read({}, { operands: ['debian', 'sh'] }), /Cannot use argument "sh"/);
+});
