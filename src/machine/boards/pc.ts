@@ -15,10 +15,12 @@ import {
   LocalApic,
   localApicSizeBytes,
   memorySizeCmos,
+  PciHost,
   Pic8259Pair,
   Pit8254,
   Port61,
   Port92,
+  pciConfigDataPorts,
   ResetControl,
   RtcMc146818,
   resetControlPorts,
@@ -73,6 +75,7 @@ const port = {
   pmTimer: 0x608,
   resetWindow: 0xcf8,
   resetControl: 0xcf9,
+  pciConfigData: 0xcfc,
 } as const;
 /** COM3 and COM4 have lines of their own, not COM1's and COM2's: a guest learns them from ACPI. */
 const irq = { timer: 0, keyboard: 1, com2: 3, com1: 4, com3: 5, com4: 7, rtc: 8, sci: 9, auxiliary: 12 } as const;
@@ -272,7 +275,8 @@ class PcBoard implements Board {
 
   #attachSystemControl(): SavedDevice<unknown>[] {
     const onReset = () => this.#requestReset();
-    const resetControl = new ResetControl({ onReset });
+    const pciHost = new PciHost();
+    const resetControl = new ResetControl({ onReset, configAddress: pciHost.configAddress });
     const keyboardController = new I8042({
       keyboardLine: this.#isaLine(irq.keyboard),
       auxiliaryLine: this.#isaLine(irq.auxiliary),
@@ -283,7 +287,8 @@ class PcBoard implements Board {
     this.ports.attach(port.keyboardCommand, 1, keyboardController.commandPort);
     this.ports.attach(port.port92, 1, this.#port92.ports);
     this.ports.attach(port.resetWindow, resetControlPorts, resetControl.ports);
-    return [keyboardController, this.#port92, resetControl];
+    this.ports.attach(port.pciConfigData, pciConfigDataPorts, pciHost.configData);
+    return [keyboardController, this.#port92, resetControl, pciHost];
   }
 
   #attachSerial(config: PcConfig): SavedDevice<unknown>[] {

@@ -13,6 +13,8 @@ export type { IoApicState } from './io-apic.ts';
 export { IoApic, ioApicPins, ioApicSizeBytes } from './io-apic.ts';
 export type { LocalApicState } from './local-apic.ts';
 export { LocalApic, localApicSizeBytes } from './local-apic.ts';
+export type { PciHostState } from './pci-host.ts';
+export { PciHost, pciConfigDataPorts } from './pci-host.ts';
 export type { Pic8259State } from './pic-8259.ts';
 export { Pic8259Pair } from './pic-8259.ts';
 export type { Pit8254State } from './pit-8254.ts';

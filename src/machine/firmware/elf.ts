@@ -2,6 +2,7 @@
  * Program headers and notes of little-endian x86 executables.
  * Tool Interface Standard: Executable and Linking Format, version 1.2; System V ABI, AMD64 supplement.
  */
+import type { ByteSource } from './byte-source.ts';
 import { hex, readUint64, viewOf } from './bytes.ts';
 
 export type ElfMachine = 'i386' | 'x86_64';
@@ -23,7 +24,7 @@ export interface ElfNote {
 }
 
 export interface ElfFile {
-  readonly bytes: Uint8Array;
+  readonly bytes: ByteSource;
   readonly machine: ElfMachine;
   readonly is64Bit: boolean;
   readonly entry: number;
@@ -46,6 +47,7 @@ export class ElfError extends RangeError {
 }
 
 const magic = [0x7f, 0x45, 0x4c, 0x46];
+const identificationSize = 16;
 const machineNames = new Map<number, ElfMachine>([
   [3, 'i386'],
   [62, 'x86_64'],
@@ -95,19 +97,22 @@ const elf64: ElfLayout = {
   }),
 };
 
-export const isElf = (bytes: Uint8Array): boolean => magic.every((byte, i) => bytes[i] === byte);
+export const isElf = (bytes: ByteSource): boolean => {
+  const head = bytes.subarray(0, Math.min(bytes.length, magic.length));
+  return magic.every((byte, i) => head[i] === byte);
+};
 
 /** Throws ElfError when a header points outside of the file. Bytes after the last segment are ignored. */
-export function readElf(bytes: Uint8Array): ElfFile {
+export function readElf(bytes: ByteSource): ElfFile {
   if (!isElf(bytes)) throw new ElfError('EI_MAG', 'the magic number is missing');
-  const is64Bit = readClass(bytes);
+  const is64Bit = readClass(bytes.subarray(0, Math.min(bytes.length, identificationSize)));
   const layout = is64Bit ? elf64 : elf32;
   if (bytes.length < layout.headerSize) throw new ElfError('e_ehsize', endsBefore(bytes, layout.headerSize, 'header'));
-  const view = viewOf(bytes);
+  const view = viewOf(bytes.subarray(0, layout.headerSize));
   const machine = machineNames.get(view.getUint16(18, true));
   if (!machine) throw new ElfError('e_machine', `machine ${view.getUint16(18, true)} is not x86`);
   const entry = is64Bit ? readUint64(view, 24) : view.getUint32(24, true);
-  return { bytes, machine, is64Bit, entry, segments: readSegments(bytes, layout, is64Bit) };
+  return { bytes, machine, is64Bit, entry, segments: readSegments(bytes, view, layout, is64Bit) };
 }
 
 function readClass(bytes: Uint8Array): boolean {
@@ -116,8 +121,7 @@ function readClass(bytes: Uint8Array): boolean {
   return bytes[4] === 2;
 }
 
-function readSegments(bytes: Uint8Array, layout: ElfLayout, is64Bit: boolean): ElfSegment[] {
-  const view = viewOf(bytes);
+function readSegments(bytes: ByteSource, view: DataView, layout: ElfLayout, is64Bit: boolean): ElfSegment[] {
   const start = is64Bit
     ? readUint64(view, layout.programHeaderOffset)
     : view.getUint32(layout.programHeaderOffset, true);
@@ -128,10 +132,11 @@ function readSegments(bytes: Uint8Array, layout: ElfLayout, is64Bit: boolean): E
   }
   const end = start + entrySize * count;
   if (end > bytes.length) throw new ElfError('e_phoff', endsBefore(bytes, end, 'program headers'));
-  return Array.from({ length: count }, (_, i) => checkSegment(layout.segment(view, start + entrySize * i), i, bytes));
+  const headers = viewOf(bytes.subarray(start, end));
+  return Array.from({ length: count }, (_, i) => checkSegment(layout.segment(headers, entrySize * i), i, bytes));
 }
 
-function checkSegment(segment: ElfSegment, index: number, bytes: Uint8Array): ElfSegment {
+function checkSegment(segment: ElfSegment, index: number, bytes: ByteSource): ElfSegment {
   if (segment.type !== segmentType.load && segment.type !== segmentType.note) return segment;
   const end = segment.offset + segment.fileSizeBytes;
   if (end > bytes.length) throw new ElfError('p_filesz', endsBefore(bytes, end, `segment ${index}`));
@@ -142,7 +147,7 @@ function checkSegment(segment: ElfSegment, index: number, bytes: Uint8Array): El
   return segment;
 }
 
-const endsBefore = (bytes: Uint8Array, needed: number, what: string): string =>
+const endsBefore = (bytes: ByteSource, needed: number, what: string): string =>
   `file ends at ${hex(bytes.length)}, ${what} ${what.endsWith('s') ? 'need' : 'needs'} ${hex(needed)}`;
 
 /** Segments that occupy memory, in file order. */

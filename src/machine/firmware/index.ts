@@ -10,6 +10,7 @@ export type {
 export type { AcpiPlacement, AcpiTable } from './acpi-tables.ts';
 export { buildAcpiTables, writeAcpiTables } from './acpi-tables.ts';
 export { BootImageError, BootMemoryError, CommandLineError, KernelFormatError } from './boot-errors.ts';
+export type { ByteSource } from './byte-source.ts';
 export type { ElfFile, ElfNote, ElfSegment } from './elf.ts';
 export { ElfError, isElf, readElf } from './elf.ts';
 export type { EntryRegister, EntryState } from './entry-state.ts';

@@ -10,8 +10,9 @@ import { type GuestMemory, gpa } from '../memory/index.ts';
 import { BootImageError, CommandLineError } from './boot-errors.ts';
 import { bootLayout, bootSelectors, writeBootGdt, writeIdentityPageTables } from './boot-layout.ts';
 import { vmlinuxHeader, writeBootParams } from './boot-params.ts';
+import { copyBytes } from './byte-source.ts';
 import { hex, zeroTerminated } from './bytes.ts';
-import { type ElfFile, loadSegments, segmentBytes } from './elf.ts';
+import { type ElfFile, loadSegments } from './elf.ts';
 import type { EntryState } from './entry-state.ts';
 import { type KernelFile, type LinuxKernel, readLinuxKernel, type Unpack } from './linux-kernel.ts';
 import { memoryMap, placeInitrd, requireHighMemory, type TableRange } from './memory-map.ts';
@@ -93,9 +94,8 @@ function planElf(elf: ElfFile, name: string, protocol: EntryPlan['protocol'], en
   }
   // Linux clears its own BSS: what a segment has in memory alone stays untouched, and so uncommitted.
   const load = (memory: GuestMemory): void => {
-    for (const segment of segments) {
-      const bytes = segmentBytes(elf, segment);
-      memory.bytesForWrite(gpa(segment.physicalAddress), bytes.length).set(bytes);
+    for (const { physicalAddress, offset, fileSizeBytes } of segments) {
+      copyBytes(elf.bytes, offset, memory.bytesForWrite(gpa(physicalAddress), fileSizeBytes));
     }
   };
   return { protocol, entryPoint, lowest, end, load };

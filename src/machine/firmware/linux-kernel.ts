@@ -1,4 +1,5 @@
 import { KernelFormatError } from './boot-errors.ts';
+import type { ByteSource } from './byte-source.ts';
 import { hex } from './bytes.ts';
 import { ElfError, type ElfFile, isElf, readElf } from './elf.ts';
 import { hasSetupHeader, readSetupHeader, type SetupHeader } from './setup-header.ts';
@@ -18,7 +19,7 @@ export interface KernelFile {
   readonly name: string;
   readonly bytes: Uint8Array;
   /** The same kernel unpacked earlier: saves unpacking it now. */
-  readonly unpackedBytes?: Uint8Array | undefined;
+  readonly unpackedBytes?: ByteSource | undefined;
 }
 
 /**
@@ -47,7 +48,7 @@ async function unpackPayload(setup: SetupHeader, name: string, unpack?: Unpack):
 }
 
 /** The entry point and the segments, checked: an ELF file that a boot protocol could load. */
-function readVmlinux(bytes: Uint8Array, name: string): ElfFile {
+function readVmlinux(bytes: ByteSource, name: string): ElfFile {
   try {
     return readElf(bytes);
   } catch (cause) {
