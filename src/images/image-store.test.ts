@@ -74,7 +74,7 @@ test('a removed image is gone with its files', async (t) => {
 test('an image that was not pulled, or that nobody knows, is told', async (t) => {
   const { store } = await emptyStore(t);
   await assert.rejects(store.open('debian'), {
-    message: /^Cannot open image "debian": it is not in the store; "mezz pull/,
+    message: /^Cannot open image "debian": it is not in the store; "mezz image pull/,
   });
   await assert.rejects(store.open('../x'), { message: /^Cannot open image "..\/x": there is none of that name/ });
   await assert.rejects(store.pull('windows'), { name: 'ImageNotFoundError' });

@@ -216,7 +216,7 @@ function describe(name: string, manifest: ImageManifest): StoredImage {
 
 function notFound(action: string, name: string): ImageNotFoundError {
   const reason = recipeOf(name)
-    ? `it is not in the store; "mezz pull ${name}" gets it`
+    ? `it is not in the store; "mezz image pull ${name}" gets it`
     : `there is none of that name; known are ${Object.keys(imageRecipes).join(', ')}`;
   return new ImageNotFoundError(action, name, reason);
 }

@@ -41,7 +41,7 @@ export async function makeImage(recipe: ImageRecipe, folder: string, options: Ma
   onProgress?.({ phase: 'unpack', fraction: 1 });
   return {
     vmlinuz,
-    vmlinux: elf?.bytes,
+    vmlinux: elf?.bytes.subarray(0, elf.bytes.length),
     initrd: defaultInitramfs(program),
     packages: Object.fromEntries([kernel, busybox].map(({ name, version }) => [name, version])),
   };

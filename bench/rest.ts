@@ -1,0 +1,55 @@
+import { layout } from '../src/cpu/index.ts';
+import type { BenchOptions } from './boot.ts';
+import { type GuestOfBench, memoryMebibytes, mezzCommand, qemuCommand } from './machines.ts';
+import { benchAtPrompt, type PromptFigures } from './prompt.ts';
+import { type Row, ratios, sample, sampleIfAny } from './row.ts';
+
+const mebibyte = 2 ** 20;
+const memoryTarget = 120;
+const idleTarget = 1;
+
+/** Memory besides the guest's own, and processor time at rest, of a guest at its shell's prompt. */
+export async function benchAtRest(
+  guest: GuestOfBench,
+  options: BenchOptions & { readonly idleSeconds: number },
+): Promise<Row[]> {
+  if (process.platform !== 'linux') {
+    const note = 'measured on Linux only';
+    return [
+      { ...memoryRow, note },
+      { ...idleRow, note },
+    ];
+  }
+  const ramBytes = memoryMebibytes * mebibyte;
+  const { idleSeconds } = options;
+  const mezz: PromptFigures[] = [];
+  const qemu: PromptFigures[] = [];
+  for (let i = 0; i < options.repetitions; i++) {
+    const mappingBytes = layout.ram + ramBytes;
+    mezz.push(await benchAtPrompt({ command: mezzCommand(guest), mappingBytes, ramOffset: layout.ram, idleSeconds }));
+    if (!options.hasQemu) continue;
+    qemu.push(await benchAtPrompt({ command: qemuCommand(guest), mappingBytes: ramBytes, ramOffset: 0, idleSeconds }));
+  }
+  const complete = (row: Row, figure: (figures: PromptFigures) => number): Row => ({
+    ...row,
+    mezz: sample(mezz.map(figure)),
+    qemu: sampleIfAny(qemu.map(figure)),
+    ratio: ratios(mezz.map(figure), qemu.map(figure)),
+  });
+  return [
+    { ...complete(memoryRow, memoryBesidesGuest), details: { mezz, qemu } },
+    complete(idleRow, ({ idlePercent }) => idlePercent),
+  ];
+}
+
+const memoryBesidesGuest = ({ memory }: PromptFigures): number =>
+  (memory.peakResidentBytes - memory.touchedBytes) / mebibyte;
+
+const memoryRow: Row = {
+  id: 'memory',
+  title: "memory besides the guest's",
+  unit: 'MiB',
+  target: { atMost: memoryTarget },
+};
+
+const idleRow: Row = { id: 'idle', title: 'idle at the prompt', unit: '% of a CPU', target: { atMost: idleTarget } };
