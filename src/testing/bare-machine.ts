@@ -26,6 +26,11 @@ export class BareMachine {
     this.view = new DataView(memory.buffer, layout.ram, ramBytes);
     const ram = { ramOffset: (at: number) => (at < ramBytes ? layout.ram + at : -1) };
     this.engine = create({ memory, ram, bus: this.bus, tscHz: 1e9 });
+    this.reset();
+  }
+
+  /** Writes the tables anew and enters 64-bit mode; RAM keeps everything else. */
+  reset(): void {
     this.#writeTables();
     this.engine.cpu.enter({
       mode: 'long64',

@@ -93,24 +93,27 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   }
 
   run(budget: number): VcpuStop {
-    const { state } = this.cpu;
     if (this.#hot?.settle()) this.#translator.flush();
-    let left = budget;
-    for (;;) {
+    for (let left = budget; left > 0; ) {
       if (this.cpu.stop) this.#raiseAttention(attention.stop);
-      if (state.word(layout.attention) !== 0) {
-        const before = this.#instructions;
-        const stop = this.#attend();
-        left -= this.#instructions - before;
-        if (stop) return stop;
-      }
-      if (left <= 0) return { kind: 'budget' };
-      // A blocked NMI stays wanted; anything else is done with before instructions run.
-      if (state.word(layout.attention) & ~attention.nmi) continue;
-      const start = this.#translator.blockAt(state.word(layout.modeKey));
-      if (start < 0) this.cpu.deliverPendingFault();
-      else left -= this.#runFrom(start, left);
+      const before = this.#instructions;
+      const stop = this.#turn(left);
+      if (stop) return stop;
+      // What retires nothing uses the budget too: a guest whose handlers fault for ever gives its slice back.
+      left -= Math.max(1, this.#instructions - before);
     }
+    return { kind: 'budget' };
+  }
+
+  /** Looks after what wants attention, or else runs code. A blocked NMI stays wanted and waits. */
+  #turn(budget: number): VcpuStop | undefined {
+    const { state } = this.cpu;
+    const waiting = state.nmiBlocked ? attention.nmi : 0;
+    if (state.word(layout.attention) & ~waiting) return this.#attend();
+    const start = this.#translator.blockAt(state.word(layout.modeKey));
+    if (start < 0) this.cpu.deliverPendingFault();
+    else this.#runFrom(start, budget);
+    return undefined;
   }
 
   kick(): void {
@@ -255,7 +258,8 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     if (stop.kind === 'triple-fault') return { kind: 'triple-fault', registers: describeRegisters(this.cpu) };
     if (stop.kind === 'unsupported') return stop;
     const canWake = this.#interruptLine && state.eflagsRest & flag.IF;
-    if (!canWake && !(state.word(layout.attention) & attention.nmi)) return { kind: 'halt' };
+    const hasNmi = (state.word(layout.attention) & attention.nmi) !== 0 && !state.nmiBlocked;
+    if (!canWake && !hasNmi) return { kind: 'halt' };
     this.cpu.stop = undefined;
     this.#lowerAttention(attention.stop);
     if (canWake) this.#raiseAttention(attention.interrupt);

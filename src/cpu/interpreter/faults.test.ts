@@ -188,3 +188,17 @@ test('a fault after a mode-independent helper call in the same block is precise 
 
   assert.deepEqual([trap?.vector, trap?.rip], [pageFault, BigInt(code + 4)]);
 });
+
+test('a handler that begins with the fault that it handles does not run forever', () => {
+  const machine = new TrapMachine();
+  const stack = 0x21000;
+  machine.bare.load(code, 0x0f, 0x0b);
+  machine.bare.load(0x30006, 0x0f, 0x0b); // The handler of #UD, entered on a stack of its own each time (IST 1).
+  machine.bare.ram[0x20000 + 6 * 16 + 4] = 1;
+  machine.bare.view.setBigUint64(stack + 0x24, 0x8000n, true);
+  Object.assign(machine.bare.engine.cpu.state.tr, { base: stack, limit: 0x67 });
+
+  const stop = machine.bare.run(code, 1000);
+
+  assert.deepEqual([stop.kind, machine.instructions], ['budget', 0]);
+});

@@ -20,7 +20,12 @@ test('a device sees loads of every size as the program makes them', () => {
   for (let i = 0; i < 8; i++) machine.bare.bus.mmio.set(0xfe000010 + i, 0x81 + i);
   const results: bigint[] = [];
 
-  for (const load of [[0x8a, 0x03], [0x66, 0x8b, 0x03], [0x8b, 0x03], [0x48, 0x8b, 0x03]]) {
+  for (const load of [
+    [0x8a, 0x03],
+    [0x66, 0x8b, 0x03],
+    [0x8b, 0x03],
+    [0x48, 0x8b, 0x03],
+  ]) {
     machine.set(rax, 0).run(load);
     results.push(machine.get(rax));
   }
@@ -38,7 +43,13 @@ test('a device sees loads of every size as the program makes them', () => {
 test('a device sees stores of every size once and is not read by them', () => {
   const machine = new TrapMachine().set(rbx, device + 0x10).set(rax, 0x1122334455667788n);
 
-  for (const store of [[0x88, 0x03], [0x66, 0x89, 0x03], [0x89, 0x03], [0x48, 0x89, 0x03]]) machine.run(store);
+  for (const store of [
+    [0x88, 0x03],
+    [0x66, 0x89, 0x03],
+    [0x89, 0x03],
+    [0x48, 0x89, 0x03],
+  ])
+    machine.run(store);
 
   assert.deepEqual(log(machine), [
     'write mmio fe000010/1=88',
@@ -112,7 +123,10 @@ test('a store from RAM into a device splits where the page does', () => {
 
   assert.deepEqual([...machine.bare.ram.subarray(device - 3, device)], [0x88, 0x77, 0x66]);
   const bytes = [0x55, 0x44, 0x33, 0x22, 0x11];
-  assert.deepEqual(bytes.map((_, i) => machine.bare.bus.mmio.get(0xfe000000 + i)), bytes);
+  assert.deepEqual(
+    bytes.map((_, i) => machine.bare.bus.mmio.get(0xfe000000 + i)),
+    bytes,
+  );
   assert.equal(machine.bare.bus.mmio.size, 5);
 });
 
@@ -193,18 +207,15 @@ test('exchanges of a register with itself or its own half', () => {
     [[0x48, 0x87, 0xc0], value], // xchg rax, rax
     [[0x87, 0xc0], 0x55667788n], // xchg eax, eax: the upper half is cleared
     [[0x86, 0xc4], 0x1122334455668877n], // xchg al, ah
-    [[0x0f, 0xc0, 0xe0], 0x112233445566ff77n + 0n], // xadd al, ah: al = 0xff, ah = 0x88
+    [[0x0f, 0xc0, 0xe0], 0x11223344556688ffn], // xadd al, ah
   ];
-  for (const [bytes, expected] of cases.slice(0, 4)) {
+  for (const [bytes, expected] of cases) {
     const machine = new TrapMachine().set(rax, value);
 
     machine.run(bytes);
 
     assert.equal(machine.get(rax), expected, `${bytes}`);
   }
-  const last = new TrapMachine().set(rax, value);
-  last.run([0x0f, 0xc0, 0xe0]);
-  assert.equal(last.get(rax), 0x11223344556688ffn);
 });
 
 test('an exchange of a base register with its own memory uses the old base', () => {
@@ -247,10 +258,11 @@ test('bit strings reach before and behind their address by a signed bit number',
     [[], 32],
     [[0x48], 64],
   ];
+  const machine = new TrapMachine();
   for (const [name, opcode, change] of operations) {
     for (const [prefix, width] of sizes) {
       for (const bit of [0, 5, 63, 64, 1000, -1, -8, -65, -1000, 32767, -32768]) {
-        const machine = new TrapMachine().set(rbx, data + 0x4000).set(rcx, bit);
+        machine.set(rbx, data + 0x4000).set(rcx, bit);
         machine.bare.ram.fill(0x5a, data, data + 0x8000);
         const at = data + 0x4000 + Math.floor(bit / 8);
         const mask = 1 << (bit & 7);
@@ -288,7 +300,11 @@ test('a bit instruction with an immediate or a register stays within its operand
 
 test('CMPXCHG8B stores when EDX:EAX matches and loads them when not', () => {
   const machine = new TrapMachine().set(rsi, data);
-  machine.set(rax, high | 0x55667788n).set(rdx, high | 0x11223344n).set(rbx, 0xaaaaaaaa).set(rcx, 0xbbbbbbbb);
+  machine
+    .set(rax, high | 0x55667788n)
+    .set(rdx, high | 0x11223344n)
+    .set(rbx, 0xaaaaaaaa)
+    .set(rcx, 0xbbbbbbbb);
   write64(machine, data, 0x1122334455667788n);
   const bytes = [0xf0, 0x0f, 0xc7, 0x0e];
 
@@ -328,7 +344,10 @@ test('CMPXCHG16B exchanges sixteen aligned bytes and raises #GP for others', () 
 });
 
 test('CMPXCHG writes either the destination or the accumulator, whole', () => {
-  const machine = new TrapMachine().set(rax, high | 5n).set(rbx, high | 5n).set(rcx, 9);
+  const machine = new TrapMachine()
+    .set(rax, high | 5n)
+    .set(rbx, high | 5n)
+    .set(rcx, 9);
 
   machine.run([0x0f, 0xb1, 0xcb]); // cmpxchg ebx, ecx
   const whenEqual = [machine.get(rax), machine.get(rbx)];

@@ -382,3 +382,14 @@ test('single-byte fills use AL only', () => {
 
   assert.deepEqual(bytes(machine, data, 6), [0x34, 0x34, 0x34, 0x34, 0x34, 0]);
 });
+
+test('a slice is soon over whatever a repeated instruction does to a device', () => {
+  const machine = new TrapMachine().set(rdi, device).set(rcx, 1n << 40n);
+  machine.bare.load(code, 0xfd, rep, 0xaa); // std; rep stosb: downwards from the device, then through RAM
+  machine.bare.run(code, 4);
+
+  assert.ok(1024 > elementsDone(machine), `${elementsDone(machine)} elements`);
+});
+
+/** Elements that are done of the 2 to the 40. */
+const elementsDone = (machine: TrapMachine): number => Number((1n << 40n) - machine.get(rcx));

@@ -150,8 +150,8 @@ export class JitTarget implements X86Target, OperandSource {
     if (this.#isFlat && memory.segment !== segment.cs && memory.segment < segment.fs && memory.addressBits === 32) {
       return offset;
     }
-    const bytes = operand?.kind === 'memory' ? accessOf(operand.type).bytes : Math.max(1, this.shape.width / 8);
-    const kind = operand?.kind === 'memory' ? kindOf[operand.access] : 0;
+    const bytes = operand?.kind === 'memory' ? accessOf(operand.type).bytes : (operand?.bytes ?? 1);
+    const kind = operand ? kindOf[operand.access] : 0;
     const packed = memory.segment | (kind << 8) | (bytes << 16);
     const linear = this.helper('segmentAddress', this.#e.i32(packed), this.#e.op('i32.wrap_i64', offset));
     return this.#e.op('i64.extend_i32_u', linear);
@@ -323,10 +323,11 @@ export class JitTarget implements X86Target, OperandSource {
   }
 
   /** Leaves for the instruction at a page offset, `executed` instructions of the block being done. */
-  leaveFor(pageOffset: number, executed: number): void {
+  leaveFor(pageOffset: number, executed: number, isTaken = false): void {
     this.#frame.charge(executed);
     const rip = this.#ripAt(pageOffset);
-    const is16 = this.shape.width === 16 && this.#here.instruction.variant?.row.ends === true;
+    // Branches of 16 bits clear the upper half of EIP when they are taken (SDM 2A, Jcc).
+    const is16 = isTaken && this.shape.width === 16;
     this.#frame.leave(exit.lookup, is16 ? this.#e.op('i64.and', rip, this.#e.i64(0xffffn)) : rip);
   }
 

@@ -94,7 +94,7 @@ class RegionWriter {
     const { taken, next } = this.#region.blocks[node] as RegionBlock;
     const behind = pageOffset + instruction.length;
     const flow = {
-      taken: () => this.#edge(node, taken, behind + instruction.relative, done + 1),
+      taken: () => this.#edge(node, taken, behind + instruction.relative, done + 1, true),
       next: () => this.#edge(node, next, behind, done + 1),
     };
     const { variant } = instruction;
@@ -114,9 +114,9 @@ class RegionWriter {
   }
 
   /** From the end of a block to another, or out of the region. */
-  #edge(from: number, to: number | undefined, pageOffset: number, executed: number): void {
+  #edge(from: number, to: number | undefined, pageOffset: number, executed: number, isTaken = false): void {
     if (to === undefined) {
-      this.#target.leaveFor(pageOffset, executed);
+      this.#target.leaveFor(pageOffset, executed, isTaken);
       return;
     }
     const { order, isMerge } = this.#structure;

@@ -6,6 +6,8 @@ import type { X86Cpu } from './system/index.ts';
 
 /** Elements that one call does at most, so that interrupts are not kept waiting. */
 const chunkElements = 4096;
+/** How many of them an element counts for that is done by itself, as those of devices are: it takes that much longer. */
+const singleElementCost = 64;
 
 const flagWords = layout.flagZero >>> 2;
 
@@ -112,7 +114,7 @@ function repeat(unit: StringUnit, form: number, step: (limit: number) => number)
     }
     unit.count.add(-Math.abs(done));
     if (done < 0) return;
-    left -= done;
+    left -= done === 1 ? singleElementCost : done;
   }
   if (!unit.count.isZero) unit.again();
 }

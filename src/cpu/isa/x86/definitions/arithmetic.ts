@@ -26,7 +26,8 @@ const sub: Body = (e, x, w, a, b) => {
 
 const sbb: Body = (e, x, w, a, b) => {
   const result = e.sub(w, e.sub(w, a, b), carryIn(e, x, w));
-  x.setFlags(subFlags(e, w, a, b, result));
+  const { zero, sign, carry } = subFlags(e, w, a, b, result);
+  x.setFlags({ zero, sign, carry }); // Not a comparison of the operands: the borrow counts too.
   return result;
 };
 

@@ -95,9 +95,14 @@ const wholeState =
     x.helper(name, e.i32(w === 64 ? 1 : 0));
   };
 
+const wait: Body = (_e, x) => {
+  x.helper('requireWait');
+  x.helper('fwait');
+};
+
 export const x87: readonly Row[] = [
   ...escapes,
   row('NP 0F AE /0', 'fxsave', 'Nv', wholeState('fxsave'), { unit: 'x87' }),
   row('NP 0F AE /1', 'fxrstor', 'Nv', wholeState('fxrstor'), { unit: 'x87' }),
-  row('9B', 'fwait', '', (_e, x) => void x.helper('fwait'), { width: 32 }),
+  row('9B', 'fwait', '', wait, { width: 32 }),
 ];

@@ -27,6 +27,7 @@ import {
   rdpmc,
   rdtsc,
   rdtscp,
+  requireWait,
   undefinedOpcode,
   wrfsbase,
   wrgsbase,
@@ -146,6 +147,8 @@ export const systemHelpers = {
   enter,
   cmpxchg8b,
   cmpxchg16b,
+  /** Before WAIT. */
+  requireWait,
   /** (segment | kind << 8 | size << 16, offset): the linear address */
   segmentAddress,
   xgetbv: undefinedOpcode,

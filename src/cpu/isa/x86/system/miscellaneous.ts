@@ -4,7 +4,7 @@ import { deliverPrivilegedSoftware, deliverSoftware } from './event-delivery.ts'
 import { vector } from './guest-fault.ts';
 import { readLinear16, readLinear32 } from './linear-access.ts';
 import { currentBank, ioPrivilegeLevel, isCode64, isVirtual8086 } from './mode.ts';
-import { cr4 } from './registers.ts';
+import { cr0, cr4 } from './registers.ts';
 import { readTscNumber } from './time-stamp.ts';
 import { addressFromWords, highWord, isCanonicalHigh } from './words.ts';
 import type { X86Cpu } from './x86-cpu.ts';
@@ -34,6 +34,12 @@ export const rdpmc = (cpu: X86Cpu): never => cpu.raise(vector.generalProtection,
 
 /** XGETBV, XSETBV, MONITOR, MWAIT: not reported by CPUID. */
 export const undefinedOpcode = (cpu: X86Cpu): never => cpu.raise(vector.invalidOpcode);
+
+/** WAIT looks at CR0.TS only together with CR0.MP (SDM 3A, 2.5). */
+export function requireWait(cpu: X86Cpu): void {
+  const both = cr0.MP | cr0.TS;
+  if ((cpu.state.cr0 & both) === both) cpu.raise(vector.deviceNotAvailable);
+}
 
 function requireBaseAccess(cpu: X86Cpu): void {
   if (!(cpu.state.cr4 & cr4.FSGSBASE) || !isCode64(cpu.state)) cpu.raise(vector.invalidOpcode);

@@ -122,3 +122,11 @@ test('a 16-bit task has no FS and GS', () => {
   assert.deepEqual([state.nextRip, state.gprLow(4), state.selector(segment.fs)], [0x7000n, 0x8000, 0]);
   assert.equal(tssType(fixture, otherSelector), 3);
 });
+
+test('reserved bits of the flags in a TSS are not loaded', () => {
+  const fixture = twoTasks();
+  const { state } = fixture.cpu;
+  fixture.write32(otherTss + 0x24, ~flag.VM);
+  fixture.call('farJump', otherSelector, 4);
+  assert.equal(state.eflags, 0x3c7fd7 & ~flag.RF);
+});

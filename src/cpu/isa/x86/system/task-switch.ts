@@ -135,12 +135,15 @@ function setBusy(cpu: X86Cpu, selector: number, isBusy: boolean): void {
   writeLinear32(cpu, loaded.at + 4, hi, bank.supervisor);
 }
 
+/** A TSS may hold anything; reserved bits of EFLAGS stay zero. */
+const definedFlags = Object.values(flag).reduce((all, bit) => all | bit);
+
 /** From here on faults belong to the new task. */
 function startTask(cpu: X86Cpu, task: NewTask, format: TssFormat, nested: number): void {
   const { state } = cpu;
   if (format.bytes === 4 && state.cr0 & cr0.PG) reloadPageTables(cpu, task.cr3);
   for (const [number, value] of task.registers.entries()) state.setGprSized(number, format.bytes, value);
-  state.storeEflags((task.flags & ~flag.RF) | nested | 2);
+  state.storeEflags((task.flags & definedFlags & ~flag.RF) | nested | 2);
   state.setNextRipWords(task.ip, 0);
   state.rip = state.nextRip;
   for (let number = 0; number < 6; number++) state.setNullSegment(number, task.selectors[number] ?? 0);

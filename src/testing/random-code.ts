@@ -1,0 +1,49 @@
+import type { OpcodeMap, OpcodeMapName } from '../cpu/isa/x86/index.ts';
+import type { Random } from './witness/random.ts';
+
+const prefixes = [0x66, 0x66, 0x67, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x3e, 0x26, 0x36, 0x64, 0x65];
+const escapes: Record<OpcodeMapName, readonly number[]> = {
+  '': [],
+  '0F': [0x0f],
+  '0F38': [0x0f, 0x38],
+  '0F3A': [0x0f, 0x3a],
+};
+
+/** Random instructions from opcodes that some tables define: prefixes, perhaps REX, opcode, then random bytes. */
+export class RandomCode {
+  readonly #random: Random;
+  readonly #is64: boolean;
+  readonly #opcodes: readonly (readonly number[])[];
+
+  /** Opcodes that exist in 64-bit mode, or those outside of it. */
+  constructor(random: Random, maps: Readonly<Record<OpcodeMapName, OpcodeMap>>, is64: boolean) {
+    const missing = is64 ? 'legacy' : 'mode64';
+    this.#random = random;
+    this.#is64 = is64;
+    this.#opcodes = Object.entries(maps).flatMap(([name, map]) =>
+      map.flatMap((candidates, byte) =>
+        candidates.some(({ row }) => row.only !== missing) ? [[...escapes[name as OpcodeMapName], byte]] : [],
+      ),
+    );
+  }
+
+  /** Sixteen bytes that begin with an instruction. */
+  next(): Uint8Array {
+    const random = this.#random;
+    const used: number[] = [];
+    // Each kind of prefix at most once: disassemblers show a repeated one as an instruction of its own.
+    while (random.oneIn(3) && used.length < 4) {
+      const prefix = random.pick(prefixes);
+      if (!used.some((other) => kindOf(other) === kindOf(prefix))) used.push(prefix);
+    }
+    const rex = this.#is64 && random.oneIn(2) ? [0x40 | random.below(16)] : [];
+    const head = [...used, ...rex, ...random.pick(this.#opcodes)];
+    return Uint8Array.from({ length: 16 }, (_, i) => head[i] ?? random.below(256));
+  }
+}
+
+const kindOf = (prefix: number): string => {
+  if (prefix === 0xf2 || prefix === 0xf3 || prefix === 0xf0) return prefix === 0xf0 ? 'lock' : 'repeat';
+  if (prefix === 0x66 || prefix === 0x67) return prefix === 0x66 ? 'operand' : 'address';
+  return 'segment';
+};

@@ -1,0 +1,18 @@
+/** Rows that programs cannot witness, by name, with the reason. */
+export const exclusions: Readonly<Record<string, string>> = {
+  ...because('the host answers in its own way', 'cpuid rdtsc rdtscp rdpmc rdrand rdseed'),
+  ...because('it enters the host kernel', 'syscall sysenter'),
+  ...because('the host kernel stands in for it (UMIP)', 'sgdt sidt sldt str smsw'),
+  ...because(
+    'it needs descriptors and gates of our own: tested with guest programs',
+    'jmp_far call_far jmp_far_indirect call_far_indirect ret_far iret',
+  ),
+  ...because('it changes the stack segment', 'lss'),
+  ...because('approximations differ between processors', 'rcpps rcpss rsqrtps rsqrtss'),
+  ...because('exception flags and rounding modes are not compared', 'ldmxcsr stmxcsr'),
+  ...because('the x87 unit has a witness of its own', 'fnsave frstor fnstenv fldenv fxsave fxrstor'),
+};
+
+function because(reason: string, names: string): Record<string, string> {
+  return Object.fromEntries(names.split(' ').map((name) => [name, reason]));
+}

@@ -1,0 +1,304 @@
+/** Random instruction sequences drawn from the instruction tables. */
+import type { Variant, VariantOperand } from '../../cpu/isa/x86/index.ts';
+import { formsOf, operandSizesOf, variantOf } from '../../cpu/isa/x86/variant.ts';
+import { chooseAim, directOffset, encodeAddress, segmentPrefix } from './address.ts';
+import type { WitnessCase, WitnessMode } from './case.ts';
+import type { Draft } from './draft.ts';
+import { arithmeticFlags, flagEffects, implicitRegisters } from './effects.ts';
+import { type EncodedInstruction, encode, littleEndian } from './encoding.ts';
+import { type Encoding, EncodingDraw, encodings, unitOf, type WitnessUnit } from './encodings.ts';
+import { prepare } from './preparation.ts';
+import { Random } from './random.ts';
+import { Sequence } from './sequence.ts';
+import { fillerVectors } from './state-seeds.ts';
+
+const lengths = [1, 1, 2, 2, 3, 3, 4, 5, 6, 8];
+const direction = 0x400;
+const maximumLength = 15;
+
+export interface GeneratorOptions {
+  readonly mode: WitnessMode;
+  readonly units: readonly WitnessUnit[];
+}
+
+export class Generator {
+  readonly #draw: EncodingDraw;
+  readonly #mode: WitnessMode;
+  readonly #hasVectors: boolean;
+
+  constructor({ mode, units }: GeneratorOptions) {
+    this.#mode = mode;
+    this.#hasVectors = units.some((unit) => unit !== 'integer');
+    const absent = mode === 64 ? 'legacy' : 'mode64';
+    const usable = encodings.filter((e) => units.includes(unitOf(e)) && e.candidate.row.only !== absent);
+    this.#draw = new EncodingDraw(usable);
+  }
+
+  /** The case of this seed; the same again as long as the tables are. */
+  generate(seed: number): WitnessCase {
+    const random = new Random(seed);
+    const sequence = new Sequence(random, this.#mode);
+    const length = random.pick(lengths);
+    for (let i = 0; i < length; i++) {
+      while (!this.#append(sequence)) {}
+      sequence.land();
+    }
+    sequence.finish();
+    const eflags = random.below(0x1000) & (arithmeticFlags | (random.oneIn(3) ? direction : 0));
+    return {
+      mode: sequence.mode,
+      hasSmallSegments: sequence.hasSmallSegments,
+      image: sequence.image,
+      patches: sequence.patches,
+      eflags,
+      gpr: sequence.initialRegisters(),
+      vector: this.#hasVectors ? fillerVectors(sequence.stateSeed) : undefined,
+      stateSeed: sequence.stateSeed,
+      codeOffset: sequence.codeOffset,
+      code: Uint8Array.from(sequence.code),
+      undefinedAtEnd: sequence.undefinedFlags,
+      undefinedAtFault: sequence.undefinedAtFault | sequence.undefinedFlags,
+      instructions: sequence.instructions,
+    };
+  }
+
+  /** Draws one instruction; false when it cannot come here. */
+  #append(sequence: Sequence): boolean {
+    const { random } = sequence;
+    const encoding = this.#draw.at(random.below(this.#draw.total));
+    const draft = drawDraft(sequence, encoding);
+    const { name } = draft;
+    const flags = flagEffects(name, draft.variant.shape.width, undefined);
+    if ((flags.reads & sequence.undefinedFlags) !== 0) return false;
+    if (!prepare(sequence, draft)) return false;
+    const count = shiftCount(sequence, draft);
+    const instruction = assemble(sequence, draft);
+    const bytes = encode(instruction, sequence.position);
+    const offset = sequence.code.length;
+    sequence.code.push(...bytes);
+    const effects = flagEffects(name, draft.variant.shape.width, count);
+    sequence.instructions.push({ offset, length: bytes.length, name, flags: effects });
+    sequence.applyFlags(effects);
+    noteRegisters(sequence, draft);
+    noteBranch(sequence, draft, offset + bytes.length);
+    return true;
+  }
+}
+
+function pickRegister(sequence: Sequence): number {
+  const { random } = sequence;
+  const register = random.oneIn(2) ? random.pick(sequence.favourites) : random.below(sequence.registers);
+  return register === 4 && !random.oneIn(8) ? random.below(4) : register;
+}
+
+function drawDraft(sequence: Sequence, encoding: Encoding): Draft {
+  const { random, mode } = sequence;
+  const { row } = encoding.candidate;
+  const stack = mode === 64 ? 'rsp' : 'esp';
+  const sizes = operandSizesOf(row, stack);
+  const operandSize = random.pick(sizes) as 16 | 32 | 64;
+  const form = random.pick(formsOf(row));
+  const isMemory = form === 'memory' && encoding.candidate.modrm === undefined;
+  const variant = variantOf(row, { operandSize, form, stack });
+  const memory = variant.operands.find((o) => o.kind === 'memory');
+  const bytes = memory?.kind === 'memory' ? accessBytes(memory) : operandSize / 8;
+  const isAligned = memory?.kind === 'memory' && memory.isAligned && memory.type === 'v128';
+  return {
+    encoding,
+    name: row.name,
+    variant,
+    operandSize,
+    isMemory,
+    hasRex: mode === 64 && random.oneIn(3),
+    rm: pickRegister(sequence),
+    reg: pickRegister(sequence),
+    opcodeRegister: pickRegister(sequence),
+    aim: chooseAim(sequence, bytes, isAligned ? 16 : 1),
+    repeat: 0,
+    immediate: undefined,
+    takesTarget: undefined,
+  };
+}
+
+function accessBytes(operand: VariantOperand & { kind: 'memory' }): number {
+  if (typeof operand.type === 'number') return operand.type / 8;
+  return operand.type === 'v128' ? 16 : operand.type === 'f64' ? 8 : 4;
+}
+
+/** The masked count of a shift or rotation, where it is known. */
+function shiftCount(sequence: Sequence, draft: Draft): number | undefined {
+  if (!/^(rol|ror|rcl|rcr|shl|shr|sar|shld|shrd)$/.test(draft.name)) return undefined;
+  const mask = draft.variant.shape.width === 64 ? 63n : 31n;
+  const opcode = draft.encoding.opcodes[0] ?? 0;
+  const { row } = draft.encoding.candidate;
+  if (row.operands.includes('I')) {
+    draft.immediate ??= BigInt(sequence.random.oneIn(2) ? sequence.random.below(34) : sequence.random.below(256));
+    return Number(draft.immediate & mask);
+  }
+  if (draft.encoding.map === '' && opcode < 0xd2) return 1;
+  const cl = sequence.known(1);
+  return cl === undefined ? undefined : Number(cl & mask);
+}
+
+function assemble(sequence: Sequence, draft: Draft): EncodedInstruction {
+  const { random, mode } = sequence;
+  const { encoding, variant } = draft;
+  const { candidate } = encoding;
+  const address = draft.isMemory ? encodeAddress(sequence, draft.aim) : undefined;
+  const hasModrm = candidate.hasModrm;
+  const regField = candidate.digit ?? draft.reg;
+  const fixed = candidate.modrm;
+  const opcodeOffset = encoding.opcodes.length === 8 ? draft.opcodeRegister & 7 : 0;
+  const modrm = !hasModrm
+    ? undefined
+    : fixed !== undefined
+      ? { reg: (fixed >> 3) & 7, rm: fixed & 7 }
+      : { reg: regField, rm: address ?? draft.rm };
+  const isStackOrBranch = candidate.row.sizes !== undefined && draft.operandSize === 64;
+  const w = draft.operandSize === 64 && !isStackOrBranch;
+  return {
+    prefixes: drawPrefixes(sequence, draft),
+    map: encoding.map,
+    opcode: (encoding.opcodes[0] ?? 0) + opcodeOffset,
+    rex: mode === 64 ? { w: w || (isStackOrBranch && random.oneIn(8)), isForced: draft.hasRex } : undefined,
+    modrm,
+    opcodeHigh: encoding.opcodes.length === 8 && draft.opcodeRegister > 7,
+    tail: drawImmediates(sequence, draft, variant),
+  };
+}
+
+function drawPrefixes(sequence: Sequence, draft: Draft): number[] {
+  const { random, mode } = sequence;
+  const { candidate } = draft.encoding;
+  const { row, prefix } = candidate;
+  const prefixes: number[] = [];
+  const defaultBits = mode === 64 && row.sizes === 'stack' ? 64 : mode === 16 ? 16 : 32;
+  const isOverridden = mode === 16 ? draft.operandSize === 32 : draft.operandSize === 16;
+  if (prefix === '66' || (prefix === undefined && isOverridden && defaultBits !== draft.operandSize))
+    prefixes.push(0x66);
+  if (prefix === 'F3') prefixes.push(0xf3);
+  else if (prefix === 'F2') prefixes.push(0xf2);
+  else if (draft.repeat !== 0) prefixes.push(draft.repeat);
+  const usesMemory = draft.isMemory || row.repeats === true || row.operands.includes('O') || /^maskmov/.test(row.name);
+  if (usesMemory) {
+    prefixes.push(...segmentPrefix(draft.aim.segment));
+    if (draft.aim.addressBits !== (mode === 64 ? 64 : mode === 16 ? 16 : 32)) prefixes.push(0x67);
+  } else if (random.oneIn(40)) prefixes.push(random.pick([0x2e, 0x36, 0x3e, 0x64, 0x67]));
+  const isLockable = row.lock === true && draft.isMemory;
+  if (isLockable ? random.oneIn(6) : random.oneIn(300)) prefixes.push(0xf0);
+  if (prefixes.length > 1 && random.oneIn(2)) prefixes.reverse();
+  if (random.oneIn(400)) prefixes.unshift(...new Array<number>(random.between(6, maximumLength)).fill(0x3e));
+  return prefixes;
+}
+
+function drawImmediates(sequence: Sequence, draft: Draft, variant: Variant): number[] {
+  const { random } = sequence;
+  const bytes: number[] = [];
+  const immediates = variant.operands.filter((o) => o.kind === 'immediate' && o.encoding !== 'form');
+  const sizeBytes = draft.operandSize / 8;
+  if (draft.immediate !== undefined) {
+    const total = immediates.reduce(
+      (sum, o) => sum + (o.kind === 'immediate' ? immediateBytes(o.encoding, sizeBytes) : 0),
+      0,
+    );
+    return littleEndian(draft.immediate, total);
+  }
+  for (const operand of variant.operands) {
+    if (operand.kind === 'immediate') {
+      bytes.push(...littleEndian(random.value(), immediateBytes(operand.encoding, sizeBytes)));
+    } else if (operand.kind === 'relative') {
+      bytes.push(...new Array<number>(relativeBytes(operand.encoding, sizeBytes)).fill(0));
+    } else if (operand.kind === 'memory' && operand.isDirect) {
+      bytes.push(...littleEndian(directOffset(sequence, draft.aim), draft.aim.addressBits / 8));
+    }
+  }
+  return bytes;
+}
+
+function immediateBytes(encoding: string, operandBytes: number): number {
+  if (encoding === 'b' || encoding === 's') return 1;
+  if (encoding === 'w') return 2;
+  if (encoding === 'v') return operandBytes;
+  return encoding === 'z' ? Math.min(4, operandBytes) : 0;
+}
+
+const relativeBytes = (encoding: 'b' | 'z', operandBytes: number): number =>
+  encoding === 'b' ? 1 : Math.min(4, operandBytes);
+
+/** Number of the register that an operand changes; AH is part of the first. */
+function touched(operand: VariantOperand, draft: Draft): number | undefined {
+  const numbers = { rm: draft.rm, reg: draft.reg, opcode: draft.opcodeRegister, accumulator: 0 };
+  if (operand.kind === 'number') return operand.source === 'rm' ? draft.rm : draft.reg;
+  if (operand.kind !== 'register' || operand.access === 'read') return undefined;
+  const number = numbers[operand.source];
+  return operand.width === 8 && number >= 4 && number < 8 ? number & 3 : number;
+}
+
+function noteRegisters(sequence: Sequence, draft: Draft): void {
+  const { name, variant } = draft;
+  const { row } = draft.encoding.candidate;
+  for (const number of implicitRegisters(name, row.operands).writes) {
+    if (number !== 4 || name === 'leave' || name === 'enter') sequence.write(number);
+  }
+  for (const operand of variant.operands) {
+    const number = touched(operand, draft);
+    if (number === undefined) continue;
+    sequence.write(number);
+    // A byte register is also number 4-7 with a REX prefix, which the encoder may have added.
+    const full = operand.kind === 'register' && operand.width === 8 ? byteAlias(operand, draft) : number;
+    sequence.write(full);
+  }
+  noteStack(sequence, draft);
+  const isWritten = variant.operands.some((o) => o.kind === 'memory' && o.access !== 'read') || writesMemory.test(name);
+  const { linear } = draft.aim;
+  if (isWritten && (linear < 0x2000_0000n || linear > 0x2fff_ffffn)) sequence.isStackDirty = true;
+}
+
+const writesMemory = /^(movs|stos|pop_mem|bts|btr|btc|cmpxchg8b|fst|fist|mask)/;
+
+function byteAlias(operand: VariantOperand & { kind: 'register' }, draft: Draft): number {
+  return { rm: draft.rm, reg: draft.reg, opcode: draft.opcodeRegister, accumulator: 0 }[operand.source];
+}
+
+/** Operands that leave the stack (negative: enter it), for instructions that move nothing else. */
+const stackMoves: Readonly<Record<string, number>> = {
+  push: -1,
+  pushf: -1,
+  push_seg: -1,
+  call: -1,
+  call_indirect: -1,
+  pusha: -8,
+  popa: 8,
+  pop: 1,
+  pop_mem: 1,
+  popf: 1,
+  pop_seg: 1,
+  ret: 1,
+  ret_imm: 1,
+};
+
+/** Follows the stack pointer, and remembers that pushes cover patches. */
+function noteStack(sequence: Sequence, draft: Draft): void {
+  const moved = stackMoves[draft.name];
+  if (moved === undefined) return;
+  if (moved < 0) sequence.isStackDirty = true;
+  const released = draft.name === 'ret_imm' ? Number(draft.immediate ?? 0n) : 0;
+  sequence.moveStack((moved * draft.operandSize) / 8 + released);
+}
+
+/** Branches go forward, over nothing or over some of the instructions that follow. */
+function noteBranch(sequence: Sequence, draft: Draft, end: number): void {
+  const relative = draft.variant.operands.find((o) => o.kind === 'relative');
+  const skip = sequence.random.pick([0, 0, 1, 1, 2]);
+  if (draft.takesTarget) {
+    const take = draft.takesTarget;
+    sequence.branch(skip, (offset) => take(sequence.addressOf(offset)));
+  } else if (relative?.kind === 'relative') {
+    const bytes = relativeBytes(relative.encoding, draft.operandSize / 8);
+    sequence.branch(skip, (offset) => {
+      littleEndian(offset - end, bytes).forEach((byte, i) => {
+        sequence.code[end - bytes + i] = byte;
+      });
+    });
+  }
+}

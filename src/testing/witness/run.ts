@@ -1,0 +1,77 @@
+/**
+ * Compares our processor with the host's: `node src/testing/witness/run.ts --sequences 200000 --seed 1 --mode 64`.
+ * With `--record` it writes the vectors that tests/witness replays.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { WitnessMode } from './case.ts';
+import type { WitnessUnit } from './encodings.ts';
+import { engines } from './engines.ts';
+import { Generator } from './generator.ts';
+import { shrink } from './live.ts';
+import { WitnessMachine } from './machine.ts';
+import { NativeHost, nativeObstacle } from './native-host.ts';
+import { packRecording } from './recording.ts';
+import { recordings } from './recordings.ts';
+import { reportMismatch } from './report.ts';
+import { Session } from './session.ts';
+
+const { values } = parseArgs({
+  options: {
+    sequences: { type: 'string', default: '20000' },
+    seed: { type: 'string' },
+    mode: { type: 'string', default: '64,32,16' },
+    units: { type: 'string', default: 'integer,sse,mmx' },
+    engine: { type: 'string', default: 'interpreter' },
+    reports: { type: 'string', default: '10' },
+    record: { type: 'boolean', default: false },
+  },
+});
+
+const seed = Number(values.seed ?? Math.floor(Math.random() * 0x1_0000_0000));
+
+/** Runs random cases; the number of mismatches. */
+async function witness(host: NativeHost): Promise<number> {
+  const modes = values.mode.split(',').map((mode) => Number(mode) as WitnessMode);
+  const units = values.units.split(',') as WitnessUnit[];
+  const machine = new WitnessMachine(engines[values.engine]);
+  const session = new Session(host, machine);
+  const share = Math.ceil(Number(values.sequences) / modes.length);
+  for (const mode of modes) await session.run(new Generator({ mode, units }), share, seed);
+  for (const mismatch of session.mismatches.slice(0, Number(values.reports))) {
+    const { test, native, ours } = await shrink(mismatch, host, machine);
+    console.log(`${reportMismatch(test, native, ours)}\n`);
+  }
+  const { completed, fault, timeout } = session.ends;
+  const total = completed + fault + timeout;
+  console.log(`${total} sequences, ${session.mismatches.length} mismatches (seed ${seed}, ${fault} faults)`);
+  return session.mismatches.length;
+}
+
+async function record(host: NativeHost): Promise<void> {
+  const folder = join(import.meta.dirname, '../../../fixtures/witness');
+  for (const { name, mode, units, sequences } of recordings) {
+    const generator = new Generator({ mode, units });
+    const tests = Array.from({ length: sequences }, (_, i) => generator.generate((seed + i) | 0));
+    const natives = await host.run(tests);
+    const cases = tests.flatMap((test, i) => {
+      const native = natives[i];
+      return native && native.kind !== 'timeout' ? [{ test, native }] : [];
+    });
+    const packed = packRecording(cases);
+    writeFileSync(join(folder, `${name}.zst`), packed);
+    console.log(`${name}: ${cases.length} sequences, ${packed.length} bytes`);
+  }
+}
+
+const obstacle = nativeObstacle();
+if (obstacle) {
+  console.error(`Cannot run the witness: ${obstacle}`);
+  process.exitCode = 2;
+} else {
+  const host = new NativeHost();
+  if (values.record) await record(host);
+  else process.exitCode = (await witness(host)) > 0 ? 1 : 0;
+  host.close();
+}

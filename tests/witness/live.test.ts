@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import type { WitnessMode } from '../../src/testing/witness/case.ts';
+import { engines } from '../../src/testing/witness/engines.ts';
+import { Generator } from '../../src/testing/witness/generator.ts';
+import { shrink } from '../../src/testing/witness/live.ts';
+import { WitnessMachine } from '../../src/testing/witness/machine.ts';
+import { NativeHost, nativeObstacle } from '../../src/testing/witness/native-host.ts';
+import { reportMismatch } from '../../src/testing/witness/report.ts';
+import { Session } from '../../src/testing/witness/session.ts';
+
+const obstacle = nativeObstacle();
+const host = obstacle === undefined ? new NativeHost() : undefined;
+const seed = Math.floor(Math.random() * 0x8000_0000);
+const modes: readonly WitnessMode[] = [64, 32, 16];
+
+after(() => host?.close());
+
+/** Translating each sequence takes the JIT longer. */
+const sequences: Readonly<Record<string, number>> = { interpreter: 4000, jit: 1000 };
+const combinations = Object.keys(engines).flatMap((engine) => modes.map((mode) => ({ engine, mode })));
+
+for (const { engine, mode } of combinations) {
+  test(`the ${engine} does what this host does: ${mode}-bit code`, { skip: obstacle ?? false }, async (context) => {
+    context.diagnostic(`seed ${seed}`);
+    const machine = new WitnessMachine(engines[engine]);
+    const session = new Session(host as NativeHost, machine);
+    await session.run(new Generator({ mode, units: ['integer', 'sse', 'mmx'] }), sequences[engine] ?? 1000, seed);
+    const reports: string[] = [];
+    for (const mismatch of session.mismatches.slice(0, 5)) {
+      const least = await shrink(mismatch, host as NativeHost, machine);
+      reports.push(reportMismatch(least.test, least.native, least.ours));
+    }
+    assert.equal(session.mismatches.length, 0, `Seed ${seed}\n${reports.join('\n\n')}`);
+  });
+}
