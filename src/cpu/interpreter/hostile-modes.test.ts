@@ -7,7 +7,7 @@ import { Random } from '../../testing/witness/random.ts';
 import { layout, vcpuSchema, x86OpcodeMaps } from '../isa/x86/index.ts';
 
 const seed = Number(process.env.MEZZ_SEED ?? Date.now() % 1_000_000);
-const machines = Number(process.env.MEZZ_ROUNDS ?? 10);
+const machines = Number(process.env.MEZZ_ROUNDS ?? 6);
 const entriesEach = 60;
 const budget = 300;
 const code = 0x80000;

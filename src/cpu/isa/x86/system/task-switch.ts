@@ -147,11 +147,14 @@ function startTask(cpu: X86Cpu, task: NewTask, format: TssFormat, nested: number
   state.setNextRipWords(task.ip, 0);
   state.rip = state.nextRip;
   for (let number = 0; number < 6; number++) state.setNullSegment(number, task.selectors[number] ?? 0);
-  loadLdt(cpu, task.ldt);
-  if (task.flags & flag.VM) loadVirtual8086(state, task.selectors);
-  else loadSegments(cpu, task.selectors);
+  const isVirtual8086 = (task.flags & flag.VM) !== 0;
+  if (isVirtual8086) loadVirtual8086(state, task.selectors); // First: what faults below is in that mode already.
   refreshMode(state);
-  if (!(task.flags & flag.VM)) checkTarget(cpu, loaded, task.ip, 0);
+  loadLdt(cpu, task.ldt);
+  if (isVirtual8086) return;
+  loadSegments(cpu, task.selectors);
+  refreshMode(state);
+  checkTarget(cpu, loaded, task.ip, 0);
 }
 
 function loadVirtual8086(state: X86State, selectors: readonly number[]): void {
