@@ -8,7 +8,6 @@ import {
   type MemoryType,
   type OperandSource,
   type Shape,
-  tlb,
   type VariantOperand,
   type WritableMemory,
   type X86Target,

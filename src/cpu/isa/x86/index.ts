@@ -1,6 +1,7 @@
 export { Decoder } from './decoder.ts';
 export { describeRegisters } from './describe.ts';
 export { divide128 } from './divide.ts';
+export { type Effects, effectsOf } from './effects.ts';
 export { flagsFromWords, wordsFromFlags } from './flags.ts';
 export { type EffectiveAddress, type Instruction, noRegister, ripBase } from './instruction.ts';
 export { attention, flag, layout, segment, tlb } from './layout.ts';
@@ -16,4 +17,3 @@ export type { FlagVals, MemoryType, Shape, WritableMemory, X86Target } from './t
 export { accessKind, emitTlbProbe } from './tlb-probe.ts';
 export type { ImmediateEncoding, Variant, VariantOperand } from './variant.ts';
 export { X87, x87Helpers } from './x87/index.ts';
-export { type Effects, effectsOf } from './effects.ts';

@@ -2,7 +2,6 @@
 import { layout } from '../../layout.ts';
 import type { X87 } from '../fpu.ts';
 
-// biome-ignore lint/suspicious/noConfusingVoidType: most helpers give nothing back, and generated code ignores it
 export type X87Helper = (fpu: X87, a: number, b: number, c: number) => number | void;
 export type X87Helpers = Record<string, X87Helper>;
 
