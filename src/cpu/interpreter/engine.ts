@@ -109,11 +109,15 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   #turn(budget: number): VcpuStop | undefined {
     const { state } = this.cpu;
     const waiting = state.nmiBlocked ? attention.nmi : 0;
-    if (state.word(layout.attention) & ~waiting) return this.#attend();
-    const start = this.#translator.blockAt(state.word(layout.modeKey));
+    if (state.word(layout.attention) & ~waiting) return this.#attend(budget);
+    this.#runCode(budget);
+    return undefined;
+  }
+
+  #runCode(budget: number): void {
+    const start = this.#translator.blockAt(this.cpu.state.word(layout.modeKey));
     if (start < 0) this.cpu.deliverPendingFault();
     else this.#runFrom(start, budget);
-    return undefined;
   }
 
   kick(): void {
@@ -195,7 +199,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   }
 
   /** Interrupts, single steps and stops, between instructions. */
-  #attend(): VcpuStop | undefined {
+  #attend(budget: number): VcpuStop | undefined {
     const { state } = this.cpu;
     const wanted = state.word(layout.attention);
     if (wanted & attention.stop) {
@@ -207,8 +211,10 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       return { kind: 'kicked' };
     }
     if (wanted & attention.shadow) {
+      // The shadowed instruction runs now: whatever is raised before the next slice must not come before it.
       this.#lowerAttention(attention.shadow);
-      if (wanted & (attention.interrupt | attention.nmi)) this.#step();
+      if (wanted & (attention.interrupt | attention.nmi | attention.singleStep)) this.#step();
+      else this.#runCode(budget);
       return undefined;
     }
     if (wanted & attention.nmi && !state.nmiBlocked) {

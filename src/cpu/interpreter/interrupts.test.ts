@@ -89,6 +89,19 @@ test('STI before HLT wakes up by the interrupt behind the HLT', () => {
   assert.deepEqual([trap?.vector, trap?.rip], [external, BigInt(code + 2)]);
 });
 
+test('an interrupt that comes between two slices does not come between STI and the next instruction', () => {
+  const machine = new TrapMachine();
+  const { bus, engine } = machine.bare;
+  bus.acknowledgeInterrupt = () => external;
+  machine.bare.load(code, sti, cli, ...incEax, hlt);
+  machine.bare.run(code, 1);
+  engine.run(1);
+  engine.setInterrupt(true);
+
+  assert.equal(engine.run(100).kind, 'halt');
+  assert.equal(machine.get(rax), 1n);
+});
+
 test('a load of SS holds an interrupt off for one instruction', () => {
   const machine = machineWithInterrupt().set(rcx, 0x18);
   machine.bare.engine.setInterrupt(false);

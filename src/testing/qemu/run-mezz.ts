@@ -1,0 +1,35 @@
+import { basename } from 'node:path';
+import { nodeHost } from '../../host/index.ts';
+import { createPcVm, type VmEnd } from '../../vm/index.ts';
+import { describeLog } from './log.ts';
+import { debugExitPort, guestMemoryMib } from './run-qemu.ts';
+
+const mebibyte = 0x100000;
+const timeoutSeconds = 60;
+
+/** Runs a program on the interpreter; its log as text, and how the machine ended. */
+export async function runOnMezz(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<string[]> {
+  let output = '';
+  const console = {
+    read: () => new Uint8Array(),
+    write(sent: Uint8Array): void {
+      output += Buffer.from(sent).toString('latin1');
+    },
+    onReadable: () => {},
+  };
+  const boot = { kernel: { name: basename(name), bytes }, commandLine: '' };
+  const config = { memoryBytes: guestMemoryMib * mebibyte, boot, serialPorts: [console] as const, debugExitPort };
+  const vm = await createPcVm(config, nodeHost);
+  vm.stopAfter(timeoutSeconds);
+  vm.start();
+  const end = await vm.ended;
+  return [...describeLog(output), describeEnd(end)];
+}
+
+function describeEnd(end: VmEnd): string {
+  if (end.kind === 'debug-exit') return `exit ${end.status >> 1}`;
+  if (end.kind === 'triple-fault') return 'triple fault';
+  if (end.kind === 'unsupported') return `unsupported: ${end.reason}`;
+  if (end.kind === 'failed') throw end.error;
+  return end.kind;
+}

@@ -1,0 +1,70 @@
+/**
+ * Small privileged programs (fixtures/privileged/source) end in the same state as under QEMU's software mode. The records
+ * are made anew by `node src/testing/qemu/record.ts`.
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import {
+  binutilsVersion,
+  buildProgram,
+  hasAssembler,
+  programFile,
+  programNames,
+  readProgram,
+  readRecord,
+  unwitnessed,
+} from '../../src/testing/qemu/programs.ts';
+import { runOnMezz } from '../../src/testing/qemu/run-mezz.ts';
+import { hasQemu, recordedVersion, runOnQemu } from '../../src/testing/qemu/run-qemu.ts';
+import { departures } from './departures.ts';
+import { expectedLog } from './expected-log.ts';
+
+/** Programs that ask for what the processor has not yet, and what that is. */
+const awaited: Readonly<Record<string, string>> = {
+  'alignment-32': 'alignment checks (#AC)',
+  'breakpoints-32': 'breakpoints of the debug registers',
+};
+
+const witnessed = programNames.filter((name) => !unwitnessed.has(name));
+const withoutQemu = hasQemu() ? false : `qemu-system-x86_64 ${recordedVersion} is not installed`;
+const withoutAssembler = hasAssembler() ? false : `GNU Binutils ${binutilsVersion} are not installed`;
+
+describe('the interpreter ends as QEMU and the manual say', () => {
+  for (const name of programNames) {
+    test(name, { todo: awaited[name] ?? false }, async () => {
+      const log = await runOnMezz(name, readProgram(name));
+
+      assert.deepEqual(log, expectedLog(name, readRecord(name)));
+    });
+  }
+});
+
+describe('the records are what QEMU says', { skip: withoutQemu }, () => {
+  for (const name of witnessed) {
+    test(name, () => {
+      assert.deepEqual(runOnQemu(programFile(name)), readRecord(name));
+    });
+  }
+});
+
+test('the programs are built from their sources', { skip: withoutAssembler }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mezz-privileged-'));
+  try {
+    for (const name of programNames) {
+      const file = join(folder, name);
+      buildProgram(name, file);
+      assert.deepEqual(readFileSync(file), readFileSync(programFile(name)), name);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('every departure names a program and a case', () => {
+  const unknown = departures.filter((d) => !witnessed.includes(d.program) || !readRecord(d.program).includes(d.case));
+
+  assert.deepEqual(unknown, []);
+});
