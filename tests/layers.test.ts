@@ -39,7 +39,16 @@ function lintLayers(file: string, statement: string) {
 
 const neighbours = Object.fromEntries(
   [
-    ...['base/index', 'base/clock', 'cpu/index', 'cpu/isa/index', 'cpu/isa/values', 'cpu/jit/index', 'vm/index'],
+    ...[
+      'base/index',
+      'base/clock',
+      'cpu/index',
+      'cpu/isa/index',
+      'cpu/isa/values',
+      'cpu/isa/x86/layout',
+      'cpu/jit/index',
+      'vm/index',
+    ],
     ...['machine/bus/index', 'machine/bus/address-space', 'machine/devices/index', 'machine/devices/uart'],
     ...['machine/boards/index', 'backends/index', 'host/index', 'images/index', 'cli/main', 'testing/fake-clock'],
     ...['service/api/index', 'service/daemon/index', 'machine/bus/address-space.test'],
