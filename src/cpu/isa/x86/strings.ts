@@ -116,7 +116,10 @@ function repeat(unit: StringUnit, form: number, step: (limit: number) => number)
     if (done < 0) return;
     left -= done === 1 ? singleElementCost : done;
   }
-  if (!unit.count.isZero) unit.again();
+  if (unit.count.isZero) return;
+  // Flags come with the last comparison, unless each iteration traps: a fault further on has those from before.
+  if (!unit.isStepped) unit.restoreFlags();
+  unit.again();
 }
 
 /** Repeated MOVS and STOS zero-extend their pointers to the address size even when they move nothing. */
