@@ -31,6 +31,7 @@ const tscHz = 1_000_000_000;
  * RangeError for a debug-exit port that is taken.
  */
 export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<VirtualMachine> {
+  host.compactMemory?.(); // What was needed to get here makes room for the engine's generation.
   const ranges = ramRangesFor(config.memoryBytes);
   const linear = createLinearMemory(ranges);
   const memory = new LinearGuestMemory({ buffer: linear.buffer, baseOffset: layout.ram, ranges });
