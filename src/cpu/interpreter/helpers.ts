@@ -23,7 +23,8 @@ const integerHelpers: Readonly<Record<string, Helper>> = {
 
 /**
  * The TypeScript helpers that generated code calls, bound to one processor. Guest faults thrown inside are recorded for
- * the engine; `afterCall` runs whatever happened.
+ * the engine; `afterCall` runs behind every call
+ * that did not fault.
  */
 export function bindHelpers(cpu: X86Cpu, names: readonly string[], afterCall: () => void): Record<string, BoundHelper> {
   const fpu = new X87(cpu.state.buffer, new LinearBytes(cpu), {

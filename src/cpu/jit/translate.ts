@@ -54,14 +54,12 @@ class RegionWriter {
       this.#within(node, merges);
       return;
     }
+    // Branches forward to a header went to a block that is closed by now: from here on its label is the loop.
     this.#body.loop();
-    // The loop's label and its merge label differ: branches forward to a header go to the block around it.
-    const outer = this.#labels.get(node);
     this.#labels.set(node, this.#body.depth);
     this.#frame.forgetFlags();
     this.#within(node, merges);
-    if (outer === undefined) this.#labels.delete(node);
-    else this.#labels.set(node, outer);
+    this.#labels.delete(node);
     this.#body.unreachable().end();
   }
 

@@ -1,26 +1,8 @@
 /** Where two outcomes of one case differ. */
-import { flag } from '../../cpu/isa/x86/index.ts';
+import { flag, registerNames } from '../../cpu/isa/x86/index.ts';
 import type { Patch, WitnessCase, WitnessOutcome } from './case.ts';
 import { compareVectors } from './compare-vectors.ts';
 
-const names64 = [
-  'rax',
-  'rcx',
-  'rdx',
-  'rbx',
-  'rsp',
-  'rbp',
-  'rsi',
-  'rdi',
-  'r8',
-  'r9',
-  'r10',
-  'r11',
-  'r12',
-  'r13',
-  'r14',
-  'r15',
-];
 const comparedFlags =
   flag.CF |
   flag.PF |
@@ -55,7 +37,7 @@ export function differences(test: WitnessCase, native: WitnessOutcome, ours: Wit
   const is64 = test.mode === 64;
   for (let i = 0; i < (is64 ? 16 : 8); i++) {
     const [a, b] = [native.gpr[i] ?? 0n, ours.gpr[i] ?? 0n];
-    compare(names64[i] ?? '', is64 ? a : a & low32, is64 ? b : b & low32);
+    compare(registerNames[i] ?? '', is64 ? a : a & low32, is64 ? b : b & low32);
   }
   const undefinedFlags = native.kind === 'fault' ? test.undefinedAtFault : test.undefinedAtEnd;
   const mask = comparedFlags & ~undefinedFlags;

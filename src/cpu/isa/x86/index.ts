@@ -1,5 +1,5 @@
 export { Decoder } from './decoder.ts';
-export { describeRegisters } from './describe.ts';
+export { describeRegisters, registerNames } from './describe.ts';
 export { divide128 } from './divide.ts';
 export { type Effects, effectsOf } from './effects.ts';
 export { flagsFromWords, wordsFromFlags } from './flags.ts';
