@@ -64,14 +64,12 @@ export class StdioSerial {
 
   /** Input that fails has ended: a terminal that hung up, for instance. */
   async #passInput(): Promise<void> {
-    try {
-      for (;;) {
-        const bytes = await this.#input.read(readBytes);
-        if (!bytes) return;
-        if (this.#isTerminal) this.#passKeys(this.#escapeKeys.filter(bytes));
-        else await this.#passPiped(bytes);
-      }
-    } catch {}
+    for (;;) {
+      const bytes = await this.#input.read(readBytes).catch(() => undefined);
+      if (!bytes) return;
+      if (this.#isTerminal) this.#passKeys(this.#escapeKeys.filter(bytes));
+      else await this.#passPiped(bytes);
+    }
   }
 
   #passKeys(keys: Uint8Array): void {
