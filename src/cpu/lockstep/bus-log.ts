@@ -35,7 +35,7 @@ const busOf = (call: (name: keyof CpuBus, args: (number | bigint)[]) => BusCall[
 export function recordingBus(bus: CpuBus, onCall: (call: BusCall) => void): CpuBus {
   let isAnswering = false;
   return busOf((name, args) => {
-    const method = bus[name] as AnyMethod;
+    const method = (bus[name] as AnyMethod).bind(bus);
     if (isAnswering) return method(...args);
     isAnswering = true;
     try {
