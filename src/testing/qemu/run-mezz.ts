@@ -8,11 +8,7 @@ const mebibyte = 0x100000;
 const timeoutSeconds = 60;
 
 /** Runs a program on an engine; its log as text, and how the machine ended. */
-export async function runOnMezz(
-  name: string,
-  bytes: Uint8Array<ArrayBuffer>,
-  engine: EngineMaker,
-): Promise<string[]> {
+export async function runOnMezz(name: string, bytes: Uint8Array<ArrayBuffer>, engine: EngineMaker): Promise<string[]> {
   let output = '';
   const console = {
     read: () => new Uint8Array(),

@@ -61,6 +61,11 @@ export class WitnessMachine {
     return outcome;
   }
 
+  /** Regions that a JIT has translated. */
+  get translatedRegions(): number {
+    return this.#engine.counters().translatedRegions ?? 0;
+  }
+
   get #cpu(): X86Cpu {
     return this.#engine.cpu;
   }
