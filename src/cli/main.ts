@@ -1,10 +1,11 @@
 import { reportError, UsageError } from './errors.ts';
 import { generalHelp, verbHelp, version } from './help.ts';
 import { imagePullVerb, imageRemoveVerb, imagesVerb } from './image-verbs.ts';
+import { lockstepVerb } from './lockstep.ts';
 import { runVerb } from './run.ts';
 import { parseVerbArguments, type Verb } from './verb.ts';
 
-const verbs = [runVerb, imagesVerb, imagePullVerb, imageRemoveVerb];
+const verbs = [runVerb, imagesVerb, imagePullVerb, imageRemoveVerb, lockstepVerb];
 
 /** Returns the exit status. */
 async function main(argv: readonly string[]): Promise<number> {

@@ -96,13 +96,13 @@ function parseSerial(text: string): SerialTarget {
 
 const lastPort = 0xfffc;
 
-function parsePort(text: string): number {
+export function parsePort(text: string): number {
   const port = /^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : Number.NaN;
   if (port <= lastPort) return port;
   throw new UsageError(`use debug-exit port "${text}"`, `a port is a number from 0 to 0x${lastPort.toString(16)}`);
 }
 
-function parseSeconds(text: string): number {
+export function parseSeconds(text: string): number {
   const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
   if (seconds > 0 && Number.isFinite(seconds)) return seconds;
   throw new UsageError(`use timeout "${text}"`, 'it is a number of seconds above 0');

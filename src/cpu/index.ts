@@ -1,4 +1,5 @@
 export { InterpreterEngine, type InterpreterOptions } from './interpreter/index.ts';
 export { type CpuBus, layout, type RamMap, type VcpuState } from './isa/x86/index.ts';
 export { createJitEngine, type JitOptions } from './jit/index.ts';
-export type { Vcpu, VcpuCounters, VcpuStop } from './vcpu.ts';
+export { describeDifference, LockstepDifference, LockstepEngine, type LockstepOptions } from './lockstep/index.ts';
+export type { Vcpu, VcpuCounters, VcpuProgress, VcpuStop } from './vcpu.ts';

@@ -17,6 +17,13 @@ export interface VcpuCounters {
   readonly [name: string]: number;
 }
 
+/** How far a vCPU has come. Delivering a fault or an interrupt retires nothing. */
+export interface VcpuProgress {
+  readonly instructions: number;
+  readonly faults: number;
+  readonly interrupts: number;
+}
+
 /** One virtual processor on some engine. Device accesses are served inside `run`. */
 export interface Vcpu<State> {
   /** Runs about `budget` instructions, fewer when something stops it. */

@@ -7,19 +7,20 @@ const gdt = 0x1000;
 const pageTables = 0x2000;
 const present = 3n;
 
+/** What runs the processor; the interpreter unless told otherwise. */
+type BareEngine = Pick<InterpreterEngine, 'cpu' | 'run' | 'hostWrote'>;
+
 /**
  * A processor in 64-bit mode at CPL 0, 8 MiB of RAM mapped one to one by 4 KiB pages, no interrupt table: whatever
  * faults ends as a triple fault. `hlt` ends a program.
  */
-export class BareMachine {
+export class BareMachine<Engine extends BareEngine = InterpreterEngine> {
   readonly bus = new RecordingBus();
-  readonly engine: InterpreterEngine;
+  readonly engine: Engine;
   readonly ram: Uint8Array;
   readonly view: DataView;
 
-  constructor(
-    create: (options: InterpreterOptions) => InterpreterEngine = (options) => new InterpreterEngine(options),
-  ) {
+  constructor(create: (options: InterpreterOptions) => Engine = (options) => new InterpreterEngine(options) as never) {
     const pages = (layout.ram + ramBytes) / wasmPage;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.ram = new Uint8Array(memory.buffer, layout.ram, ramBytes);

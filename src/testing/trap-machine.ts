@@ -1,3 +1,4 @@
+import { InterpreterEngine, type InterpreterOptions } from '../cpu/index.ts';
 import { flag } from '../cpu/isa/x86/index.ts';
 import { BareMachine } from './bare-machine.ts';
 
@@ -22,7 +23,7 @@ export interface Trap {
  * first exception or interrupt.
  */
 export class TrapMachine {
-  readonly bare = new BareMachine();
+  readonly bare: BareMachine;
   /** Where code is loaded, and a page of data that everything may write. */
   static readonly code = 0x100000;
   static readonly data = 0x200000;
@@ -30,7 +31,10 @@ export class TrapMachine {
   static readonly device = 0x300000;
   static readonly deviceAddress = 0xfe000000;
 
-  constructor() {
+  constructor(
+    create: (options: InterpreterOptions) => InterpreterEngine = (options) => new InterpreterEngine(options),
+  ) {
+    this.bare = new BareMachine(create);
     const { view, ram, engine } = this.bare;
     for (let vector = 0; vector < 256; vector++) {
       const stub = BigInt(stubs + vector);

@@ -1,5 +1,11 @@
 import { TimerQueue } from '../base/index.ts';
-import { createJitEngine, InterpreterEngine, layout } from '../cpu/index.ts';
+import {
+  createJitEngine,
+  InterpreterEngine,
+  type InterpreterOptions,
+  type LockstepEngine,
+  layout,
+} from '../cpu/index.ts';
 import { createPcBoard, ramRangesFor } from '../machine/boards/index.ts';
 import type { SerialBackend } from '../machine/devices/index.ts';
 import { LinearGuestMemory } from '../machine/memory/index.ts';
@@ -17,11 +23,17 @@ export interface PcVmConfig {
   /** COM1, the console, to COM4; ports without a backend are absent. */
   readonly serialPorts: readonly [SerialBackend, ...(SerialBackend | undefined)[]];
   readonly debugExitPort?: number | undefined;
-  readonly engine?: EngineName | undefined;
+  readonly engine?: EngineName | EngineMaker | undefined;
 }
 
 /** What executes guest code. */
 export type EngineName = 'interpreter' | 'jit';
+export type EngineMaker = (parts: InterpreterOptions) => InterpreterEngine | LockstepEngine;
+
+const engineMakers: Readonly<Record<EngineName, EngineMaker>> = {
+  interpreter: (parts) => new InterpreterEngine(parts),
+  jit: (parts) => createJitEngine(parts),
+};
 
 /** One tick a nanosecond: what the guest reads is our clock itself. */
 const tscHz = 1_000_000_000;
@@ -62,7 +74,8 @@ export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<Virt
     },
   };
   const parts = { memory: linear, ram, bus: cpuBusOf(board, 0, timers), tscHz };
-  const engine = config.engine === 'jit' ? createJitEngine(parts) : new InterpreterEngine(parts);
+  const { engine: wanted = 'interpreter' } = config;
+  const engine = typeof wanted === 'string' ? engineMakers[wanted](parts) : wanted(parts);
   memory.onHostWrite((offset, length) => engine.hostWrote(offset + layout.ram, length));
   host.compactMemory?.();
   engine.cpu.enter(await loadBootImage(config.boot, memory, board.acpi));

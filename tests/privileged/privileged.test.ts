@@ -19,6 +19,7 @@ import {
 } from '../../src/testing/qemu/programs.ts';
 import { runOnMezz } from '../../src/testing/qemu/run-mezz.ts';
 import { hasQemu, recordedVersion, runOnQemu } from '../../src/testing/qemu/run-qemu.ts';
+import { engines } from '../../src/testing/witness/engines.ts';
 import { departures } from './departures.ts';
 import { expectedLog } from './expected-log.ts';
 
@@ -32,15 +33,17 @@ const witnessed = programNames.filter((name) => !unwitnessed.has(name));
 const withoutQemu = hasQemu() ? false : `qemu-system-x86_64 ${recordedVersion} is not installed`;
 const withoutAssembler = hasAssembler() ? false : `GNU Binutils ${binutilsVersion} are not installed`;
 
-describe('the interpreter ends as QEMU and the manual say', () => {
-  for (const name of programNames) {
-    test(name, { todo: awaited[name] ?? false }, async () => {
-      const log = await runOnMezz(name, readProgram(name));
+for (const [engine, create] of Object.entries(engines)) {
+  describe(`the ${engine} ends as QEMU and the manual say`, () => {
+    for (const name of programNames) {
+      test(name, { todo: awaited[name] ?? false }, async () => {
+        const log = await runOnMezz(name, readProgram(name), create);
 
-      assert.deepEqual(log, expectedLog(name, readRecord(name)));
-    });
-  }
-});
+        assert.deepEqual(log, expectedLog(name, readRecord(name)));
+      });
+    }
+  });
+}
 
 describe('the records are what QEMU says', { skip: withoutQemu }, () => {
   for (const name of witnessed) {

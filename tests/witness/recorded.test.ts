@@ -25,6 +25,7 @@ for (const { engine, name, cases } of combinations) {
     const wrong = outcomes.filter((o) => differences(o.test, o.native, o.ours).length > 0);
     const reports = wrong.slice(0, 5).map((o) => reportMismatch(o.test, o.native, o.ours));
     assert.equal(wrong.length, 0, `${wrong.length} of ${cases.length} differ\n${reports.join('\n\n')}`);
+    if (engine === 'jit') assert.ok(machine.translatedRegions >= cases.length, `only ${machine.translatedRegions}`);
   });
 }
 

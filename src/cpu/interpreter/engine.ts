@@ -10,14 +10,14 @@ import {
   type VcpuState,
   X86Cpu,
 } from '../isa/x86/index.ts';
-import type { Vcpu, VcpuCounters, VcpuStop } from '../vcpu.ts';
+import type { Vcpu, VcpuCounters, VcpuProgress, VcpuStop } from '../vcpu.ts';
 import { CodeCache } from './code-cache.ts';
 import { generateInterpreter, helperNames, regionSlots } from './generator.ts';
 import { HandlerTable } from './handler-table.ts';
 import { bindHelpers } from './helpers.ts';
 import type { HotCode } from './hot-code.ts';
 import { exit, record } from './record.ts';
-import { Translator } from './translator.ts';
+import { maximumInstructions, Translator } from './translator.ts';
 
 export interface InterpreterOptions {
   /** At least `layout.ram` bytes and the RAM behind them. */
@@ -64,6 +64,8 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   #entries = 0;
   #interrupts = 0;
   #slowAccesses = 0;
+  /** While set, code runs one instruction at a time. */
+  #isStepping = false;
 
   constructor({ memory, ram, bus, tscHz, hot }: InterpreterOptions) {
     this.#hot = hot;
@@ -118,6 +120,29 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     return { kind: 'budget' };
   }
 
+  get progress(): VcpuProgress {
+    return { instructions: this.#instructions, faults: this.cpu.faults, interrupts: this.#interrupts };
+  }
+
+  /** Runs exactly as far as `goal` is, however it was reached, unless something stops it before; slower than `run`. */
+  runTo(goal: VcpuProgress): VcpuStop {
+    while (this.#isBefore(goal)) {
+      if (this.cpu.stop) this.#raiseAttention(attention.stop);
+      const left = goal.instructions - this.#instructions;
+      this.#isStepping = left <= maximumInstructions;
+      const stop = this.#turn(this.#isStepping ? 1 : left - maximumInstructions);
+      this.#isStepping = false;
+      if (stop) return stop;
+    }
+    return { kind: 'budget' };
+  }
+
+  /** False too when more faults were met than on the way to the goal: that way is missed. */
+  #isBefore({ instructions, faults, interrupts }: VcpuProgress): boolean {
+    if (this.#instructions !== instructions) return this.#instructions < instructions && this.cpu.faults <= faults;
+    return this.cpu.faults < faults || this.#interrupts < interrupts;
+  }
+
   /** Looks after what wants attention, or else runs code. A blocked NMI stays wanted and waits. */
   #turn(budget: number): VcpuStop | undefined {
     const { state } = this.cpu;
@@ -128,7 +153,8 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   }
 
   #runCode(budget: number): void {
-    const start = this.#translator.blockAt(this.cpu.state.word(layout.modeKey));
+    const single = this.#isStepping ? modeKey.single : 0;
+    const start = this.#translator.blockAt(this.cpu.state.word(layout.modeKey) | single);
     if (start < 0) this.cpu.deliverPendingFault();
     else this.#runFrom(start, budget);
   }
@@ -158,6 +184,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       engineEntries: this.#entries,
       interrupts: this.#interrupts,
       slowAccesses: this.#slowAccesses,
+      faults: this.cpu.faults,
       ...this.#translator.counters,
       ...this.#hot?.counters(),
     };

@@ -2,6 +2,7 @@ import {
   divide128,
   LinearBytes,
   maskedStore,
+  segment,
   stringHelpers,
   systemHelpers,
   type X86Cpu,
@@ -27,9 +28,11 @@ const integerHelpers: Readonly<Record<string, Helper>> = {
  * that did not fault.
  */
 export function bindHelpers(cpu: X86Cpu, names: readonly string[], afterCall: () => void): Record<string, BoundHelper> {
-  const fpu = new X87(cpu.state.buffer, new LinearBytes(cpu), {
+  const linear = new LinearBytes(cpu);
+  const fpu = new X87(cpu.state.buffer, linear, {
     raiseMathFault: () => cpu.raise(vectorMathFault),
     raiseGeneralProtection: () => cpu.raise(vectorGeneralProtection, 0),
+    addressingForm: () => addressingForm(cpu, linear),
   });
   const onCpu: Readonly<Record<string, Helper>> = { ...systemHelpers, ...stringHelpers, ...integerHelpers };
   const bound: Record<string, BoundHelper> = {};
@@ -41,6 +44,15 @@ export function bindHelpers(cpu: X86Cpu, names: readonly string[], afterCall: ()
     else throw new RangeError(`Cannot bind helper "${name}": no such helper`);
   }
   return bound;
+}
+
+/** Mod and R/M of the x87 instruction at RIP: whatever stands before the escape opcode is a prefix. */
+function addressingForm({ state }: X86Cpu, linear: LinearBytes): number {
+  const start = state.rip + BigInt(state.segmentBase(segment.cs));
+  const byteAt = (at: bigint): number => linear.read(BigInt.asUintN(64, start + at), 1)[0] ?? 0;
+  let at = 0n;
+  while (at < 13n && (byteAt(at) & 0xf8) !== 0xd8) at++;
+  return byteAt(at + 1n) & 0xc7;
 }
 
 function guarded(

@@ -18,7 +18,8 @@ import type { HandlerTable } from './handler-table.ts';
 import type { HotCode } from './hot-code.ts';
 import { record } from './record.ts';
 
-const maximumInstructions = 48;
+/** Of a basic block. */
+export const maximumInstructions = 48;
 const pageBytes = 4096;
 const longestInstruction = 15;
 /** Each instruction takes at most two records, and one more ends the block. */

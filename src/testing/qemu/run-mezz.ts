@@ -1,14 +1,14 @@
 import { basename } from 'node:path';
 import { nodeHost } from '../../host/index.ts';
-import { createPcVm, type VmEnd } from '../../vm/index.ts';
+import { createPcVm, type EngineMaker, type VmEnd } from '../../vm/index.ts';
 import { describeLog } from './log.ts';
 import { debugExitPort, guestMemoryMib } from './run-qemu.ts';
 
 const mebibyte = 0x100000;
 const timeoutSeconds = 60;
 
-/** Runs a program on the interpreter; its log as text, and how the machine ended. */
-export async function runOnMezz(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<string[]> {
+/** Runs a program on an engine; its log as text, and how the machine ended. */
+export async function runOnMezz(name: string, bytes: Uint8Array<ArrayBuffer>, engine: EngineMaker): Promise<string[]> {
   let output = '';
   const console = {
     read: () => new Uint8Array(),
@@ -18,7 +18,8 @@ export async function runOnMezz(name: string, bytes: Uint8Array<ArrayBuffer>): P
     onReadable: () => {},
   };
   const boot = { kernel: { name: basename(name), bytes }, commandLine: '' };
-  const config = { memoryBytes: guestMemoryMib * mebibyte, boot, serialPorts: [console] as const, debugExitPort };
+  const memoryBytes = guestMemoryMib * mebibyte;
+  const config = { memoryBytes, boot, serialPorts: [console] as const, debugExitPort, engine };
   const vm = await createPcVm(config, nodeHost);
   vm.stopAfter(timeoutSeconds);
   vm.start();

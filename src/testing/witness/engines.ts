@@ -1,15 +1,7 @@
 import { InterpreterEngine, type InterpreterOptions } from '../../cpu/interpreter/index.ts';
-import type { X86Cpu } from '../../cpu/isa/x86/index.ts';
 import { createJitEngine } from '../../cpu/jit/index.ts';
-import type { Vcpu } from '../../cpu/vcpu.ts';
 
-/** An engine as the witness drives it. */
-export interface WitnessEngine extends Pick<Vcpu<unknown>, 'run'> {
-  readonly cpu: X86Cpu;
-  hostWrote(ramOffset: number, length: number): void;
-}
-
-export type MakeEngine = (options: InterpreterOptions) => WitnessEngine;
+export type MakeEngine = (options: InterpreterOptions) => InterpreterEngine;
 
 export const interpreterEngine: MakeEngine = (options) => new InterpreterEngine(options);
 

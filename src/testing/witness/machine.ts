@@ -2,7 +2,7 @@ import { attention, type CpuBus, flag, layout, type RamMap, segment, type X86Cpu
 import { refreshMode } from '../../cpu/isa/x86/system/mode.ts';
 import { cr0, cr4, efer } from '../../cpu/isa/x86/system/registers.ts';
 import { codeBytes, type Patch, type WitnessCase, type WitnessOutcome } from './case.ts';
-import { interpreterEngine, type MakeEngine, type WitnessEngine } from './engines.ts';
+import { interpreterEngine, type MakeEngine } from './engines.ts';
 import { arenaImage } from './image.ts';
 import { GuestTables, handlerAddress } from './machine-tables.ts';
 import { arena, bases64, localSegments, places, selectors } from './places.ts';
@@ -34,7 +34,7 @@ const emptyBus: CpuBus = {
  * level 3; whatever ends them is delivered to a handler that halts, and read from the stack frame there.
  */
 export class WitnessMachine {
-  readonly #engine: WitnessEngine;
+  readonly #engine: ReturnType<MakeEngine>;
   readonly #ram: Uint8Array;
   readonly #tables: GuestTables;
   readonly #expected = new Uint8Array(arena.bytes);
@@ -59,6 +59,11 @@ export class WitnessMachine {
     const outcome = this.#outcome(test, stop.kind === 'budget');
     this.#write(this.#tables.codeAt + test.codeOffset, new Uint8Array(test.code.length + 8).fill(0xf4));
     return outcome;
+  }
+
+  /** Regions that a JIT has translated. */
+  get translatedRegions(): number {
+    return this.#engine.counters().translatedRegions ?? 0;
   }
 
   get #cpu(): X86Cpu {

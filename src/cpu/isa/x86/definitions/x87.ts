@@ -41,6 +41,8 @@ function memoryBody(plain: X87Instruction, short: X87Instruction): Body {
     const access = memory?.access;
     if (access === 'read') loadOperand(x, e, linear as Val, memory?.bytes ?? 0);
     else if (access !== 'write') x.setHelperArgument(linear as Val);
+    // What the data pointer becomes when an exception is unmasked; the segment's base is not taken off again.
+    if (access === 'read' || access === 'write') x.setState('i64', layout.ea, linear as Val);
     const isToStore = x.helper(helper, e.i32(a), e.i32(b));
     if (access !== 'write') return;
     const store = (): void => storeOperand(x, e, linear as Val, memory?.bytes ?? 0);

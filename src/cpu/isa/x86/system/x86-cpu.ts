@@ -33,6 +33,8 @@ export class X86Cpu {
   /** The exception that `deliverPendingFault` delivers, -1: none. */
   pendingVector = -1;
   pendingErrorCode: number = noErrorCode;
+  /** Faults delivered so far. */
+  faults = 0;
   /** Why no instruction is to be executed; the run loop clears `halt` when an interrupt arrives. */
   stop: CpuStop | undefined = undefined;
   /** Called when linear addresses may mean other bytes than before: for caches that are keyed by linear address. */
@@ -113,7 +115,9 @@ export class X86Cpu {
     const { pendingVector, pendingErrorCode } = this;
     this.pendingVector = -1;
     this.state.setWord(layout.faulted, 0);
-    if (pendingVector >= 0) deliverException(this, pendingVector, pendingErrorCode);
+    if (pendingVector < 0) return;
+    this.faults++;
+    deliverException(this, pendingVector, pendingErrorCode);
   }
 
   /** An external interrupt between instructions; `rip` is the next one. Wakes a halted processor. */

@@ -28,6 +28,7 @@ function machine() {
       raiseGeneralProtection: () => {
         throw new GuestFault('#GP');
       },
+      addressingForm: () => 0,
     },
   );
   fpu.initialize();

@@ -20,6 +20,8 @@ export interface X87Host {
   raiseMathFault(): void;
   /** #GP(0). */
   raiseGeneralProtection(): never;
+  /** Mod and R/M of the running instruction's ModRM byte, in place; it has a memory operand. */
+  addressingForm(): number;
 }
 
 export const status = { stackFault: 0x40, summary: 0x80, C0: 0x100, C1: 0x200, C2: 0x400, C3: 0x4000, busy: 0x8000 };
@@ -228,6 +230,7 @@ export class X87 {
   #noteOpcode(opcode: number): void {
     this.opcode = opcode;
     if ((opcode & 0xff) >= 0xc0) return;
+    this.opcode = opcode | this.host.addressingForm();
     const w = this.words;
     w[dataPointerWord] = w[eaWord]!;
     w[dataPointerWord + 1] = w[eaWord + 1]!;

@@ -195,6 +195,7 @@ export class Subject {
       raiseGeneralProtection: () => {
         throw new Fault('#GP');
       },
+      addressingForm: () => 0, // The opcode that we pass has it.
     },
   );
 
