@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bootMarker } from './first-process.ts';
-import { type GuestOfBench, mezzCommand, qemuCommand } from './machines.ts';
+import { type EngineOfBench, type GuestOfBench, mezzCommand, qemuCommand } from './machines.ts';
 import { failure, type MeasuredRun, measuredRun } from './measured-run.ts';
 import { type Row, ratios, sample, sampleIfAny } from './row.ts';
 
 export interface BenchOptions {
   readonly repetitions: number;
   readonly hasQemu: boolean;
+  readonly engine: EngineOfBench;
   /** For files that last as long as the bench. */
   readonly folder: string;
 }
@@ -23,7 +24,7 @@ export async function benchBoot(guest: GuestOfBench, options: BenchOptions): Pro
   const stats: { instructions: number }[] = [];
   const statsFile = join(options.folder, 'boot-stats.json');
   for (let i = 0; i < options.repetitions; i++) {
-    mezz.push(await boot(mezzCommand(guest, statsFile)));
+    mezz.push(await boot(mezzCommand(guest, options.engine, statsFile)));
     stats.push(JSON.parse(await readFile(statsFile, 'utf8')));
     if (options.hasQemu) qemu.push(await boot(qemuCommand(guest)));
   }

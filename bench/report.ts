@@ -1,11 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { arch, cpus, loadavg, platform } from 'node:os';
 import { join } from 'node:path';
+import type { ProgramRow } from './jobs/bench-programs.ts';
 import { isMet, type Row, type Sample, type Target } from './row.ts';
 
 export interface Conditions {
   readonly date: string;
   readonly repetitions: number;
+  readonly engine: string;
   readonly node: string;
   readonly qemu: string | undefined;
   readonly guest: Readonly<Record<string, string>>;
@@ -18,11 +20,12 @@ export interface Conditions {
 }
 
 /** What to know about a run besides its figures. */
-export function conditions(options: Pick<Conditions, 'repetitions' | 'qemu' | 'guest'>): Conditions {
-  const { repetitions, qemu, guest } = options;
+export function conditions(options: Pick<Conditions, 'repetitions' | 'engine' | 'qemu' | 'guest'>): Conditions {
+  const { repetitions, engine, qemu, guest } = options;
   return {
     date: new Date().toISOString(),
     repetitions,
+    engine,
     node: process.version,
     qemu,
     guest,
@@ -69,11 +72,16 @@ function cell(value: Sample | undefined): string {
 
 const figure = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
+export interface Figures {
+  readonly rows: readonly Row[];
+  readonly programs: readonly ProgramRow[];
+}
+
 /** Writes the machine-readable file, named by its date. Returns its path. */
-export async function writeResults(folder: string, about: Conditions, rows: readonly Row[]): Promise<string> {
+export async function writeResults(folder: string, about: Conditions, { rows, programs }: Figures): Promise<string> {
   await mkdir(folder, { recursive: true });
   const path = join(folder, `${about.date.replaceAll(':', '-').slice(0, 19)}.json`);
-  const results = { version: 1, ...about, rows: rows.map((row) => ({ ...row, isMet: isMet(row) })) };
+  const results = { version: 2, ...about, rows: rows.map((row) => ({ ...row, isMet: isMet(row) })), programs };
   await writeFile(path, `${JSON.stringify(results, undefined, 2)}\n`);
   return path;
 }

@@ -1,0 +1,137 @@
+/* The job runner: the first process of a guest, or an ordinary process on the host. It reads jobs from its standard
+   input, one a line, with tabs between the words:
+
+     NAME REPETITIONS PROGRAM ARGUMENT...
+
+   and runs the program so many times between the lines "mezz-bench: begin NAME" and "mezz-bench: end NAME CHECKSUM",
+   or "mezz-bench: failed NAME REASON". The checksum is that of what the program prints, the same each time. An empty
+   line, or the end of input, turns the machine off. The time is taken by who reads these lines. */
+#include "suite.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { max_words = 32, line_max = 2048, said_max = 120 };
+
+static void prepare_machine(void) {
+  mount("proc", "/proc", "proc", 0, NULL);
+  mount("dev", "/dev", "devtmpfs", 0, NULL);
+  struct termios terminal;
+  if (tcgetattr(0, &terminal) == 0) {
+    cfmakeraw(&terminal);
+    terminal.c_oflag |= OPOST | ONLCR;
+    tcsetattr(0, TCSANOW, &terminal);
+  }
+  setenv("PATH", "/bench:/usr/bin:/bin", 1);
+}
+
+/* A line has left the machine before work goes on. */
+static void say(const char *kind, const char *name, const char *rest) {
+  char line[line_max];
+  int length = snprintf(line, sizeof line, "mezz-bench: %s %s%s%s\n", kind, name, *rest ? " " : "", rest);
+  if (write(1, line, (size_t)length) != length) exit(1);
+  tcdrain(1);
+}
+
+struct output {
+  uint32_t sum;
+  /* The beginning of it, for messages. */
+  char said[said_max];
+};
+
+/* Runs a program once. Returns its wait status. */
+static int run(char **words, struct output *output) {
+  int ends[2];
+  if (pipe(ends)) fail("pipe");
+  pid_t child = fork();
+  if (child < 0) fail("fork");
+  if (child == 0) {
+    int null = open("/dev/null", O_RDONLY);
+    if (null >= 0) dup2(null, 0);
+    dup2(ends[1], 1);
+    dup2(ends[1], 2);
+    close(ends[0]);
+    close(ends[1]);
+    execvp(words[0], words);
+    perror(words[0]);
+    _exit(127);
+  }
+  close(ends[1]);
+  char bytes[4096];
+  ssize_t count;
+  size_t kept = 0;
+  output->sum = 0x811c9dc5u;
+  while ((count = read(ends[0], bytes, sizeof bytes)) > 0) {
+    output->sum = mix_bytes(output->sum, bytes, (size_t)count);
+    for (ssize_t i = 0; i < count && kept + 1 < said_max; i++) output->said[kept++] = bytes[i] == '\n' ? ' ' : bytes[i];
+  }
+  output->said[kept] = 0;
+  close(ends[0]);
+  int status;
+  while (waitpid(child, &status, 0) != child) continue;
+  return status;
+}
+
+static void run_job(const char *name, long repetitions, char **words) {
+  struct output first = {0}, output;
+  char text[line_max];
+  say("begin", name, "");
+  for (long i = 0; i < repetitions; i++) {
+    int status = run(words, i == 0 ? &first : &output);
+    if (status != 0) {
+      int is_signal = WIFSIGNALED(status);
+      snprintf(text, sizeof text, "%s %d: %s", is_signal ? "signal" : "status",
+               is_signal ? WTERMSIG(status) : WEXITSTATUS(status), i == 0 ? first.said : output.said);
+      say("failed", name, text);
+      return;
+    }
+    if (i > 0 && output.sum != first.sum) {
+      say("failed", name, "its output differs from the first time");
+      return;
+    }
+  }
+  snprintf(text, sizeof text, "%08x", first.sum);
+  say("end", name, text);
+}
+
+/* A line without its end; NULL at the end of input. */
+static char *read_line(void) {
+  static char line[line_max];
+  size_t length = 0;
+  char c;
+  while (read(0, &c, 1) == 1) {
+    if (c == '\n' || c == '\r') {
+      line[length] = 0;
+      return line;
+    }
+    if (length + 1 < sizeof line) line[length++] = c;
+  }
+  return NULL;
+}
+
+void fail(const char *what) {
+  say("failed", what, "in the job runner");
+  exit(1);
+}
+
+int main(void) {
+  int is_first_process = getpid() == 1;
+  if (is_first_process) prepare_machine();
+  say("ready", "for jobs", "");
+  for (char *line; (line = read_line()) && *line;) {
+    char *words[max_words + 1] = {0};
+    int count = 0;
+    for (char *word = strtok(line, "\t"); word && count < max_words; word = strtok(NULL, "\t")) words[count++] = word;
+    if (count >= 3) run_job(words[0], atol(words[1]), words + 2);
+    else say("failed", words[0], "a job has three words at least");
+  }
+  if (is_first_process) reboot(RB_POWER_OFF);
+  return 0;
+}
