@@ -25,7 +25,9 @@ export async function measureProgram(
   program: Program,
   options: MeasureOptions,
 ): Promise<Measurement> {
-  const run = (count: number): Promise<JobResult> => session.run(jobOf(program, options.folder, count), timeoutSeconds);
+  const { name } = program;
+  const run = (count: number): Promise<JobResult> =>
+    session.run({ name, ...program.job(options.folder, count) }, timeoutSeconds);
   let count = 1;
   let last = await run(count);
   for (let warmed = last.seconds; warmed < options.warmUpSeconds; warmed += last.seconds) {
@@ -45,8 +47,3 @@ export async function measureProgram(
 
 const countFor = (seconds: number, count: number, took: number): number =>
   Math.max(1, Math.round((count * seconds) / Math.max(took, 1e-4)));
-
-function jobOf(program: Program, folder: string, count: number) {
-  const { name, isRepeated } = program;
-  return { name, repetitions: isRepeated ? count : 1, words: program.words(folder, isRepeated ? 1 : count) };
-}

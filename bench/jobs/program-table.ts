@@ -1,4 +1,5 @@
 import type { Bits } from './compile.ts';
+import type { Job } from './session.ts';
 
 export type ProgramClass = 'compute' | 'floating point' | 'system';
 
@@ -12,10 +13,8 @@ export interface Program {
   /** For figures of time: the unit is that of one of them, and less is better. */
   readonly isTime?: boolean;
   readonly bits: readonly Bits[];
-  /** The command line for so many units of work; programs lie in `folder`. */
-  words(folder: string, count: number): readonly string[];
-  /** When it is the job that is repeated, not something in the program. */
-  readonly isRepeated?: boolean;
+  /** What does so many units of work; programs lie in `folder`. */
+  job(folder: string, count: number): Omit<Job, 'name'>;
 }
 
 type Figure = Pick<Program, 'unit' | 'perUnit' | 'isTime'>;
@@ -33,7 +32,7 @@ const own = (name: string, of: ProgramClass, figure: Figure): Program => ({
   class: of,
   ...figure,
   bits: [64, 32],
-  words: (folder, count) => [`${folder}/suite`, name, String(count)],
+  job: (folder, count) => ({ repetitions: 0, words: [`${folder}/suite`, name, String(count)] }),
 });
 
 const x87 = ({ name, unit, perUnit }: Program): Program => ({
@@ -42,7 +41,7 @@ const x87 = ({ name, unit, perUnit }: Program): Program => ({
   unit,
   perUnit,
   bits: [32],
-  words: (folder, count) => [`${folder}/suite-x87`, name, String(count)],
+  job: (folder, count) => ({ repetitions: 0, words: [`${folder}/suite-x87`, name, String(count)] }),
 });
 
 const floats: readonly Program[] = [

@@ -4,6 +4,7 @@ import { failure } from '../measured-run.ts';
 /** A program that a job runs (see programs/init.c). */
 export interface Job {
   readonly name: string;
+  /** How often it is run; 0 is for a program that runs once and says itself when its work begins. */
   readonly repetitions: number;
   readonly words: readonly string[];
 }
@@ -78,11 +79,9 @@ export class Session {
   /** Throws JobError when the program fails, another error when the machine does. */
   async run({ name, repetitions, words }: Job, timeoutSeconds: number): Promise<JobResult> {
     this.#child.stdin?.write(`${[name, repetitions, ...words].join('\t')}\n`);
-    const begin = await this.#expect(/^begin /, timeoutSeconds);
-    const end = await this.#expect(/^(end|failed) /, timeoutSeconds);
-    const [, kind, rest = ''] = /^(\w+) \S+ (.*)$/.exec(end.text) ?? [];
-    if (kind !== 'end') throw new JobError(name, rest);
-    return { seconds: (end.atMs - begin.atMs) / 1000, checksum: rest };
+    const begin = await this.#answer(/^begin /, name, timeoutSeconds);
+    const end = await this.#answer(/^end /, name, timeoutSeconds);
+    return { seconds: (end.atMs - begin.atMs) / 1000, checksum: end.text.split(' ')[2] ?? '' };
   }
 
   /** Lets the machine turn itself off; after the timeout it is killed. */
@@ -115,6 +114,12 @@ export class Session {
 
   #keep(text: string): void {
     this.#output = (this.#output + text).slice(-keptOutput);
+  }
+
+  async #answer(pattern: RegExp, name: string, timeoutSeconds: number): Promise<Line> {
+    const line = await this.#expect(/^(begin|end|failed) /, timeoutSeconds);
+    if (pattern.test(line.text)) return line;
+    throw new JobError(name, line.text);
   }
 
   async #expect(pattern: RegExp, timeoutSeconds: number): Promise<Line> {

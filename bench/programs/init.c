@@ -4,8 +4,10 @@
      NAME REPETITIONS PROGRAM ARGUMENT...
 
    and runs the program so many times between the lines "mezz-bench: begin NAME" and "mezz-bench: end NAME CHECKSUM",
-   or "mezz-bench: failed NAME REASON". The checksum is that of what the program prints, the same each time. An empty
-   line, or the end of input, turns the machine off. The time is taken by who reads these lines. */
+   or "mezz-bench: failed NAME REASON". The checksum is that of what the program prints, the same each time. With 0
+   repetitions it runs once and says itself, on descriptor 3, when its preparations are done and its work begins. An
+   empty line, or the end of input, turns the machine off. The time is taken by who reads these lines. */
+#define _GNU_SOURCE
 #include "suite.h"
 #include <fcntl.h>
 #include <signal.h>
@@ -49,16 +51,16 @@ struct output {
 /* Runs a program once. Returns its wait status. */
 static int run(char **words, struct output *output) {
   int ends[2];
-  if (pipe(ends)) fail("pipe");
+  if (pipe2(ends, O_CLOEXEC)) fail("pipe");
   pid_t child = fork();
   if (child < 0) fail("fork");
   if (child == 0) {
     int null = open("/dev/null", O_RDONLY);
     if (null >= 0) dup2(null, 0);
+    int console = fcntl(1, F_DUPFD_CLOEXEC, 10);
     dup2(ends[1], 1);
     dup2(ends[1], 2);
-    close(ends[0]);
-    close(ends[1]);
+    dup2(console, 3);
     execvp(words[0], words);
     perror(words[0]);
     _exit(127);
@@ -82,8 +84,8 @@ static int run(char **words, struct output *output) {
 static void run_job(const char *name, long repetitions, char **words) {
   struct output first = {0}, output;
   char text[line_max];
-  say("begin", name, "");
-  for (long i = 0; i < repetitions; i++) {
+  if (repetitions > 0) say("begin", name, "");
+  for (long i = 0; i < (repetitions > 0 ? repetitions : 1); i++) {
     int status = run(words, i == 0 ? &first : &output);
     if (status != 0) {
       int is_signal = WIFSIGNALED(status);
