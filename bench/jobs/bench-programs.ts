@@ -64,7 +64,8 @@ async function measure({ program, results, failures }: ProgramRow, machine: JobM
   const measurements = (results[machine.name] ??= []);
   const { folder } = machine;
   try {
-    measurements.push(await measureProgram(await machine.session(), program, { folder, seconds, warmUpSeconds }));
+    const options = { folder, seconds, warmUpSeconds };
+    measurements.push(await machine.awake((session) => measureProgram(session, program, options)));
   } catch (error) {
     measurements.push(undefined);
     failures.push(`${machine.name}: ${error instanceof Error ? error.message : error}`);

@@ -3,6 +3,7 @@ import { type EngineOfBench, mezzCommand, qemuCommand } from '../machines.ts';
 import type { Bits } from './compile.ts';
 import { guestFolder, type JobGuest } from './job-guest.ts';
 import { Session } from './session.ts';
+import { v86Command } from './v86.ts';
 
 export const machineNames = ['mezz', 'qemu', 'v86', 'native'] as const;
 export type MachineName = (typeof machineNames)[number];
@@ -26,19 +27,31 @@ export class JobMachine {
     const commands: Readonly<Record<MachineName, () => readonly string[]>> = {
       mezz: () => mezzCommand(guest, engine),
       qemu: () => qemuCommand(guest),
-      v86: () => [],
+      v86: () => v86Command(guest),
       native: () => [join(folder, 'init')],
     };
     this.#command = commands[name]();
   }
 
-  async session(): Promise<Session> {
-    if (!this.#session?.isOpen) this.#session = await Session.start(this.#command, bootTimeoutSeconds);
-    return this.#session;
+  /** Does something on the machine while it may run; v86 uses a quarter of a processor even when its guest does not. */
+  async awake<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
+    this.#session?.signal('SIGCONT');
+    const session = await this.#open();
+    try {
+      return await work(session);
+    } finally {
+      if (this.name === 'v86') session.signal('SIGSTOP');
+    }
   }
 
   async stop(): Promise<void> {
+    this.#session?.signal('SIGCONT');
     await this.#session?.stop(stopTimeoutSeconds);
     this.#session = undefined;
+  }
+
+  async #open(): Promise<Session> {
+    if (!this.#session?.isOpen) this.#session = await Session.start(this.#command, bootTimeoutSeconds);
+    return this.#session;
   }
 }

@@ -1,0 +1,10 @@
+import { fileURLToPath } from 'node:url';
+import type { ImageGuest } from '../image-guest.ts';
+import { memoryMebibytes } from '../machines.ts';
+
+const host = fileURLToPath(new URL('v86-host.ts', import.meta.url));
+
+/** v86 with a machine like that of the others. */
+export function v86Command({ kernel, initrd, commandLine }: ImageGuest): string[] {
+  return [process.execPath, host, kernel, initrd, commandLine, String(memoryMebibytes), '/usr/share/seabios'];
+}
