@@ -43,7 +43,7 @@ const flagTable = {
   help: { type: 'boolean' },
 } as const;
 
-const bitsByName: Readonly<Record<string, Bits>> = { 64: 64, 32: 32 };
+const bitsByName = { 64: 64, 32: 32 } as const satisfies Readonly<Record<string, Bits>>;
 
 /** Undefined when help is wanted. Throws Error when a flag is wrong. */
 export function readFlags(): BenchFlags | undefined {
@@ -56,7 +56,7 @@ export function readFlags(): BenchFlags | undefined {
     engine: list('engine', flags.engine, enginesOfBench)[0] ?? 'jit',
     programs: flags.programs?.split(','),
     machines: list('machines', flags.machines, machineNames),
-    bits: list('bits', flags.bits, Object.keys(bitsByName)).map((name) => bitsByName[name] ?? 64),
+    bits: list('bits', flags.bits, ['64', '32'] as const).map((name) => bitsByName[name]),
     seconds: number('seconds', flags.seconds),
     isBuilt: flags.build,
   };

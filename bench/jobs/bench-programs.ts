@@ -1,5 +1,6 @@
 import type { EngineOfBench } from '../machines.ts';
 import type { Bits } from './compile.ts';
+import { debianPrograms } from './debian-programs.ts';
 import { makeJobGuest } from './job-guest.ts';
 import { JobMachine, type MachineName } from './job-machine.ts';
 import { type Measurement, measureProgram } from './measure.ts';
@@ -38,11 +39,12 @@ export async function benchPrograms(options: ProgramsOptions): Promise<ProgramRo
 }
 
 async function benchBits(bits: Bits, options: ProgramsOptions): Promise<ProgramRow[]> {
-  const wanted = ownPrograms.filter(
+  const named = [...ownPrograms, ...debianPrograms].filter(
     (program) => program.bits.includes(bits) && (options.programs?.includes(program.name) ?? true),
   );
-  if (wanted.length === 0) return [];
+  if (named.length === 0) return [];
   const guest = await makeJobGuest(bits, options.folder);
+  const wanted = named.filter(({ isDebian }) => !isDebian || guest.debian);
   const machines = machinesFor(bits, options.machines).map((name) => new JobMachine(name, guest, options.engine));
   const rows = wanted.map((program): ProgramRow => ({ program, bits, results: {}, failures: [] }));
   for (let i = 0; i < options.repetitions; i++) {
@@ -62,9 +64,8 @@ const machinesFor = (bits: Bits, names: readonly MachineName[]): MachineName[] =
 
 async function measure({ program, results, failures }: ProgramRow, machine: JobMachine, seconds: number) {
   const measurements = (results[machine.name] ??= []);
-  const { folder } = machine;
   try {
-    const options = { folder, seconds, warmUpSeconds };
+    const options = { place: machine.place, seconds, warmUpSeconds };
     measurements.push(await machine.awake((session) => measureProgram(session, program, options)));
   } catch (error) {
     measurements.push(undefined);

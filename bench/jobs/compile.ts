@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 export type Bits = 64 | 32;
 
-const sources = fileURLToPath(new URL('../programs', import.meta.url));
+export const sourceFolder = fileURLToPath(new URL('../programs', import.meta.url));
 const common = ['-std=gnu11', '-O2', '-static', '-fno-math-errno', '-Wall', '-Wextra', '-Werror'];
 const width: Readonly<Record<Bits, readonly string[]>> = {
   64: ['-m64'],
@@ -34,7 +34,7 @@ export async function compilePrograms(bits: Bits, folder: string): Promise<reado
   await checkCompiler(bits, folder);
   const wanted = binaries.filter((binary) => binary.bits === undefined || binary.bits === bits);
   for (const { name, files, flags = [] } of wanted) {
-    const paths = files.map((file) => join(sources, `${file}.c`));
+    const paths = files.map((file) => join(sourceFolder, `${file}.c`));
     const complaint = gcc([...common, ...width[bits], ...flags, '-o', join(folder, name), ...paths, '-lm']);
     if (complaint !== undefined)
       throw new Error(`Cannot compile bench program "${name}" for ${bits} bits: ${complaint}`);

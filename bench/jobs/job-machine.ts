@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { type EngineOfBench, mezzCommand, qemuCommand } from '../machines.ts';
 import type { Bits } from './compile.ts';
-import { guestFolder, type JobGuest } from './job-guest.ts';
+import type { JobGuest } from './job-guest.ts';
+import { guestPlace, hostPlace, type Place } from './place.ts';
 import { Session } from './session.ts';
 import { v86Command } from './v86.ts';
 
@@ -15,19 +16,19 @@ const stopTimeoutSeconds = 20;
 export class JobMachine {
   readonly name: MachineName;
   readonly bits: Bits;
-  /** Where it has the bench's programs. */
-  readonly folder: string;
+  /** Where it has the programs. */
+  readonly place: Place;
   readonly #command: readonly string[];
   #session: Session | undefined;
 
-  constructor(name: MachineName, { bits, guest, folder }: JobGuest, engine: EngineOfBench) {
+  constructor(name: MachineName, { bits, guest, folder, debian }: JobGuest, engine: EngineOfBench) {
     this.name = name;
     this.bits = bits;
-    this.folder = name === 'native' ? folder : guestFolder;
+    this.place = name === 'native' ? hostPlace(folder, bits, debian) : guestPlace(debian);
     const commands: Readonly<Record<MachineName, () => readonly string[]>> = {
       mezz: () => mezzCommand(guest, engine),
       qemu: () => qemuCommand(guest),
-      v86: () => v86Command(guest),
+      v86: () => v86Command(guest, debian),
       native: () => [join(folder, 'init')],
     };
     this.#command = commands[name]();

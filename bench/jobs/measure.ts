@@ -1,9 +1,10 @@
+import type { Place } from './place.ts';
 import type { Program } from './program-table.ts';
 import type { JobResult, Session } from './session.ts';
 
 export interface MeasureOptions {
-  /** Where the programs lie on the machine. */
-  readonly folder: string;
+  /** Where the machine has the programs. */
+  readonly place: Place;
   /** How long the measured run is to take. */
   readonly seconds: number;
   readonly warmUpSeconds: number;
@@ -27,7 +28,7 @@ export async function measureProgram(
 ): Promise<Measurement> {
   const { name } = program;
   const run = (count: number): Promise<JobResult> =>
-    session.run({ name, ...program.job(options.folder, count) }, timeoutSeconds);
+    session.run({ name, ...program.job(options.place, count) }, timeoutSeconds);
   let count = 1;
   let last = await run(count);
   for (let warmed = last.seconds; warmed < options.warmUpSeconds; warmed += last.seconds) {

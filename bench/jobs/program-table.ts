@@ -1,4 +1,5 @@
 import type { Bits } from './compile.ts';
+import type { Place } from './place.ts';
 import type { Job } from './session.ts';
 
 export type ProgramClass = 'compute' | 'floating point' | 'system';
@@ -13,8 +14,10 @@ export interface Program {
   /** For figures of time: the unit is that of one of them, and less is better. */
   readonly isTime?: boolean;
   readonly bits: readonly Bits[];
-  /** What does so many units of work; programs lie in `folder`. */
-  job(folder: string, count: number): Omit<Job, 'name'>;
+  /** From a Debian package. */
+  readonly isDebian?: boolean;
+  /** What does so many units of work. */
+  job(place: Place, count: number): Omit<Job, 'name'>;
 }
 
 type Figure = Pick<Program, 'unit' | 'perUnit' | 'isTime'>;
@@ -32,7 +35,7 @@ const own = (name: string, of: ProgramClass, figure: Figure): Program => ({
   class: of,
   ...figure,
   bits: [64, 32],
-  job: (folder, count) => ({ repetitions: 0, words: [`${folder}/suite`, name, String(count)] }),
+  job: ({ folder }, count) => ({ repetitions: 0, words: [`${folder}/suite`, name, String(count)] }),
 });
 
 const x87 = ({ name, unit, perUnit }: Program): Program => ({
@@ -41,7 +44,7 @@ const x87 = ({ name, unit, perUnit }: Program): Program => ({
   unit,
   perUnit,
   bits: [32],
-  job: (folder, count) => ({ repetitions: 0, words: [`${folder}/suite-x87`, name, String(count)] }),
+  job: ({ folder }, count) => ({ repetitions: 0, words: [`${folder}/suite-x87`, name, String(count)] }),
 });
 
 const floats: readonly Program[] = [

@@ -4,7 +4,7 @@ import { failure } from '../measured-run.ts';
 /** A program that a job runs (see programs/init.c). */
 export interface Job {
   readonly name: string;
-  /** How often it is run; 0 is for a program that runs once and says itself when its work begins. */
+  /** How often it is run; 0 is for a program that runs once and prints "begin" when its preparations are done. */
   readonly repetitions: number;
   readonly words: readonly string[];
 }

@@ -5,8 +5,8 @@
 
    and runs the program so many times between the lines "mezz-bench: begin NAME" and "mezz-bench: end NAME CHECKSUM",
    or "mezz-bench: failed NAME REASON". The checksum is that of what the program prints, the same each time. With 0
-   repetitions it runs once and says itself, on descriptor 3, when its preparations are done and its work begins. An
-   empty line, or the end of input, turns the machine off. The time is taken by who reads these lines. */
+   repetitions it runs once, and its work begins where it prints a first line, "begin", after its preparations. An empty
+   line, or the end of input, turns the machine off. The time is taken by who reads these lines. */
 #define _GNU_SOURCE
 #include "suite.h"
 #include <fcntl.h>
@@ -31,7 +31,6 @@ static void prepare_machine(void) {
     terminal.c_oflag |= OPOST | ONLCR;
     tcsetattr(0, TCSANOW, &terminal);
   }
-  setenv("PATH", "/bench:/usr/bin:/bin", 1);
 }
 
 /* A line has left the machine before work goes on. */
@@ -48,45 +47,63 @@ struct output {
   char said[said_max];
 };
 
-/* Runs a program once. Returns its wait status. */
-static int run(char **words, struct output *output) {
+/* Starts a program with its output in a pipe, whose other end is returned. */
+static int start(char **words, pid_t *child) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC)) fail("pipe");
-  pid_t child = fork();
-  if (child < 0) fail("fork");
-  if (child == 0) {
+  *child = fork();
+  if (*child < 0) fail("fork");
+  if (*child == 0) {
     int null = open("/dev/null", O_RDONLY);
     if (null >= 0) dup2(null, 0);
-    int console = fcntl(1, F_DUPFD_CLOEXEC, 10);
     dup2(ends[1], 1);
     dup2(ends[1], 2);
-    dup2(console, 3);
     execvp(words[0], words);
     perror(words[0]);
     _exit(127);
   }
   close(ends[1]);
+  return ends[0];
+}
+
+static void take(struct output *output, const char *bytes, size_t count) {
+  size_t kept = strlen(output->said);
+  output->sum = mix_bytes(output->sum, bytes, count);
+  for (size_t i = 0; i < count && kept + 1 < said_max; i++) output->said[kept++] = bytes[i] == '\n' ? ' ' : bytes[i];
+  output->said[kept] = 0;
+}
+
+/* Runs a program once; with a name, its first line is the beginning of that job. Returns its wait status. */
+static int run(char **words, const char *name, struct output *output) {
+  static const char first_line[] = "begin\n";
+  const size_t skipped = sizeof first_line - 1;
+  pid_t child;
+  int from = start(words, &child);
   char bytes[4096];
   ssize_t count;
-  size_t kept = 0;
-  output->sum = 0x811c9dc5u;
-  while ((count = read(ends[0], bytes, sizeof bytes)) > 0) {
-    output->sum = mix_bytes(output->sum, bytes, (size_t)count);
-    for (ssize_t i = 0; i < count && kept + 1 < said_max; i++) output->said[kept++] = bytes[i] == '\n' ? ' ' : bytes[i];
+  *output = (struct output){.sum = 0x811c9dc5u};
+  while ((count = read(from, bytes, sizeof bytes)) > 0) {
+    int is_begin = name && (size_t)count >= skipped && memcmp(bytes, first_line, skipped) == 0;
+    if (is_begin) {
+      say("begin", name, "");
+      name = NULL;
+      take(output, bytes + skipped, (size_t)count - skipped);
+    } else {
+      take(output, bytes, (size_t)count);
+    }
   }
-  output->said[kept] = 0;
-  close(ends[0]);
+  close(from);
   int status;
   while (waitpid(child, &status, 0) != child) continue;
   return status;
 }
 
 static void run_job(const char *name, long repetitions, char **words) {
-  struct output first = {0}, output;
+  struct output first, output;
   char text[line_max];
   if (repetitions > 0) say("begin", name, "");
   for (long i = 0; i < (repetitions > 0 ? repetitions : 1); i++) {
-    int status = run(words, i == 0 ? &first : &output);
+    int status = run(words, repetitions > 0 ? NULL : name, i == 0 ? &first : &output);
     if (status != 0) {
       int is_signal = WIFSIGNALED(status);
       snprintf(text, sizeof text, "%s %d: %s", is_signal ? "signal" : "status",
@@ -126,6 +143,9 @@ void fail(const char *what) {
 int main(void) {
   int is_first_process = getpid() == 1;
   if (is_first_process) prepare_machine();
+  /* Programs find the same on every machine. */
+  clearenv();
+  setenv("PATH", "/usr/bin:/bin", 1);
   say("ready", "for jobs", "");
   for (char *line; (line = read_line()) && *line;) {
     char *words[max_words + 1] = {0};
