@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withMarkerInit } from './first-process.ts';
-import { imageGuest } from './image-guest.ts';
+import { type ImageGuest, imageGuest } from './image-guest.ts';
 import type { GuestOfBench } from './machines.ts';
 
 export interface DefaultGuest {
@@ -15,8 +15,13 @@ export interface DefaultGuest {
 
 /** The default guest; `folder` takes the changed initial RAM disk. */
 export async function defaultGuest(folder: string): Promise<DefaultGuest> {
-  const { packages, ...shell } = await imageGuest('debian');
-  const markerInitrd = join(folder, 'marker-initrd');
-  await writeFile(markerInitrd, withMarkerInit(await readFile(shell.initrd)));
-  return { shell, marker: { ...shell, initrd: markerInitrd }, packages };
+  const shell = await imageGuest('debian');
+  return { shell, marker: await markerGuest(shell, 64, folder), packages: shell.packages };
+}
+
+/** A guest whose first process prints a marker and turns the machine off. */
+export async function markerGuest(guest: ImageGuest, bits: 64 | 32, folder: string): Promise<ImageGuest> {
+  const initrd = join(folder, `marker-initrd-${bits}`);
+  await writeFile(initrd, withMarkerInit(await readFile(guest.initrd), bits));
+  return { ...guest, initrd };
 }

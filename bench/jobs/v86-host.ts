@@ -28,12 +28,14 @@ const emulator = new V86({
   autostart: true,
 });
 
-let line: number[] = [];
+/** The kernel's last words: v86 does not tell that its machine is off. */
+const lastWords = 'reboot: Power down';
+let line = '';
 emulator.add_listener('serial0-output-byte', (byte: number) => {
-  line.push(byte);
+  line += String.fromCharCode(byte);
   if (byte !== 0x0a) return;
-  process.stdout.write(Uint8Array.from(line));
-  line = [];
+  const isOff = line.includes(lastWords);
+  process.stdout.write(line, 'latin1', () => isOff && process.exit());
+  line = '';
 });
-emulator.add_listener('emulator-stopped', () => process.exit());
 process.stdin.on('data', (bytes: Buffer) => emulator.serial_send_bytes(0, bytes));
