@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -58,25 +59,25 @@ async function main(): Promise<void> {
   }
   if (flags.isBuilt) buildProgram();
   const folder = await mkdtemp(join(tmpdir(), 'mezz-bench-'));
-  try {
-    const qemu = qemuVersion();
-    const hasQemu = qemu !== undefined && flags.machines.includes('qemu');
-    const options = { ...flags, hasQemu, hasV86: flags.machines.includes('v86'), folder };
-    const { rows, guest } = await measureRows(options);
-    const programs = await measurePrograms(options);
-    if (rows.length > 0) console.log(`\n${table(rows)}`);
-    if (programs.length > 0) console.log(`\n${programTable(programs)}`);
-    const targets = verdicts(programs);
-    if (targets.length > 0) console.log(`\n${verdictTable(targets)}`);
-    if (qemu === undefined) console.log('\nQEMU (qemu-system-x86_64) is not installed: Mezz was measured without it');
-    const { repetitions, engine } = flags;
-    const about = conditions({ repetitions, engine, qemu, guest: guest.packages });
-    const path = await writeResults(resultsFolder, about, { rows, programs, verdicts: targets });
-    console.log(`\nFigures: ${relative(process.cwd(), path)}`);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const qemu = qemuVersion();
+  const hasQemu = qemu !== undefined && flags.machines.includes('qemu');
+  const options = { ...flags, hasQemu, hasV86: flags.machines.includes('v86'), folder };
+  const { rows, guest } = await measureRows(options);
+  const programs = await measurePrograms(options);
+  if (rows.length > 0) console.log(`\n${table(rows)}`);
+  if (programs.length > 0) console.log(`\n${programTable(programs)}`);
+  const targets = verdicts(programs);
+  if (targets.length > 0) console.log(`\n${verdictTable(targets)}`);
+  if (qemu === undefined) console.log('\nQEMU (qemu-system-x86_64) is not installed: Mezz was measured without it');
+  const { repetitions, engine } = flags;
+  const about = conditions({ repetitions, engine, qemu, guest: guest.packages });
+  const path = await writeResults(resultsFolder, about, { rows, programs, verdicts: targets });
+  console.log(`\nFigures: ${relative(process.cwd(), path)}`);
 }
+
+// Ending runs what is to be done at the end: machines end with us.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
 
 main().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);

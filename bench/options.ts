@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { programNames } from './jobs/bench-programs.ts';
 import type { Bits } from './jobs/compile.ts';
 import { type MachineName, machineNames } from './jobs/job-machine.ts';
 import { type EngineOfBench, enginesOfBench } from './machines.ts';
@@ -23,7 +24,7 @@ export interface BenchFlags {
   readonly repetitions: number;
   readonly parts: readonly string[];
   readonly engine: EngineOfBench;
-  readonly programs: readonly string[] | undefined;
+  readonly programs: readonly string[];
   readonly machines: readonly MachineName[];
   readonly bits: readonly Bits[];
   readonly seconds: number;
@@ -54,7 +55,7 @@ export function readFlags(): BenchFlags | undefined {
     repetitions: Math.max(1, Math.floor(repetitions)),
     parts: list('only', flags.only, partNames),
     engine: list('engine', flags.engine, enginesOfBench)[0] ?? 'jit',
-    programs: flags.programs?.split(','),
+    programs: list('programs', flags.programs, programNames),
     machines: list('machines', flags.machines, machineNames),
     bits: list('bits', flags.bits, ['64', '32'] as const).map((name) => bitsByName[name]),
     seconds: number('seconds', flags.seconds),

@@ -1,7 +1,7 @@
 import type { EngineOfBench } from '../machines.ts';
 import type { Bits } from './compile.ts';
 import { debianPrograms } from './debian-programs.ts';
-import { makeJobGuest } from './job-guest.ts';
+import { type JobGuest, makeJobGuest } from './job-guest.ts';
 import { JobMachine, type MachineName } from './job-machine.ts';
 import { type Measurement, measureProgram } from './measure.ts';
 import { ownPrograms, type Program } from './program-table.ts';
@@ -11,8 +11,8 @@ export interface ProgramsOptions {
   readonly engine: EngineOfBench;
   readonly machines: readonly MachineName[];
   readonly bits: readonly Bits[];
-  /** Names of programs; all without. */
-  readonly programs: readonly string[] | undefined;
+  /** Names of programs. */
+  readonly programs: readonly string[];
   /** How long one measurement is to take. */
   readonly seconds: number;
   readonly folder: string;
@@ -31,22 +31,28 @@ export interface ProgramRow {
 
 const warmUpSeconds = 0.4;
 
+const allPrograms: readonly Program[] = [...ownPrograms, ...debianPrograms];
+
+/** Those of 32 bits only are among them. */
+export const programNames: readonly string[] = allPrograms.map(({ name }) => name);
+
 /** Runs the programs on each machine in turn. */
 export async function benchPrograms(options: ProgramsOptions): Promise<ProgramRow[]> {
+  // All are made before any is measured: what is missing shows itself at once.
+  const guests: JobGuest[] = [];
+  for (const bits of options.bits) guests.push(await makeJobGuest(bits, options.folder));
   const rows: ProgramRow[] = [];
-  for (const bits of options.bits) rows.push(...(await benchBits(bits, options)));
+  for (const guest of guests) rows.push(...(await benchGuest(guest, options)));
   return rows;
 }
 
-async function benchBits(bits: Bits, options: ProgramsOptions): Promise<ProgramRow[]> {
-  const named = [...ownPrograms, ...debianPrograms].filter(
-    (program) => program.bits.includes(bits) && (options.programs?.includes(program.name) ?? true),
-  );
-  if (named.length === 0) return [];
-  const guest = await makeJobGuest(bits, options.folder);
-  const wanted = named.filter(({ isDebian }) => !isDebian || guest.debian);
+async function benchGuest(guest: JobGuest, options: ProgramsOptions): Promise<ProgramRow[]> {
+  const { bits, debian } = guest;
+  const rows = allPrograms
+    .filter(({ name }) => options.programs.includes(name))
+    .filter((program) => program.bits.includes(bits) && (!program.isDebian || debian))
+    .map((program): ProgramRow => ({ program, bits, results: {}, failures: [] }));
   const machines = machinesFor(bits, options.machines).map((name) => new JobMachine(name, guest, options.engine));
-  const rows = wanted.map((program): ProgramRow => ({ program, bits, results: {}, failures: [] }));
   for (let i = 0; i < options.repetitions; i++) {
     for (const row of rows) {
       for (const machine of machines) await measure(row, machine, options.seconds);

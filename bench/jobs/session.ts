@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { endWithUs } from '../end-with-us.ts';
 import { failure } from '../measured-run.ts';
 
 /** A program that a job runs (see programs/init.c). */
@@ -45,6 +46,7 @@ export class Session {
     const [program = '', ...args] = command;
     this.#command = command;
     this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+    endWithUs(this.#child);
     this.#child.stdout?.on('data', (bytes: Buffer) => this.#take(bytes.toString('latin1')));
     this.#child.stderr?.on('data', (bytes: Buffer) => this.#keep(bytes.toString()));
     // A machine that ends early shows itself by the missing answer.
