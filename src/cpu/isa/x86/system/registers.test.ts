@@ -61,7 +61,7 @@ test('the feature words are what is implemented', () => {
   const { cpu, bus } = new SystemFixture();
   const words = cpuidLeaf(cpu, 1, 0).map((word) => (word >>> 0).toString(16));
   assert.deepEqual(words, [
-    '106a5',
+    '106ca',
     '10800',
     '81022000',
     '78bfbf9'.replace('78bfbf9', (0x078bfbf9 & ~0x2 & ~0x4).toString(16)),
