@@ -58,6 +58,15 @@ export const layout = {
   /** Set when decoded code was dropped, u32; translated regions clear it when they begin. */
   codeDropped: 0x1d8,
 
+  /** The level of INTR, u32: 0 or 1. The attention word has it only while interrupts are enabled. */
+  interruptLine: 0x300,
+  /** The TLB bank of a supervisor with EFLAGS.AC set, u32. */
+  tlbBankWithAc: 0x304,
+  /** Before the instruction at this RIP no interrupt is taken, once: STI set IF just before it. i64, -1: none. */
+  shadowRip: 0x308,
+  /** IA32_KERNEL_GS_BASE, i64. */
+  kernelGsBase: 0x310,
+
   /** XMM0-15, 16 bytes each; the upper halves of YMM0-15 follow. */
   xmm: 0x400,
   ymmHigh: 0x500,

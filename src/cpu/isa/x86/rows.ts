@@ -1,6 +1,7 @@
 import { arithmetic } from './definitions/arithmetic.ts';
 import { control } from './definitions/control.ts';
 import { decimal } from './definitions/decimal.ts';
+import { flagControl } from './definitions/flag-control.ts';
 import { mmx } from './definitions/mmx.ts';
 import { moves } from './definitions/moves.ts';
 import { shifts } from './definitions/shifts.ts';
@@ -22,6 +23,7 @@ export const x86Rows: readonly Row[] = [
   ...shifts,
   ...moves,
   ...control,
+  ...flagControl,
   ...system,
   ...x87,
   ...mmx,

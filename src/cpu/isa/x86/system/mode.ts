@@ -84,6 +84,8 @@ export function refreshMode(state: X86State): void {
   const key = computeModeKey(state);
   state.setWord(layout.modeKey, key);
   setCpl(state, state.cpl);
+  const withAc = state.cr4 & cr4.SMAP ? bank.supervisorWithAc : bank.supervisor;
+  state.setWord(layout.tlbBankWithAc, layout.tlb + withAc * tlb.bankBytes);
   const is64 = (key & modeKey.codeMask) === modeKey.code64;
   refreshLimits(state, is64);
   for (let number = 0; number < segment.fs; number++) {

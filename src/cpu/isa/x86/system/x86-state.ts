@@ -1,5 +1,5 @@
 import type { FlagWords } from '../flags.ts';
-import { flag, layout, lazyFlags, segment } from '../layout.ts';
+import { attention, flag, layout, lazyFlags, segment } from '../layout.ts';
 import { attribute } from './registers.ts';
 import { addressFromWords, highWord, Register64 } from './words.ts';
 
@@ -51,7 +51,7 @@ export class X86State {
   readonly lstar = new Register64();
   readonly cstar = new Register64();
   readonly sfmask = new Register64();
-  readonly kernelGsBase = new Register64();
+  readonly kernelGsBase: Register64;
   sysenterCs = 0;
   readonly sysenterEsp = new Register64();
   readonly sysenterEip = new Register64();
@@ -77,6 +77,7 @@ export class X86State {
     this.i32 = new Int32Array(memory.buffer);
     this.u64 = new BigUint64Array(memory.buffer);
     this.view = new DataView(memory.buffer);
+    this.kernelGsBase = new Register64(this.i32, layout.kernelGsBase);
   }
 
   gpr(number: number): bigint {
@@ -182,6 +183,22 @@ export class X86State {
   setZeroFlag(isSet: boolean): void {
     this.setWord(layout.flagZero, isSet ? 0 : 1);
     this.setWord(layout.flagZero + 4, 0);
+  }
+
+  /** Whether no interrupt is taken before the next instruction: STI or a load of SS came just before. */
+  get isInShadow(): boolean {
+    if (this.word(layout.attention) & attention.shadow) return true;
+    return this.isAtShadowRip && (this.eflagsRest & flag.IF) !== 0;
+  }
+
+  get isAtShadowRip(): boolean {
+    const isLow = this.word(layout.shadowRip) === this.word(layout.rip);
+    return isLow && this.word(layout.shadowRip + 4) === this.word(layout.rip + 4);
+  }
+
+  leaveShadow(): void {
+    this.setWord(layout.shadowRip, -1);
+    this.setWord(layout.shadowRip + 4, -1);
   }
 
   selector(number: number): number {
