@@ -66,6 +66,14 @@ export const layout = {
   shadowRip: 0x308,
   /** IA32_KERNEL_GS_BASE, i64. */
   kernelGsBase: 0x310,
+  /** Bases of ES, CS, SS, DS as loaded, f64 each; 64-bit mode runs with zero in their place (SDM 3A, 3.4.4). */
+  legacyBase: 0x318,
+  /** IA32_STAR, IA32_LSTAR and IA32_FMASK, i64 each. */
+  star: 0x338,
+  lstar: 0x340,
+  sfmask: 0x348,
+  /** 64-bit code runs with IA32_EFER.SCE set and EFLAGS.TF clear, u32: 0 or 1. */
+  fastSystemCalls: 0x350,
 
   /** XMM0-15, 16 bytes each; the upper halves of YMM0-15 follow. */
   xmm: 0x400,

@@ -12,6 +12,7 @@ import { sseMoves } from './definitions/sse-moves.ts';
 import { sseShuffle } from './definitions/sse-shuffle.ts';
 import { sseState } from './definitions/sse-state.ts';
 import { system } from './definitions/system.ts';
+import { systemCall } from './definitions/system-call.ts';
 import { x87 } from './definitions/x87.ts';
 import { buildOpcodeMaps } from './opcode-map.ts';
 import type { Row } from './row.ts';
@@ -25,6 +26,7 @@ export const x86Rows: readonly Row[] = [
   ...control,
   ...flagControl,
   ...system,
+  ...systemCall,
   ...x87,
   ...mmx,
   ...sseArithmetic,

@@ -21,15 +21,18 @@ function requireInterruptControl(e: WasmEmitter, x: X86Target, rest: Val): void 
   e.when(isDenied, () => x.raise(vectorGeneralProtection, 0));
 }
 
-/** An interrupt that waits for IF is looked at before the next instruction; `wasSet` and `isSet` are masked bits. */
-function admitInterrupt(e: WasmEmitter, x: X86Target, wasSet: Val, isSet: Val): void {
-  const isNew = e.op('i32.gt_u', isSet, wasSet);
-  e.when(e.op('i32.and', isNew, x.state('i32', layout.interruptLine)), () => {
+/** IF was set when `condition` (0 or 1) holds: an interrupt that waits for it is taken at the next look at the attention word. */
+export function wantInterrupt(e: WasmEmitter, x: X86Target, condition: Val, then: () => void = () => {}): void {
+  e.when(e.op('i32.and', condition, x.state('i32', layout.interruptLine)), () => {
     const wanted = x.state('i32', layout.attention);
     x.setState('i32', layout.attention, e.op('i32.or', wanted, e.i32(attention.interrupt)));
-    x.jump(x.nextRip());
+    then();
   });
 }
+
+/** An interrupt that waits for IF is looked at before the next instruction; `wasSet` and `isSet` are masked bits. */
+const admitInterrupt = (e: WasmEmitter, x: X86Target, wasSet: Val, isSet: Val): void =>
+  wantInterrupt(e, x, e.op('i32.gt_u', isSet, wasSet), () => x.jump(x.nextRip()));
 
 const cli: Body = (e, x) => {
   const rest = x.state('i32', layout.eflagsRest);

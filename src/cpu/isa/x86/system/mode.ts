@@ -87,6 +87,8 @@ export function refreshMode(state: X86State): void {
   const withAc = state.cr4 & cr4.SMAP ? bank.supervisorWithAc : bank.supervisor;
   state.setWord(layout.tlbBankWithAc, layout.tlb + withAc * tlb.bankBytes);
   const is64 = (key & modeKey.codeMask) === modeKey.code64;
+  const hasFastCalls = is64 && !(key & modeKey.single) && (state.efer & efer.SCE) !== 0;
+  state.setWord(layout.fastSystemCalls, hasFastCalls ? 1 : 0);
   refreshLimits(state, is64);
   for (let number = 0; number < segment.fs; number++) {
     state.setWord(layout.segmentBase + 8 * number, is64 ? 0 : (state.legacyBase[number] ?? 0));
