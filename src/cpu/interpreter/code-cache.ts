@@ -3,6 +3,9 @@ import { BlockTable } from './block-table.ts';
 import { specialIndex } from './handler-table.ts';
 import { jumpCache, jumpCacheIndex, record } from './record.ts';
 
+const continuation = specialIndex('continue');
+const resynchronization = specialIndex('resynchronize');
+
 /** What is decoded of one page of RAM. */
 interface CodePage {
   /** Its first block, in the table. */
@@ -95,9 +98,11 @@ export class CodeCache {
   }
 
   #drop(address: number, start: number, end: number): void {
-    // Running code and links may still come here: every record finds its way back by looking up its own address.
-    const handler = specialIndex('resynchronize');
-    for (let at = start; at < end; at += record.bytes) this.#half.setUint16(at, handler, true);
+    // Running code and links may still come here: every instruction finds its way back by looking up its own address.
+    // Behind the last one the block ends as it would have: its instructions count, and attention has its turn.
+    for (let at = start; at < end; at += record.bytes) {
+      if (this.#half.getUint16(at, true) !== continuation) this.#half.setUint16(at, resynchronization, true);
+    }
     const slot = this.#slot(address);
     if (this.#words[slot + 2] === start) this.#words[slot] = 0;
   }
