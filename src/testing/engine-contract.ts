@@ -169,6 +169,16 @@ export function engineContract({ name, create, rounds, flushCounter }: EngineCon
     assert.equal(machine.register(0), 1n);
   });
 
+  test(`${name}: a byte from a port changes AL alone, whatever the device answers`, () => {
+    const machine = new BareMachine(create);
+    machine.bus.ports.set(0x60, 0xffffff12);
+    machine.load(code, movEax, ...word(0x7654_3210), 0xe4, 0x60, hlt); // in al, 60h
+
+    machine.run(code);
+
+    assert.equal(machine.register(0), 0x7654_3212n);
+  });
+
   test(`${name}: random bytes end in a stop, never in an internal error`, () => {
     const seed = Number(process.env.MEZZ_SEED ?? Date.now() % 1_000_000);
     let state = seed;
