@@ -15,7 +15,8 @@ declare namespace WebAssembly {
   type ExportValue = ((...args: any[]) => any) | Global | Memory | Table | Tag;
   type ImportValue = ExportValue | number | bigint;
   type Exports = Record<string, ExportValue>;
-  type Imports = Record<string, Record<string, ImportValue>>;
+  type ModuleImports = Record<string, ImportValue>;
+  type Imports = Record<string, ModuleImports>;
   type Bytes = ArrayBuffer | ArrayBufferView<ArrayBuffer>;
 
   class Module {

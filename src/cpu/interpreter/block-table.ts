@@ -26,6 +26,11 @@ export class BlockTable {
     return undefined;
   }
 
+  /** Where the records of an entry's block start; undefined for no entry. */
+  startOf(at: number): number | undefined {
+    return at === 0 ? undefined : this.#words[at + entry.start];
+  }
+
   /** Adds a block before `next` in a page's list, and returns its link; it cannot be found yet. */
   add(block: { address: number; mode: number; start: number; end: number }, next: number): number {
     const at = this.#allocate();

@@ -156,7 +156,7 @@ test('the second piece of a page-crossing block may lie in any page', () => {
 test('covered bytes have no block of their own but drop the page when they change', () => {
   const cache = withBlock();
 
-  cache.cover(page + 0x200, 8);
+  cache.cover({ address: page, mode: 0, start: layout.records }, page + 0x200, 8);
   cache.written(page + 0x200, 1);
 
   assert.equal(cache.find(page + 0x88, mode), undefined);

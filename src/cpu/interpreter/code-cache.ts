@@ -1,7 +1,7 @@
-import { layout } from '../isa/x86/index.ts';
+import { attention, layout } from '../isa/x86/index.ts';
 import { BlockTable } from './block-table.ts';
 import { specialIndex } from './handler-table.ts';
-import { jumpCache, jumpCacheIndex, record } from './record.ts';
+import { jumpCache, jumpCacheIndex, record, targetCache } from './record.ts';
 
 const continuation = specialIndex('continue');
 const resynchronization = specialIndex('resynchronize');
@@ -25,6 +25,8 @@ export class CodeCache {
   readonly #bytes: Uint8Array;
   readonly #blocks = new BlockTable();
   readonly #pages = new Map<number, CodePage>();
+  /** Handlers from this one on are translated regions. */
+  firstRegion = 0x10000;
   /** One byte a page of linear memory: 1 when it has code. */
   readonly #hasCode: Uint8Array;
 
@@ -63,10 +65,31 @@ export class CodeCache {
     this.#cacheJump(address, mode, start);
   }
 
-  /** Bytes that a block was translated from besides those that it was decoded from: writes to them drop their page. */
-  cover(address: number, length: number): void {
-    this.#mark(address, length);
+  /** Whether the block for this code is decoded. */
+  has(address: number, mode: number): boolean {
+    return this.#blocks.find(address, mode) !== undefined;
   }
+
+  /**
+   * Bytes that the block of this code was translated from besides those that it was decoded from: a write to them drops
+   * their page, and the block with it.
+   */
+  cover(block: { address: number; mode: number; start: number }, address: number, length: number): void {
+    const hadPage = this.#pages.has(address >>> 12);
+    const page = this.#mark(address, length);
+    const isOwn = address >>> 12 === block.address >>> 12;
+    if (!isOwn && !this.#isListed(page, block.start)) {
+      page.first = this.#blocks.add({ ...block, end: block.start + record.bytes }, page.first);
+    }
+    if (!hadPage) this.onNewPage(address >>> 12);
+  }
+
+  #isListed(page: CodePage, start: number): boolean {
+    return this.#blocks.startOf(page.first) === start;
+  }
+
+  /** Called for a page of RAM that has code from now on, by `cover`. */
+  onNewPage: (ramPage: number) => void = () => {};
 
   /** These bytes of RAM change: drops the blocks of the pages where decoded ones are hit. */
   written(address: number, length: number): void {
@@ -83,7 +106,6 @@ export class CodeCache {
   dropPage(ramPage: number): void {
     const page = this.#pages.get(ramPage);
     if (!page) return;
-    this.#words[layout.codeDropped >>> 2] = 1;
     this.#pages.delete(ramPage);
     this.#hasCode[ramPage] = 0;
     this.#blocks.dropList(page.first, (address, start, end) => this.#drop(address, start, end));
@@ -95,9 +117,14 @@ export class CodeCache {
     this.#pages.clear();
     this.#hasCode.fill(0);
     this.#bytes.fill(0, layout.jumpCache, layout.jumpCache + jumpCache.entries * jumpCache.entryBytes);
+    this.#bytes.fill(0, layout.targetCache, layout.targetCache + targetCache.entries * targetCache.entryBytes);
   }
 
   #drop(address: number, start: number, end: number): void {
+    if (this.#half.getUint16(start, true) >= this.firstRegion) {
+      this.#words[layout.codeDropped >>> 2] = 1;
+      this.#words[layout.attention >>> 2] = (this.#words[layout.attention >>> 2] ?? 0) | attention.stale;
+    }
     // Running code and links may still come here: every instruction finds its way back by looking up its own address.
     // Behind the last one the block ends as it would have: its instructions count, and attention has its turn.
     for (let at = start; at < end; at += record.bytes) {

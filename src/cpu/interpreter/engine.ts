@@ -46,6 +46,10 @@ function interpreterModule(): Generated {
   return generated;
 }
 
+const unknownHelper = (name: string): never => {
+  throw new RangeError(`Cannot call helper "${name}": no instruction has it`);
+};
+
 /** The interpreter: generated Wasm handlers over decoded records, with the rest of the processor in TypeScript. */
 export class InterpreterEngine implements Vcpu<VcpuState> {
   readonly cpu: X86Cpu;
@@ -59,6 +63,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   #instructions = 0;
   #entries = 0;
   #interrupts = 0;
+  #slowAccesses = 0;
   /** While set, code runs one instruction at a time. */
   #isStepping = false;
 
@@ -70,28 +75,36 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     const { table, module, helpers } = interpreterModule();
     this.#translator = new Translator(this.cpu, this.#cache, table, memory, hot);
     this.cpu.addressesThroughStack = () => this.#translator.addressesThroughStack();
-    const imports = {
-      env: {
-        memory,
-        slowAccess: (low: number, high: number, size: number, kind: number) =>
-          this.cpu.slowAccess(low, high, size, kind),
-        flushBounce: () => this.cpu.flushBounce(),
-        raise: (vector: number, errorCode: number) =>
-          this.cpu.recordFault(vector, errorCode < 0 ? noErrorCode : errorCode),
-      },
-      helper: bindHelpers(this.cpu, helpers, () => this.#afterHelper()),
+    const env = {
+      memory,
+      slowAccess: (low: number, high: number, size: number, kind: number) => this.#slowAccess(low, high, size, kind),
+      flushBounce: () => this.cpu.flushBounce(),
+      raise: (vector: number, errorCode: number) =>
+        this.cpu.recordFault(vector, errorCode < 0 ? noErrorCode : errorCode),
     };
-    const instance = new WebAssembly.Instance(module, imports);
-    this.#enter = instance.exports.run as (record: number, budget: number) => number;
+    const helper = bindHelpers(this.cpu, helpers, () => this.#afterHelper());
+    const { exports } = new WebAssembly.Instance(module, { env, helper });
+    this.#enter = exports.run as (record: number, budget: number) => number;
+    const slotOf = new Map(helpers.map((name, i) => [name, table.size + i]));
+    const firstSlot = table.size + helpers.length;
+    this.#cache.firstRegion = firstSlot;
+    this.#cache.onNewPage = (ramPage) => this.cpu.protectCodePage(ramPage);
     hot?.attach({
       memory,
-      table: instance.exports.table as WebAssembly.Table,
-      firstSlot: table.size,
+      table: exports.table as WebAssembly.Table,
+      firstSlot,
       slots: regionSlots,
-      imports,
-      lookup: instance.exports.lookup as WebAssembly.ExportValue,
+      env,
+      core: exports as WebAssembly.ModuleImports,
       cache: this.#cache,
+      helperSlot: (name) => slotOf.get(name) ?? unknownHelper(name),
+      codePageAt: (index, walks) => this.#translator.codePageAt(index, walks),
     });
+  }
+
+  #slowAccess(low: number, high: number, size: number, kind: number): number {
+    this.#slowAccesses++;
+    return this.cpu.slowAccess(low, high, size, kind);
   }
 
   run(budget: number): VcpuStop {
@@ -170,6 +183,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       instructions: this.#instructions,
       engineEntries: this.#entries,
       interrupts: this.#interrupts,
+      slowAccesses: this.#slowAccesses,
       faults: this.cpu.faults,
       ...this.#translator.counters,
       ...this.#hot?.counters(),
@@ -233,6 +247,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       const stop = this.#stopped();
       if (stop) return stop;
     }
+    this.#lowerAttention(attention.stale); // No frame is left out here.
     if (wanted & attention.kick) {
       this.#lowerAttention(attention.kick);
       return { kind: 'kicked' };

@@ -1,11 +1,12 @@
 import { asVal, type Val, Value, WasmEmitter } from '../isa/index.ts';
-import { emitInstruction, layout, type Shape, segment, tlb, type Variant } from '../isa/x86/index.ts';
+import { emitInstruction, layout, noLookupKey, type Shape, segment, tlb, type Variant } from '../isa/x86/index.ts';
 import { type FunctionBody, ModuleBuilder, type WasmType } from '../wasm/index.ts';
 import { type HandlerTable, type SpecialHandler, specialHandlers } from './handler-table.ts';
-import { exit, jumpCache, record } from './record.ts';
+import { exit, jumpCache, maximumFrames, record, targetCache } from './record.ts';
 import { type CoreFunctions, InterpreterTarget } from './target.ts';
 
-const handlerParams: readonly WasmType[] = ['i32', 'i32'];
+const handlerParams: readonly WasmType[] = ['i32', 'i32', 'i32'];
+const lookupParams: readonly WasmType[] = ['i64', 'i32', 'i32'];
 const handlerResult: readonly WasmType[] = ['i32'];
 /** Room in the function table for translated regions, behind the handlers. */
 export const regionSlots = 16384;
@@ -14,7 +15,8 @@ const plainShape: Shape = { width: 64, code: 64, stack: 'rsp' };
 /**
  * The interpreter's one module. Imports: `env.memory`, `env.slowAccess`, `env.flushBounce`, `env.raise` and
  * `helper.NAME` for each helper that an instruction calls. Exports: `run(record, budget)`, an `exit` code; for
- * translated regions `lookup(rip, budget)` and the function `table`.
+ * translated regions `lookup(rip, budget, frames)`, `access` and the function `table`: handlers, then the helpers in the
+ * order of `names`, then room for regions.
  */
 export function generateInterpreter(table: HandlerTable, names: readonly string[]): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
@@ -28,9 +30,11 @@ export function generateInterpreter(table: HandlerTable, names: readonly string[
   const helpers = new Map<string, number>();
   for (const name of names) helpers.set(name, module.importFunction('helper', name, ['i32', 'i32', 'i32'], ['i32']));
   const helper = (name: string): number => helpers.get(name) ?? 0;
-  const partial = { handlerType, lookup: 0, helper, ...imports };
-  const lookup = module.define(['i64', 'i32'], handlerResult, (body) => emitLookup(body, partial), 'lookup');
-  const core: CoreFunctions = { ...partial, lookup };
+  const partial = { handlerType, lookup: 0, lookupSlowly: 0, helper, ...imports };
+  const lookupSlowly = module.define(lookupParams, handlerResult, (body) => emitLookup(body, partial));
+  const fast = (body: FunctionBody): void => emitTargetLookup(body, { ...partial, lookupSlowly });
+  const lookup = module.define(lookupParams, handlerResult, fast, 'lookup');
+  const core: CoreFunctions = { ...partial, lookup, lookupSlowly };
 
   const functions = [
     ...specialHandlers.map((name) => module.define(handlerParams, handlerResult, (b) => emitSpecial(b, core, name))),
@@ -38,14 +42,35 @@ export function generateInterpreter(table: HandlerTable, names: readonly string[
       module.define(handlerParams, handlerResult, (b) => emitVariant(b, core, variant)),
     ),
   ];
-  module.setTable(functions, functions.length + regionSlots, 'table');
-  module.define(
-    handlerParams,
-    handlerResult,
-    (body) => void body.get(0).get(1).get(0).memory('i32.load16_u', record.handler).callIndirect(handlerType),
-    'run',
-  );
+  const helperIndices = names.map((name) => helper(name));
+  module.setTable([...functions, ...helperIndices], functions.length + names.length + regionSlots, 'table');
+  module.define(['i64', 'i64', 'i32'], handlerResult, (body) => emitAccess(body, core), 'access');
+  module.define(['i32', 'i32'], handlerResult, (body) => emitRun(body, core), 'run');
   return module.encode();
+}
+
+/** A translated region's slow memory access: (linear, rip, size | kind << 8) -> where to do it, 0: it faults. */
+function emitAccess(body: FunctionBody, { slowAccess }: CoreFunctions): void {
+  const e = new WasmEmitter(body);
+  const linear = asVal(Value.local('i64', 0));
+  const rip = asVal(Value.local('i64', 1));
+  const packed = asVal(Value.local('i32', 2));
+  e.storeMemory('i64.store', e.i32(0), layout.rip, rip);
+  const high = e.op('i32.wrap_i64', e.op('i64.shr_u', linear, e.i64(32n)));
+  const size = e.op('i32.and', packed, e.i32(0xff));
+  e.push(e.op('i32.wrap_i64', linear), high, size, e.op('i32.shr_u', packed, e.i32(8)));
+  body.call(slowAccess);
+}
+
+/** Enters generated code, and again for as long as the guest only returns to where nobody in there called it from. */
+function emitRun(body: FunctionBody, { handlerType, lookup }: CoreFunctions): void {
+  const result = body.local('i32');
+  body.get(0).get(1).i32(maximumFrames).get(0).memory('i32.load16_u', record.handler).callIndirect(handlerType);
+  body.set(result).loop();
+  body.get(result).if();
+  body.i32(0).memory('i64.load', layout.rip).get(result).i32(maximumFrames).call(lookup).set(result).br(1);
+  body.end().end();
+  body.i32(0).memory('i32.load', layout.exitCode);
 }
 
 /** The helpers that the tables' bodies call: found by writing every handler once into nothing. */
@@ -54,6 +79,7 @@ export function helperNames(table: HandlerTable): readonly string[] {
   const core: CoreFunctions = {
     handlerType: 0,
     lookup: 0,
+    lookupSlowly: 0,
     slowAccess: 0,
     flushBounce: 0,
     raise: 0,
@@ -159,6 +185,34 @@ function tlbEntry(e: WasmEmitter, x: InterpreterTarget, linear: Val): Val {
   return e.op('i32.add', x.state('i32', layout.tlbBank), index);
 }
 
+/** The place of a RIP in the target cache, as an address that `layout.targetCache` is added to. */
+function targetSlot(e: WasmEmitter, rip: Val): Val {
+  const low = e.op('i32.wrap_i64', rip);
+  const hash = e.op('i32.xor', low, e.op('i32.shr_u', low, e.i32(12)));
+  return e.op('i32.shl', e.op('i32.and', hash, e.i32(targetCache.entries - 1)), e.i32(4));
+}
+
+/** The lookup key of the half of the address space that a RIP is in. */
+function lookupKeyOf(e: WasmEmitter, rip: Val): Val {
+  const isHigh = e.op('i32.wrap_i64', e.op('i64.shr_u', rip, e.i64(63n)));
+  return e.loadMemory('i32.load', e.op('i32.shl', isHigh, e.i32(2)), layout.lookupKey);
+}
+
+/** Goes on at a RIP by the target cache. */
+function emitTargetLookup(body: FunctionBody, core: CoreFunctions): void {
+  const e = new WasmEmitter(body);
+  const x = new InterpreterTarget(e, core, plainShape);
+  const rip = asVal(Value.local('i64', 0));
+  const slot = targetSlot(e, rip);
+  const cached = e.op('i64.eq', e.loadMemory('i64.load', slot, layout.targetCache + targetCache.rip), rip);
+  const key = e.loadMemory('i32.load', slot, layout.targetCache + targetCache.key);
+  e.when(e.op('i32.and', cached, e.op('i32.eq', key, lookupKeyOf(e, rip))), () => {
+    x.setState('i64', layout.codePage, e.op('i64.and', rip, e.i64(-4096n)));
+    x.dispatch(e.loadMemory('i32.load', slot, layout.targetCache + targetCache.record));
+  });
+  body.get(0).get(1).get(2).returnCall(core.lookupSlowly);
+}
+
 /** Goes on at a RIP: fetch TLB, then the jump cache; whatever misses is left to TypeScript. */
 function emitLookup(body: FunctionBody, core: CoreFunctions): void {
   const e = new WasmEmitter(body);
@@ -180,5 +234,13 @@ function emitLookup(body: FunctionBody, core: CoreFunctions): void {
   e.when(e.op('i32.ne', cached(jumpCache.address), address), miss);
   e.when(e.op('i32.ne', cached(jumpCache.mode), x.state('i32', layout.modeKey)), miss);
   x.setState('i64', layout.codePage, e.op('i64.sub', rip, e.op('i64.and', linear, e.i64(4095n))));
-  x.dispatch(cached(jumpCache.record));
+  const found = cached(jumpCache.record);
+  const key = lookupKeyOf(e, rip);
+  e.when(e.op('i32.ne', key, e.i32(noLookupKey)), () => {
+    const at = targetSlot(e, rip);
+    e.storeMemory('i64.store', at, layout.targetCache + targetCache.rip, rip);
+    e.storeMemory('i32.store', at, layout.targetCache + targetCache.key, key);
+    e.storeMemory('i32.store', at, layout.targetCache + targetCache.record, found);
+  });
+  x.dispatch(found);
 }

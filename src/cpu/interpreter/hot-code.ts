@@ -3,15 +3,31 @@ import type { CodeCache } from './code-cache.ts';
 /** What generated code outside of the interpreter's module may use. */
 export interface EngineParts {
   readonly memory: WebAssembly.Memory;
-  /** Handlers, then `firstSlot` and on: room for translated regions. */
+  /** Handlers and helpers, then `firstSlot` and on: room for translated regions. */
   readonly table: WebAssembly.Table;
   readonly firstSlot: number;
   readonly slots: number;
-  /** `env` and `helper` imports of the interpreter's module. */
-  readonly imports: WebAssembly.Imports;
-  /** (rip i64, budget) -> exit. */
-  readonly lookup: WebAssembly.ExportValue;
+  /** `env` imports of the interpreter's module. */
+  readonly env: WebAssembly.ModuleImports;
+  /** Exports of the interpreter's module: `lookup`, `access`, `table`. */
+  readonly core: WebAssembly.ModuleImports;
   readonly cache: CodeCache;
+  /** Place of a helper in the table. */
+  helperSlot(name: string): number;
+  /**
+   * Linear-memory address of the code page so many pages behind the one at `layout.codePage`, or -1 where it is not mapped
+   * for fetches, or code is not flat. `walks`: look it up in the page tables when the TLB does not know.
+   */
+  codePageAt(index: number, walks: boolean): number;
+}
+
+/** A block that has been entered often. */
+export interface HotBlock {
+  /** Of its code, in linear memory. */
+  readonly address: number;
+  readonly mode: number;
+  /** Its first record. */
+  readonly start: number;
 }
 
 /** A translator behind the interpreter: it hears of blocks that run often, and may replace them. */
@@ -19,8 +35,8 @@ export interface HotCode {
   /** Entries after which a block is hot. */
   readonly threshold: number;
   attach(parts: EngineParts): void;
-  /** The block of this code, at `address` in linear memory, is hot; its first record is `start`. */
-  note(address: number, mode: number, start: number): void;
+  /** The block at RIP is hot. Called while no generated code runs. */
+  note(block: HotBlock): void;
   /** Called while no generated code runs: time to translate. True when everything decoded must be dropped to make room. */
   settle(): boolean;
   /** Everything decoded was dropped. */

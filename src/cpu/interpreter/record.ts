@@ -33,7 +33,7 @@ export const link = {
   lookup: 1,
 } as const;
 
-/** Why generated code returned. */
+/** Why generated code was left: `layout.exitCode`. */
 export const exit = {
   /** `rip` has no decoded code yet. */
   lookup: 0,
@@ -49,6 +49,24 @@ export const exit = {
   hot: 5,
   /** As `fault`, with `rip` and the budget exact already. */
   translatedFault: 6,
+} as const;
+
+/**
+ * Wasm frames that calls of the guest may pile up. A call that finds none left, and what was returned to without having
+ * been called, go through `lookup`: slower, and right all the same.
+ */
+export const maximumFrames = 64;
+
+/**
+ * The target cache: where execution goes on, direct-mapped by RIP; 16 bytes an entry. An entry counts while its key is the
+ * lookup key of its half of the address space (see layout.ts).
+ */
+export const targetCache = {
+  entries: 16384,
+  entryBytes: 16,
+  rip: 0,
+  key: 8,
+  record: 12,
 } as const;
 
 /** The jump cache: direct-mapped by address of the code in linear memory; 16 bytes an entry. */

@@ -4,6 +4,7 @@ import {
   accessOf,
   emitTlbProbe,
   type FlagVals,
+  flagWords,
   layout,
   type MemoryType,
   type OperandSource,
@@ -18,13 +19,19 @@ import { exit, link, record } from './record.ts';
 /** Locals of every handler. */
 const ip = 0;
 const budget = 1;
+const frames = 2;
 
 /** What handlers call besides their own code. */
 export interface CoreFunctions {
-  /** Function type of handlers: (record, budget) -> exit. */
+  /**
+   * Function type of handlers: (record, budget, frames left) -> what is left of the budget, more than 0, when the guest
+   * has returned from a call and goes on at `layout.rip`; 0 when generated code is to be left, for `layout.exitCode`.
+   */
   readonly handlerType: number;
-  /** (rip i64, budget) -> exit: goes on at `rip`. */
+  /** (rip i64, budget, frames) -> as a handler: goes on at `rip`. */
   readonly lookup: number;
+  /** The same when the target cache does not know. */
+  readonly lookupSlowly: number;
   readonly slowAccess: number;
   readonly flushBounce: number;
   readonly raise: number;
@@ -90,8 +97,16 @@ export class InterpreterTarget implements X86Target, OperandSource {
     this.setRegisterAt(width, this.field(field), value);
   }
 
-  vectorOffset({ field }: VariantOperand & { kind: 'vector' | 'mmx' }): Val {
+  vectorOffset({ field }: VariantOperand & { kind: 'mmx' }): Val {
     return this.field(field);
+  }
+
+  readVector({ type, field }: VariantOperand & { kind: 'vector' }): Val {
+    return this.#e.loadMemory(accessOf(type).load, this.field(field), layout.xmm);
+  }
+
+  writeVector({ type, field }: VariantOperand & { kind: 'vector' }, value: Val): void {
+    this.#e.storeMemory(accessOf(type).store, this.field(field), layout.xmm, value);
   }
 
   secondImmediate(): Val {
@@ -144,9 +159,10 @@ export class InterpreterTarget implements X86Target, OperandSource {
   }
 
   setFlags(flags: FlagVals): void {
-    this.setState('i64', layout.flagZero, flags.zero);
-    this.setState('i64', layout.flagSign, flags.sign);
-    this.setState('i64', layout.flagCarry, flags.carry);
+    const { zero, sign, carry } = flagWords(flags);
+    this.setState('i64', layout.flagZero, zero);
+    this.setState('i64', layout.flagSign, sign);
+    this.setState('i64', layout.flagCarry, carry);
   }
 
   // Memory.
@@ -250,8 +266,17 @@ export class InterpreterTarget implements X86Target, OperandSource {
   }
 
   #leave(code: number): void {
-    this.setState('i32', layout.budget, asVal(Value.local('i32', budget)));
-    this.#body.i32(code).return();
+    this.setState('i32', layout.budget, this.#budget);
+    this.setState('i32', layout.exitCode, this.#e.i32(code));
+    this.#body.i32(0).return();
+  }
+
+  get #budget(): Val {
+    return asVal(Value.local('i32', budget));
+  }
+
+  get #frames(): Val {
+    return asVal(Value.local('i32', frames));
   }
 
   // Position and control flow.
@@ -285,7 +310,7 @@ export class InterpreterTarget implements X86Target, OperandSource {
   /** Tail-calls the handler of the record at `address`. */
   dispatch(address: Val): void {
     const e = this.#e;
-    e.push(address, asVal(Value.local('i32', budget)), e.loadMemory('i32.load16_u', address, record.handler));
+    e.push(address, this.#budget, this.#frames, e.loadMemory('i32.load16_u', address, record.handler));
     this.#body.returnCallIndirect(this.#core.handlerType);
   }
 
@@ -318,9 +343,72 @@ export class InterpreterTarget implements X86Target, OperandSource {
     this.#lookup(target);
   }
 
-  #lookup(rip: Val): void {
-    this.#e.push(rip, asVal(Value.local('i32', budget)));
-    this.#body.returnCall(this.#core.lookup);
+  #lookup(rip: Val, by = this.#core.lookup): void {
+    this.#e.push(rip, this.#budget, this.#frames);
+    this.#body.returnCall(by);
+  }
+
+  return(target: Val): void {
+    this.charge();
+    this.#leaveOnAttention(() => target);
+    this.setState('i64', layout.rip, target);
+    this.#e.push(this.#budget);
+    this.#body.return();
+  }
+
+  call(target: Val): void {
+    this.charge();
+    this.#leaveOnAttention(() => target);
+    this.#e.when(this.#e.op('i32.eqz', this.#frames), () => this.#lookup(target));
+    this.#called(() => this.#callLookup(target));
+  }
+
+  callRelative(): void {
+    const e = this.#e;
+    e.when(e.op('i32.eqz', this.#frames), () => this.jumpRelative());
+    this.charge();
+    this.#leaveOnAttention(() => this.#linkTarget(0));
+    const linked = e.loadMemory('i32.load', this.#record, record.immediate);
+    e.when(e.isZero(32, linked), () => this.#leaveForLink(0));
+    this.#called(() =>
+      e.choose(
+        'i32',
+        e.op('i32.eq', linked, e.i32(link.lookup)),
+        () => this.#callLookup(this.#linkTarget(0)),
+        () => {
+          e.push(linked, this.#budget, this.#fewerFrames(), e.loadMemory('i32.load16_u', linked, record.handler));
+          this.#body.callIndirect(this.#core.handlerType);
+          return e.pop('i32');
+        },
+      ),
+    );
+  }
+
+  #fewerFrames(): Val {
+    return this.#e.op('i32.sub', this.#frames, this.#e.i32(1));
+  }
+
+  #callLookup(target: Val): Val {
+    this.#e.push(target, this.#budget, this.#fewerFrames());
+    this.#body.call(this.#core.lookup);
+    return this.#e.pop('i32');
+  }
+
+  /** Calls, and goes on behind the calling instruction when that is where the guest returns to. */
+  #called(invoke: () => Val): void {
+    const e = this.#e;
+    const behind = this.nextRip();
+    const page = this.state('i64', layout.codePage);
+    const result = invoke();
+    const isElsewhere = e.op('i64.ne', this.state('i64', layout.rip), behind);
+    e.when(e.op('i32.or', e.op('i32.eqz', result), isElsewhere), () => {
+      e.push(result);
+      this.#body.return();
+    });
+    e.push(result);
+    this.#body.set(budget);
+    this.setState('i64', layout.codePage, page);
+    this.#goToLink(record.bytes);
   }
 
   jumpRelative(): void {
@@ -334,28 +422,37 @@ export class InterpreterTarget implements X86Target, OperandSource {
 
   /** Goes on at the branch target whose link and displacement are in the record `at` bytes on. */
   #followLink(at: number): void {
-    const e = this.#e;
     this.charge();
-    const target = (): Val => {
-      const displacement = e.loadMemory('i64.load32_s', this.#record, at + record.displacement);
-      const rip = e.op('i64.add', this.state('i64', layout.codePage), displacement);
-      const wrapped = this.wrapAddress(rip);
-      return this.shape.width === 16 && at === 0 ? e.op('i64.and', wrapped, e.i64(0xffffn)) : wrapped;
-    };
-    this.#leaveOnAttention(target);
+    this.#leaveOnAttention(() => this.#linkTarget(at));
+    this.#goToLink(at);
+  }
+
+  #goToLink(at: number): void {
+    const e = this.#e;
     const linked = e.loadMemory('i32.load', this.#record, at + record.immediate);
     e.when(e.op('i32.gt_u', linked, e.i32(link.lookup)), () => this.dispatch(linked));
-    const rip = target();
-    e.when(e.op('i32.eq', linked, e.i32(link.lookup)), () => this.#lookup(rip));
-    this.setState('i64', layout.rip, rip);
-    this.setState('i32', layout.exitRecord, e.op('i32.add', this.#record, e.i32(at + record.immediate)));
+    e.when(e.op('i32.eq', linked, e.i32(link.lookup)), () => this.#lookup(this.#linkTarget(at)));
+    this.#leaveForLink(at);
+  }
+
+  /** RIP of the branch target in the record `at` bytes on. */
+  #linkTarget(at: number): Val {
+    const e = this.#e;
+    const displacement = e.loadMemory('i64.load32_s', this.#record, at + record.displacement);
+    const wrapped = this.wrapAddress(e.op('i64.add', this.state('i64', layout.codePage), displacement));
+    return this.shape.width === 16 && at === 0 ? e.op('i64.and', wrapped, e.i64(0xffffn)) : wrapped;
+  }
+
+  #leaveForLink(at: number): void {
+    this.setState('i64', layout.rip, this.#linkTarget(at));
+    this.setState('i32', layout.exitRecord, this.#e.op('i32.add', this.#record, this.#e.i32(at + record.immediate)));
     this.#leave(exit.link);
   }
 
   /** Looks the running instruction up again: its block is stale. */
   resynchronize(): void {
     this.charge(1);
-    this.#lookup(this.rip());
+    this.#lookup(this.rip(), this.#core.lookupSlowly);
   }
 
   leave(code: number): void {

@@ -1,9 +1,13 @@
 import {
+  currentBank,
   Decoder,
   type Instruction,
+  isCanonicalHigh,
   layout,
   modeKey,
+  noLookupKey,
   segment,
+  tlb,
   vector,
   type X86Cpu,
   x86OpcodeMaps,
@@ -185,8 +189,22 @@ export class Translator {
     const { state } = this.#cpu;
     const mode = state.word(layout.modeKey);
     const address = this.#fetchAddress(mode);
-    if (address >= 0) this.#hot?.note(address, mode, state.word(layout.exitRecord) >>> 0);
+    if (address >= 0) this.#hot?.note({ address, mode, start: state.word(layout.exitRecord) >>> 0 });
     else this.#cpu.deliverPendingFault();
+  }
+
+  /** See EngineParts.codePageAt. */
+  codePageAt(index: number, walks: boolean): number {
+    const { state, mmu } = this.#cpu;
+    if (state.word(layout.lookupKey) === noLookupKey) return -1;
+    const is64 = (state.word(layout.modeKey) & modeKey.codeMask) === modeKey.code64;
+    const sum = (state.word(layout.codePage) >>> 0) + index * pageBytes;
+    const carry = Math.floor(sum / 2 ** 32);
+    const [low, high] = [sum | 0, is64 ? (state.word(layout.codePage + 4) + carry) | 0 : 0];
+    const bankNumber = currentBank(state);
+    const known = mmu.tlb.probe(bankNumber, low, high, tlb.executeTag);
+    if (known >= 0 || !walks || (is64 && !isCanonicalHigh(high))) return known;
+    return mmu.translateFetch(low, high, bankNumber) ? mmu.ramAddress : -1;
   }
 
   /** Drops everything decoded. Only legal while no generated code runs. */

@@ -40,8 +40,45 @@ export class WasmEmitter {
   /** Told of conditional code: what is found out in a branch does not hold behind it. */
   branches: BranchWatcher | undefined;
 
+  /** Locals for results, by type, that are used again once `releaseResults` was called. */
+  readonly #pools: Record<WasmType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
+  readonly #used: Record<WasmType, number> = { i32: 0, i64: 0, f32: 0, f64: 0, v128: 0 };
+  #reuses = false;
+
   constructor(body: FunctionBody) {
     this.body = body;
+  }
+
+  /**
+   * From here on the locals of earlier results may hold others: a function of many instructions would have thousands of
+   * them, which V8's baseline compiler merges at every branch. Results that live on must be copied.
+   */
+  releaseResults(): void {
+    this.#reuses = true;
+    const used = this.#used;
+    used.i32 = used.i64 = used.f32 = used.f64 = used.v128 = 0;
+  }
+
+  /** A local for a result of the instruction that is being emitted. */
+  result(type: WasmType): number {
+    if (!this.#reuses) return this.body.local(type);
+    const pool = this.#pools[type];
+    const at = this.#used[type]++;
+    let local = pool[at];
+    if (local === undefined) {
+      local = this.body.local(type);
+      pool.push(local);
+    }
+    return local;
+  }
+
+  /** What is in use now, for `restoreResults` after code that released them. */
+  resultsInUse(): Readonly<Record<WasmType, number>> {
+    return { ...this.#used };
+  }
+
+  restoreResults(used: Readonly<Record<WasmType, number>>): void {
+    Object.assign(this.#used, used);
   }
 
   /** A constant of this width. */
@@ -64,17 +101,12 @@ export class WasmEmitter {
   }
 
   push(...vals: readonly Val[]): void {
-    for (const val of vals) {
-      const value = asValue(val);
-      if (value.constant === undefined) this.body.get(value.local);
-      else if (value.type === 'i64') this.body.i64(BigInt(value.constant));
-      else this.body.i32(Number(value.constant));
-    }
+    for (const val of vals) this.#pushValue(asValue(val));
   }
 
   /** Takes what lies on the Wasm stack into a new local. */
   pop(type: WasmType): Operand {
-    const local = this.body.local(type);
+    const local = this.result(type);
     this.body.set(local);
     return asVal(Value.local(type, local));
   }
@@ -130,9 +162,9 @@ export class WasmEmitter {
       else otherwise?.();
       return;
     }
+    this.branches?.begin();
     this.push(condition);
     this.body.if();
-    this.branches?.begin();
     then();
     if (otherwise) {
       this.body.else();
@@ -154,7 +186,7 @@ export class WasmEmitter {
 
   /** The value of whichever branch runs. */
   choose(type: WasmType, condition: Val, then: () => Val, otherwise: () => Val): Val {
-    const local = this.body.local(type);
+    const local = this.result(type);
     const take = (make: () => Val) => () => {
       this.push(make());
       this.body.set(local);
@@ -253,23 +285,48 @@ export class WasmEmitter {
     if (folded) return asVal(folded);
     const opcode = opcodes.get(name);
     if (!opcode?.result) throw new RangeError(`Cannot emit "${name}": no such Wasm instruction`);
-    if (opcode.params.length !== args.length || opcode.params.some((t, i) => t !== this.typeOf(args[i] as Val))) {
-      const given = args.map((a) => this.typeOf(a)).join(', ');
-      throw new TypeError(`Cannot emit ${name}: operands are (${given}), not (${opcode.params.join(', ')})`);
+    const { params } = opcode;
+    let isFitting = params.length === args.length;
+    for (let i = 0; i < args.length; i++) {
+      const value = asValue(args[i] as Val);
+      isFitting &&= value.type === params[i];
+      this.#pushValue(value);
     }
-    this.push(...args);
+    if (!isFitting) {
+      const given = args.map((a) => this.typeOf(a)).join(', ');
+      throw new TypeError(`Cannot emit ${name}: operands are (${given}), not (${params.join(', ')})`);
+    }
     this.body.op(opcode, lane);
     return this.pop(opcode.result);
+  }
+
+  #pushValue({ constant, local, type }: Value): void {
+    if (constant === undefined) this.body.get(local);
+    else if (type === 'i64') this.body.i64(BigInt(constant));
+    else this.body.i32(Number(constant));
   }
 }
 
 const wasm = (width: Width): 'i32' | 'i64' => (width === 64 ? 'i64' : 'i32');
 
+/** What is left of an operation that its constant second operand does not change. */
+function neutral(name: string, a: Val, b: number | bigint): Value | undefined {
+  const isNothing = b === 0 || b === 0n;
+  return isNothing && unchangedByZero.has(name) ? asValue(a) : undefined;
+}
+
+const unchangedByZero = new Set(
+  ['add', 'sub', 'or', 'xor', 'shl', 'shr_u', 'shr_s'].flatMap((name) => [`i32.${name}`, `i64.${name}`]),
+);
+
 function fold(name: string, args: readonly Val[]): Value | undefined {
-  const [a, b] = args.map((arg) => asValue(arg).constant);
-  if (a === undefined) return undefined;
+  const a = asValue(args[0] as Val).constant;
+  const b = args.length > 1 ? asValue(args[1] as Val).constant : undefined;
+  if (a === undefined) return b === undefined ? undefined : neutral(name, args[0] as Val, b);
   if (name === 'i64.extend_i32_s' && typeof a === 'number') return Value.i64(BigInt(a));
   if (name === 'i64.extend_i32_u' && typeof a === 'number') return Value.i64(BigInt(a >>> 0));
+  if (name === 'i32.eqz' && typeof a === 'number') return Value.i32(Number(a === 0));
+  if (name === 'i32.wrap_i64' && typeof a === 'bigint') return Value.i32(Number(BigInt.asIntN(32, a)));
   if (b === undefined) return undefined;
   if (typeof a === 'number' && typeof b === 'number') {
     const compute = binary32[name];

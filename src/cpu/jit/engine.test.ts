@@ -4,7 +4,7 @@ import { BareMachine } from '../../testing/bare-machine.ts';
 import { engineContract } from '../../testing/engine-contract.ts';
 import { createJitEngine } from './index.ts';
 
-const eager = { threshold: 1, batch: 1 };
+const eager = { threshold: 1, batch: 1, followsWarmOnly: false };
 
 engineContract({ name: 'jit', create: (options) => createJitEngine(options, eager), rounds: 10 });
 

@@ -1,83 +1,59 @@
-import { exit } from '../interpreter/index.ts';
 import { asVal, type BranchWatcher, type Val, Value, type WasmEmitter } from '../isa/index.ts';
-import { type FlagVals, layout } from '../isa/x86/index.ts';
-import type { Usage } from './usage.ts';
+import { type FlagVals, flagWords, layout } from '../isa/x86/index.ts';
+import type { BlockFacts } from './dataflow.ts';
+import { type FlagForm, FlagLocals, flagForm, originForm } from './flag-forms.ts';
+import { generalBit, type RegisterSet, type Touches, vectorBit } from './touches.ts';
 
 const registerCount = 16;
-/** Parameters of every region: the record that led here, and the budget. */
-const budget = 1;
 
-interface FlagLocals {
-  readonly zero: number;
-  readonly sign: number;
-  readonly carry: number;
+/** What is known of the locals at a point of the code. */
+export interface FrameState {
+  /** Registers whose locals hold them; the others are in memory. */
+  readonly valid: RegisterSet;
+  /** Registers whose locals may be newer than memory: all of them valid. */
+  readonly dirty: RegisterSet;
+  readonly flags: FlagForm;
 }
 
-/** The locals of a region's function, its one way in and its one way out. */
+/**
+ * The guest's registers and flags in the locals of a region's function. A register is loaded where it is first read and
+ * stored where the region is left: what is known about that is kept for the point of the code that is being written.
+ */
 export class RegionFrame implements BranchWatcher {
+  readonly flagLocals: FlagLocals;
   readonly #e: WasmEmitter;
-  readonly #usage: Usage;
-  readonly #registers: number[];
-  readonly #flagLocals: FlagLocals;
+  readonly #origins: ReadonlySet<FlagForm>;
+  readonly #registers: (number | undefined)[] = new Array(2 * registerCount).fill(undefined);
   readonly #codePage: number;
   readonly #bank: number;
-  readonly #rip: number;
-  readonly #code: number;
-  readonly #stale: number;
-  #exitDepth = 0;
-  /** The flags while it is known what they came from, in this stretch of code. */
-  #known: FlagVals | undefined;
-  readonly #saved: (FlagVals | undefined)[] = [];
+  #valid: RegisterSet = 0;
+  #dirty: RegisterSet = 0;
+  #flags: FlagForm = flagForm.memory;
+  /** The instruction that is being written: what it writes, and whether its flags or helpers need words. */
+  #written: RegisterSet = 0;
+  #kept: RegisterSet = 0;
+  #copiesAll = false;
+  #needsWords = false;
+  #branchDepth = 0;
+  /** Registers and flag forms that some exit of the region may have to store. */
+  everDirty: RegisterSet = 0;
 
-  constructor(e: WasmEmitter, usage: Usage) {
-    const { body } = e;
+  constructor(e: WasmEmitter, origins: ReadonlySet<FlagForm>) {
     this.#e = e;
-    this.#usage = usage;
-    this.#registers = Array.from({ length: registerCount }, () => body.local('i64'));
-    this.#flagLocals = { zero: body.local('i64'), sign: body.local('i64'), carry: body.local('i64') };
-    this.#codePage = body.local('i64');
-    this.#bank = body.local('i32');
-    this.#rip = body.local('i64');
-    this.#code = body.local('i32');
-    this.#stale = body.local('i32');
+    this.#origins = origins;
+    this.flagLocals = new FlagLocals(e);
+    this.#codePage = e.body.local('i64');
+    this.#bank = e.body.local('i32');
   }
 
+  /** Loads what the region needs all the time. */
   enter(): void {
-    const { body } = this.#e;
-    const zero = this.#e.i32(0);
-    this.#e.storeMemory('i32.store', zero, layout.codeDropped, zero);
-    body.i32(0).memory('i64.load', layout.codePage).set(this.#codePage);
-    body.i32(0).memory('i32.load', layout.tlbBank).set(this.#bank);
-    this.reload();
-    body.block();
-    this.#exitDepth = body.depth;
+    this.#e.body.i32(0).memory('i64.load', layout.codePage).set(this.#codePage);
+    this.#loadBank();
   }
 
-  /** Closes the function: state goes back to memory, and execution goes on or returns. `lookup` is the core's. */
-  finish(lookup: number): void {
-    const { body } = this.#e;
-    body.unreachable().end();
-    this.spill();
-    body.i32(0).get(budget).memory('i32.store', layout.budget);
-    body.i32(0).get(this.#rip).memory('i64.store', layout.rip);
-    body.get(this.#code).if().get(this.#code).return().end();
-    this.#pushAttention();
-    body.if().i32(exit.attention).return().end();
-    body.get(this.#rip).get(budget).returnCall(lookup);
-  }
-
-  // Registers.
-
-  /** A copy: later writes to the register do not change it. */
-  register(number: number): Val {
-    if (!this.#usage.read.has(number)) throw new RangeError(`Cannot read register ${number}: the usage lacks it`);
-    return this.#copy(this.#registers[number] as number);
-  }
-
-  setRegister(number: number, value: Val): void {
-    if (!this.#usage.written.has(number)) throw new RangeError(`Cannot write register ${number}: the usage lacks it`);
-    this.#e.push(value);
-    this.#e.body.set(this.#registers[number] as number);
+  #loadBank(): void {
+    this.#e.body.i32(0).memory('i32.load', layout.tlbBank).set(this.#bank);
   }
 
   codePage(): Val {
@@ -88,119 +64,247 @@ export class RegionFrame implements BranchWatcher {
     return asVal(Value.local('i32', this.#bank));
   }
 
-  #copy(local: number): Val {
+  get state(): FrameState {
+    return { valid: this.#valid, dirty: this.#dirty, flags: this.#flags };
+  }
+
+  set state({ valid, dirty, flags }: FrameState) {
+    this.#valid = valid;
+    this.#dirty = dirty;
+    this.#flags = flags;
+  }
+
+  beginInstruction({ reads, writes, setsFlagsInBranch, hasHelper }: Touches): void {
+    this.#e.releaseResults();
+    this.#written = writes;
+    this.#kept = reads & writes;
+    this.#copiesAll = hasHelper;
+    this.#needsWords = setsFlagsInBranch || hasHelper;
+    this.ensure(reads);
+  }
+
+  // Registers.
+
+  /** Loads the registers that are in memory only. */
+  ensure(wanted: RegisterSet): void {
+    const missing = wanted & ~this.#valid;
+    for (let bit = 0; bit < 2 * registerCount; bit++) if (missing & (1 << bit)) this.#load(bit);
+    this.#valid |= missing;
+  }
+
+  #load(bit: number): void {
+    const { body } = this.#e;
+    if (bit < registerCount) body.i32(0).memory('i64.load', layout.gpr + 8 * bit);
+    else body.i32(0).memory('v128.load', layout.xmm + 16 * (bit - registerCount));
+    body.set(this.#local(bit));
+  }
+
+  #local(bit: number): number {
+    let local = this.#registers[bit];
+    if (local === undefined) {
+      local = this.#e.body.local(bit < registerCount ? 'i64' : 'v128');
+      this.#registers[bit] = local;
+    }
+    return local;
+  }
+
+  register(number: number): Val {
+    return this.#read(number, 'i64');
+  }
+
+  vector(number: number): Val {
+    return this.#read(registerCount + number, 'v128');
+  }
+
+  /** The local itself while this instruction does not write it, else a copy: a value does not change later. */
+  #read(bit: number, type: 'i64' | 'v128'): Val {
+    if (!(this.#valid & (1 << bit))) {
+      if (this.#branchDepth > 0) return this.#readMemory(bit);
+      this.ensure(1 << bit);
+    }
+    const local = this.#local(bit);
+    if (!this.#copiesAll && !(this.#written & (1 << bit))) return asVal(Value.local(type, local));
     this.#e.body.get(local);
-    return this.#e.pop('i64');
+    return this.#e.pop(type);
+  }
+
+  #readMemory(bit: number): Val {
+    const e = this.#e;
+    if (bit < registerCount) return e.loadMemory('i64.load', e.i32(0), layout.gpr + 8 * bit);
+    return e.loadMemory('v128.load', e.i32(0), layout.xmm + 16 * (bit - registerCount));
+  }
+
+  setRegister(number: number, value: Val): void {
+    this.#write(generalBit(number), number, value);
+  }
+
+  setVector(number: number, value: Val): void {
+    this.#write(vectorBit(number), registerCount + number, value);
+  }
+
+  #write(mask: RegisterSet, bit: number, value: Val): void {
+    if (this.#branchDepth > 0 && !(this.#valid & mask)) {
+      throw new RangeError(`Cannot write register ${bit} in a branch: its local is not loaded`);
+    }
+    if (!(this.#written & mask)) throw new RangeError(`Cannot write register ${bit}: the effects lack it`);
+    this.#e.push(value);
+    this.#e.body.set(this.#local(bit));
+    this.#valid |= mask;
+    this.#dirty |= mask;
+    this.everDirty |= mask;
   }
 
   // Flags.
 
   flags(): FlagVals {
-    if (this.#known) return this.#known;
-    const { zero, sign, carry } = this.#flagLocals;
-    return { zero: this.#copy(zero), sign: this.#copy(sign), carry: this.#copy(carry) };
+    if (this.#flags >= flagForm.firstOrigin) return this.flagLocals.ofOrigin(this.#flags);
+    if (this.#flags === flagForm.memory && this.#branchDepth > 0) return this.#flagsInMemory();
+    this.#makeWords();
+    return this.flagLocals.words();
   }
 
   setFlags(flags: FlagVals): void {
-    const { zero, sign, carry } = this.#flagLocals;
-    this.#e.push(flags.zero, flags.sign, flags.carry);
-    this.#e.body.set(carry).set(sign).set(zero);
-    this.#known = flags;
+    const { origin } = flags;
+    const form = origin && originForm(origin);
+    if (origin && form !== undefined && this.#branchDepth === 0 && this.#origins.has(form)) {
+      this.flagLocals.setOrigin(origin);
+      this.#flags = form;
+      return;
+    }
+    this.flagLocals.setWords(flagWords(flags));
+    this.#flags = flagForm.words;
   }
 
-  /** At the start of code that is reached from several places. */
-  forgetFlags(): void {
-    this.#known = undefined;
+  #flagsInMemory(): FlagVals {
+    const word = (offset: number): Val => this.#e.loadMemory('i64.load', this.#e.i32(0), offset);
+    return { zero: word(layout.flagZero), sign: word(layout.flagSign), carry: word(layout.flagCarry) };
   }
+
+  /** Whatever form the flags have, they are words in locals afterwards. */
+  #makeWords(): void {
+    const form = this.#flags;
+    if (form === flagForm.words || form === flagForm.cleanWords) return;
+    if (form === flagForm.memory) {
+      this.flagLocals.setWords(this.#flagsInMemory());
+      this.#flags = flagForm.cleanWords;
+      return;
+    }
+    if (form === flagForm.dynamic) this.#dynamicWords();
+    else this.flagLocals.setWords(flagWords(this.flagLocals.ofOrigin(form)));
+    this.#flags = flagForm.words;
+  }
+
+  #dynamicWords(): void {
+    this.whenKind(flagForm.memory, () => this.flagLocals.setWords(this.#flagsInMemory()));
+    for (const form of this.#origins) {
+      this.whenKind(form, () => this.flagLocals.setWords(flagWords(this.flagLocals.ofOrigin(form))));
+    }
+  }
+
+  /** Runs what is written when the dynamic form of the flags is this one. */
+  whenKind(form: FlagForm, write: () => void): void {
+    const { body } = this.#e;
+    this.#e.push(this.#e.op('i32.eq', this.flagLocals.kind(), this.#e.i32(form)));
+    body.if();
+    write();
+    body.end();
+  }
+
+  storeWords({ zero, sign, carry }: FlagVals): void {
+    const e = this.#e;
+    e.storeMemory('i64.store', e.i32(0), layout.flagZero, zero);
+    e.storeMemory('i64.store', e.i32(0), layout.flagSign, sign);
+    e.storeMemory('i64.store', e.i32(0), layout.flagCarry, carry);
+  }
+
+  // Branches inside of a body: what is set in one is known there only.
 
   begin(): void {
-    this.#saved.push(this.#known);
+    if (this.#branchDepth++ > 0) return;
+    if (this.#needsWords) this.#makeWords();
   }
 
-  otherwise(): void {
-    this.#changedInBranch();
-    this.#known = this.#saved.at(-1);
+  otherwise(): void {}
+
+  /** Code that does not come back here is written from a branch: it begins outside of any. */
+  leaveBranches(): number {
+    const depth = this.#branchDepth;
+    this.#branchDepth = 0;
+    return depth;
+  }
+
+  comeBack(depth: number): void {
+    this.#branchDepth = depth;
   }
 
   end(): void {
-    this.#changedInBranch();
-    this.#known = this.#saved.pop();
+    this.#branchDepth--;
   }
 
-  /** Flags set in a branch are known there only: behind it the locals hold whichever was set last. */
-  #changedInBranch(): void {
-    if (this.#known !== this.#saved.at(-1)) this.#saved[this.#saved.length - 1] = undefined;
-  }
+  // Going through memory.
 
-  // Memory copies.
-
+  /** Stores what is newer in locals. */
   spill(): void {
+    for (let bit = 0; bit < 2 * registerCount; bit++) if (this.#dirty & (1 << bit)) this.storeRegister(bit);
+    this.#spillFlags();
+    if (this.#branchDepth === 0) this.#dirty = 0;
+  }
+
+  storeRegister(bit: number): void {
     const { body } = this.#e;
-    for (const number of this.#usage.written) {
-      body
-        .i32(0)
-        .get(this.#registers[number] as number)
-        .memory('i64.store', layout.gpr + 8 * number);
+    body.i32(0).get(this.#local(bit));
+    if (bit < registerCount) body.memory('i64.store', layout.gpr + 8 * bit);
+    else body.memory('v128.store', layout.xmm + 16 * (bit - registerCount));
+  }
+
+  #spillFlags(): void {
+    if (this.#flags === flagForm.memory || this.#flags === flagForm.cleanWords) return;
+    if (this.#flags >= flagForm.firstOrigin) {
+      this.storeWords(flagWords(this.flagLocals.ofOrigin(this.#flags)));
+      if (this.#branchDepth === 0) this.#flags = flagForm.memory;
+      return;
     }
-    if (!this.#usage.writesFlags) return;
-    body.i32(0).get(this.#flagLocals.zero).memory('i64.store', layout.flagZero);
-    body.i32(0).get(this.#flagLocals.sign).memory('i64.store', layout.flagSign);
-    body.i32(0).get(this.#flagLocals.carry).memory('i64.store', layout.flagCarry);
+    this.#makeWords();
+    this.storeWords(this.flagLocals.words());
+    if (this.#branchDepth === 0) this.#flags = flagForm.cleanWords;
   }
 
-  reload(): void {
-    const { body } = this.#e;
-    for (const number of this.#usage.read) {
-      body
-        .i32(0)
-        .memory('i64.load', layout.gpr + 8 * number)
-        .set(this.#registers[number] as number);
+  /** After a helper, which may have changed what it found in memory. */
+  forget(): void {
+    this.#loadBank();
+    if (this.#branchDepth === 0) {
+      this.#valid = 0;
+      this.#flags = flagForm.memory;
+      this.ensure(this.#kept); // The rest of the instruction may write them in a branch.
+      return;
     }
-    this.#known = undefined;
-    if (!this.#usage.usesFlags) return;
-    body.i32(0).memory('i64.load', layout.flagZero).set(this.#flagLocals.zero);
-    body.i32(0).memory('i64.load', layout.flagSign).set(this.#flagLocals.sign);
-    body.i32(0).memory('i64.load', layout.flagCarry).set(this.#flagLocals.carry);
+    // The other way through the body goes on with the same locals.
+    for (let bit = 0; bit < 2 * registerCount; bit++) if (this.#valid & (1 << bit)) this.#load(bit);
+    if (this.#flags === flagForm.words || this.#flags === flagForm.cleanWords) {
+      this.flagLocals.setWords(this.#flagsInMemory());
+    }
   }
 
-  // Ways out.
+  // Edges to blocks that are reached from several places.
 
-  charge(instructions: number): void {
-    if (instructions === 0) return;
-    const left = this.#e.op('i32.sub', asVal(Value.local('i32', budget)), this.#e.i32(instructions));
-    this.#e.push(left);
-    this.#e.body.set(budget);
+  /** Makes the locals what such a block begins with. */
+  prepare({ live, dirty, readsFlags }: BlockFacts): void {
+    this.ensure(live | dirty);
+    if (readsFlags) this.#makeWords();
+    else if (this.#flags !== flagForm.dynamic) {
+      this.#e.body.i32(Math.max(0, this.#flags)).set(this.flagLocals.local('kind'));
+    }
   }
 
-  leave(code: number, rip: Val): void {
-    const { body } = this.#e;
-    this.#e.push(rip);
-    body
-      .set(this.#rip)
-      .i32(code)
-      .set(this.#code)
-      .br(body.depth - this.#exitDepth);
+  arrive({ live, dirty, readsFlags }: BlockFacts): void {
+    this.#valid = live | dirty;
+    this.#dirty = dirty;
+    this.everDirty |= dirty;
+    this.#flags = readsFlags ? flagForm.words : flagForm.dynamic;
   }
 
-  /** Back edges look up from their work now and then. */
-  leaveOnAttention(rip: () => Val): void {
-    this.#pushAttention();
-    this.#e.when(this.#e.pop('i32'), () => this.leave(exit.attention, rip()));
-  }
-
-  #pushAttention(): void {
-    const e = this.#e;
-    const isOver = e.op('i32.le_s', asVal(Value.local('i32', budget)), e.i32(0));
-    const attention = e.loadMemory('i32.load', e.i32(0), layout.attention);
-    e.push(e.op('i32.or', isOver, attention));
-  }
-
-  /** After anything that may have written code: remembers whether some was dropped. */
-  noteStale(): void {
-    this.#e.body.i32(0).memory('i32.load', layout.codeDropped).set(this.#stale);
-  }
-
-  whenStale(leave: () => void): void {
-    this.#e.when(asVal(Value.local('i32', this.#stale)), leave);
+  /** Forms that flags have in this region, besides words. */
+  get origins(): ReadonlySet<FlagForm> {
+    return this.#origins;
   }
 }

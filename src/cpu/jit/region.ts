@@ -1,110 +1,187 @@
-import type { Decoder, Instruction } from '../isa/x86/index.ts';
+import { Decoder, type Instruction, x86OpcodeMaps } from '../isa/x86/index.ts';
 
 const pageBytes = 4096;
+const longestInstruction = 15;
+/** Offsets from the entry's page fit the exits of a region (see exits.ts). */
+const farthestPage = 30;
 
 export interface PlacedInstruction {
   readonly instruction: Instruction;
-  readonly pageOffset: number;
+  /** Of its first byte, from the first byte of the page where the region is entered. */
+  readonly offset: number;
 }
 
-/** Straight-line code of a region. Edges are indices of blocks; an edge that leaves the region is missing. */
+/** How a basic block ends. */
+export type Flow = 'through' | 'branch' | 'jump' | 'call' | 'leave';
+
+/** Straight-line code of a region. Edges are numbers of blocks; an edge that leaves the region is missing. */
 export interface RegionBlock {
   readonly instructions: readonly PlacedInstruction[];
-  /** Page offset behind the last instruction. */
+  /** Offset behind the last instruction. */
   readonly end: number;
+  readonly flow: Flow;
   readonly taken: number | undefined;
+  /** For a call: where the callee returns to. */
   readonly next: number | undefined;
 }
 
-/** Code that is translated as one function: blocks of one page that reach each other by direct branches. */
+/** A page that a region has code of: how many pages behind the entry's, and its address in linear memory. */
+export interface RegionPage {
+  readonly index: number;
+  readonly address: number;
+}
+
+/** Code that is translated as one function: blocks that reach each other by direct branches, and by returns from calls. */
 export interface Region {
   /** The entry is block 0. */
   readonly blocks: readonly RegionBlock[];
   readonly instructionCount: number;
+  /** The entry's first. */
+  readonly pages: readonly RegionPage[];
+}
+
+/** Where a region's code comes from. */
+export interface CodeSource {
+  /** Linear memory. */
+  readonly bytes: Uint8Array;
+  readonly mode: number;
+  /** Linear-memory address of the page so many pages behind the entry's, or -1: not known, or not to be followed. */
+  pageAt(index: number): number;
+  /** Whether the code at this address is worth following: it has run. */
+  isWarm(address: number): boolean;
 }
 
 export interface RegionLimits {
   readonly instructions: number;
+  readonly pages: number;
 }
 
-type Flow = 'through' | 'branch' | 'jump' | 'leave';
-
-/** What an instruction does to the flow inside a region. Calls and 16-bit branches leave it. */
-function flowOf({ variant, relative: _ }: Instruction): Flow {
+/** What an instruction does to the flow inside a region. Branches of 16 bits leave it: they wrap at 64 KiB. */
+export function flowOf({ variant }: Instruction): Flow {
   if (!variant) return 'leave';
   if (!variant.row.ends) return 'through';
+  if (variant.row.name === 'call_indirect') return 'call';
   const isRelative = variant.operands.some((o) => o.kind === 'relative');
   if (!isRelative || variant.shape.width === 16) return 'leave';
-  if (variant.row.name === 'call') return 'leave';
+  if (variant.row.name === 'call') return 'call';
   return variant.row.name === 'jmp' ? 'jump' : 'branch';
 }
 
-const targetOf = ({ instruction, pageOffset }: PlacedInstruction): number =>
-  pageOffset + instruction.length + instruction.relative;
+const behind = ({ instruction, offset }: PlacedInstruction): number => offset + instruction.length;
+const targetOf = (placed: PlacedInstruction): number => behind(placed) + placed.instruction.relative;
 
-const isInPage = (offset: number): boolean => offset >= 0 && offset < pageBytes;
+const decoder = new Decoder(x86OpcodeMaps);
+const straddle = new Uint8Array(2 * longestInstruction);
 
-/** Follows direct branches from `entry` (a page offset) through the page at `page` in `code`. */
-export function formRegion(
-  decoder: Decoder,
-  code: Uint8Array,
-  page: number,
-  entry: number,
-  mode: number,
-  limits: RegionLimits,
-): Region {
-  const decoded = new Map<number, PlacedInstruction>();
-  const leaders = new Set<number>([entry]);
-  const open = [entry];
-  while (open.length > 0 && decoded.size < limits.instructions) {
-    const from = open.shift() as number;
-    for (let at = from; isInPage(at) && !decoded.has(at) && decoded.size < limits.instructions; ) {
-      const instruction = decoder.decode(code, page + at, page + pageBytes, mode);
-      if (!instruction) break;
-      const placed = { instruction, pageOffset: at };
-      decoded.set(at, placed);
-      const flow = flowOf(instruction);
-      const next = at + instruction.length;
-      if (flow === 'branch' || flow === 'jump') {
-        const target = targetOf(placed);
-        for (const leader of flow === 'branch' ? [target, next] : [target]) {
-          if (!isInPage(leader)) continue;
-          leaders.add(leader);
-          open.push(leader);
-        }
-      }
-      if (flow !== 'through') break;
-      at = next;
-    }
+/** Follows the code from `entry`, an offset in the page of index 0. */
+export function formRegion(source: CodeSource, entry: number, limits: RegionLimits): Region {
+  return new RegionFormer(source, limits).form(entry);
+}
+
+class RegionFormer {
+  readonly #source: CodeSource;
+  readonly #limits: RegionLimits;
+  readonly #decoded = new Map<number, PlacedInstruction>();
+  readonly #leaders = new Set<number>();
+  readonly #pages = new Map<number, number>();
+
+  constructor(source: CodeSource, limits: RegionLimits) {
+    this.#source = source;
+    this.#limits = limits;
   }
-  return { blocks: splitBlocks(decoded, leaders, entry), instructionCount: decoded.size };
-}
 
-function splitBlocks(decoded: Map<number, PlacedInstruction>, leaders: Set<number>, entry: number): RegionBlock[] {
-  const starts = [entry, ...[...leaders].filter((at) => at !== entry && decoded.has(at)).sort((a, b) => a - b)];
-  if (!decoded.has(entry)) return [];
-  const indexOf = new Map(starts.map((at, index) => [at, index]));
-  return starts.map((start) => {
-    const instructions: PlacedInstruction[] = [];
-    let at = start;
-    for (;;) {
-      const placed = decoded.get(at);
-      if (!placed || (at !== start && indexOf.has(at))) break;
-      instructions.push(placed);
-      at += placed.instruction.length;
-      if (flowOf(placed.instruction) !== 'through') break;
+  form(entry: number): Region {
+    const open = [entry];
+    this.#leaders.add(entry);
+    for (let from = open.shift(); from !== undefined; from = open.shift()) {
+      for (const leader of this.#straight(from)) {
+        if (this.#leaders.has(leader) || !this.#isWarm(leader)) continue;
+        this.#leaders.add(leader);
+        open.push(leader);
+      }
     }
-    return { instructions, end: at, ...edges(instructions.at(-1), at, indexOf) };
-  });
+    const pages = [...this.#pages].map(([index, address]) => ({ index, address }));
+    return { blocks: this.#split(entry), instructionCount: this.#decoded.size, pages };
+  }
+
+  /** Decodes up to the end of a basic block; where it may go on. */
+  #straight(from: number): number[] {
+    for (let at = from; !this.#decoded.has(at) && this.#decoded.size < this.#limits.instructions; ) {
+      const instruction = this.#decode(at);
+      if (!instruction) return [];
+      const placed = { instruction, offset: at };
+      this.#decoded.set(at, placed);
+      const flow = flowOf(instruction);
+      if (flow === 'branch') return [behind(placed), targetOf(placed)];
+      if (flow === 'jump') return [targetOf(placed)];
+      if (flow === 'call') return [behind(placed)];
+      if (flow === 'leave') return [];
+      at = behind(placed);
+    }
+    return [];
+  }
+
+  #isWarm(offset: number): boolean {
+    const page = this.#page(offset >> 12);
+    return page >= 0 && this.#source.isWarm(page + (offset & (pageBytes - 1)));
+  }
+
+  /** Address of a page that the region has, or may have. */
+  #page(index: number): number {
+    const known = this.#pages.get(index);
+    if (known !== undefined) return known;
+    if (Math.abs(index) > farthestPage || this.#pages.size >= this.#limits.pages) return -1;
+    return this.#source.pageAt(index);
+  }
+
+  #decode(offset: number): Instruction | undefined {
+    const index = offset >> 12;
+    const page = this.#page(index);
+    if (page < 0) return undefined;
+    const { bytes, mode } = this.#source;
+    const at = page + (offset & (pageBytes - 1));
+    const whole = decoder.decode(bytes, at, page + pageBytes, mode);
+    if (whole) {
+      this.#pages.set(index, page);
+      return whole;
+    }
+    const second = this.#page(index + 1);
+    if (second < 0) return undefined;
+    this.#pages.set(index, page);
+    this.#pages.set(index + 1, second);
+    const inFirst = page + pageBytes - at;
+    straddle.set(bytes.subarray(at, at + inFirst));
+    straddle.set(bytes.subarray(second, second + longestInstruction), inFirst);
+    return decoder.decode(straddle, 0, straddle.length, mode);
+  }
+
+  #split(entry: number): RegionBlock[] {
+    const decoded = this.#decoded;
+    if (!decoded.has(entry)) return [];
+    const starts = [...this.#leaders].filter((at) => decoded.has(at));
+    const indexOf = new Map(starts.map((at, index) => [at, index]));
+    return starts.map((start) => {
+      const instructions: PlacedInstruction[] = [];
+      for (let at = start; ; ) {
+        const placed = decoded.get(at);
+        if (!placed || (at !== start && indexOf.has(at))) return blockOf(instructions, at, 'through', indexOf);
+        instructions.push(placed);
+        at = behind(placed);
+        const flow = flowOf(placed.instruction);
+        if (flow !== 'through') return blockOf(instructions, at, flow, indexOf);
+      }
+    });
+  }
 }
 
-function edges(
-  last: PlacedInstruction | undefined,
+function blockOf(
+  instructions: readonly PlacedInstruction[],
   end: number,
+  flow: Flow,
   indexOf: ReadonlyMap<number, number>,
-): { taken: number | undefined; next: number | undefined } {
-  const flow = last ? flowOf(last.instruction) : 'leave';
+): RegionBlock {
+  const last = instructions.at(-1);
   const taken = last && (flow === 'branch' || flow === 'jump') ? indexOf.get(targetOf(last)) : undefined;
-  const next = flow === 'branch' || flow === 'through' ? indexOf.get(end) : undefined;
-  return { taken, next };
+  const next = flow === 'jump' || flow === 'leave' ? undefined : indexOf.get(end);
+  return { instructions, end, flow, taken, next };
 }

@@ -1,10 +1,8 @@
 import { exit } from '../interpreter/index.ts';
-import type { Val, WasmEmitter, Width } from '../isa/index.ts';
+import { asVal, type Val, Value, type WasmEmitter, type Width } from '../isa/index.ts';
 import {
-  accessKind,
   accessOf,
   type EffectiveAddress,
-  emitTlbProbe,
   type FlagVals,
   type Instruction,
   layout,
@@ -20,31 +18,35 @@ import {
   type X86Target,
 } from '../isa/x86/index.ts';
 import type { FunctionBody } from '../wasm/index.ts';
+import { parameter, type RegionExits } from './exits.ts';
 import type { RegionFrame } from './frame.ts';
-
-/** What a region's code calls besides its own. */
-export interface RegionImports {
-  readonly lookup: number;
-  readonly slowAccess: number;
-  readonly flushBounce: number;
-  readonly raise: number;
-  helper(name: string): number;
-}
+import type { RegionImports } from './imports.ts';
+import { RegionMemory } from './memory.ts';
+import { readVector, writeVector } from './vectors.ts';
 
 /** Where the flow goes at the end of the running instruction; the region knows. */
 export interface InstructionFlow {
-  /** Continues at the encoded target, or at the next instruction. */
+  /** Continues at the encoded target, at the next instruction, or there after a call has returned. */
   taken(): void;
   next(): void;
+  returned(): void;
 }
 
 /** The instruction that is being translated. */
 export interface Position {
   readonly instruction: Instruction;
-  readonly pageOffset: number;
-  /** Instructions of its block that are done when it begins. */
+  /** From the first byte of the page where the region is entered. */
+  readonly offset: number;
+  /** Instructions of its path that are to be charged when it begins. */
   readonly done: number;
   readonly flow: InstructionFlow;
+}
+
+/** Whether a memory operand needs its segment's base or limit in this mode. */
+export function isSegmented(mode: number, memory: EffectiveAddress): boolean {
+  if ((mode & modeKey.codeMask) === modeKey.code64) return false;
+  const isPlain = memory.segment !== segment.cs && memory.segment < segment.fs && memory.addressBits === 32;
+  return (mode & modeKey.flat) === 0 || !isPlain;
 }
 
 /**
@@ -56,20 +58,27 @@ export class JitTarget implements X86Target, OperandSource {
   readonly #e: WasmEmitter;
   readonly #body: FunctionBody;
   readonly #frame: RegionFrame;
+  readonly #exits: RegionExits;
   readonly #imports: RegionImports;
+  readonly #memory: RegionMemory;
+  readonly #mode: number;
   readonly #is64: boolean;
-  readonly #isFlat: boolean;
   #position: Position | undefined;
   #immediates = 0;
   #stores = false;
 
-  constructor(e: WasmEmitter, frame: RegionFrame, imports: RegionImports, mode: number) {
+  constructor(e: WasmEmitter, frame: RegionFrame, exits: RegionExits, imports: RegionImports, mode: number) {
     this.#e = e;
     this.#body = e.body;
     this.#frame = frame;
+    this.#exits = exits;
     this.#imports = imports;
+    this.#mode = mode;
     this.#is64 = (mode & modeKey.codeMask) === modeKey.code64;
-    this.#isFlat = (mode & modeKey.flat) !== 0;
+    this.#memory = new RegionMemory(e, frame, imports, {
+      rip: () => this.#rip(),
+      onFault: () => this.#leaveWithFault(),
+    });
   }
 
   begin(position: Position, shape: Shape): void {
@@ -82,6 +91,11 @@ export class JitTarget implements X86Target, OperandSource {
   /** Whether the instruction that just ended wrote memory, and so may have changed the region's own code. */
   get mayHaveStored(): boolean {
     return this.#stores;
+  }
+
+  /** An i32: the region's code was changed since it was entered. */
+  isStale(): Val {
+    return this.#memory.isStale();
   }
 
   get #here(): Position {
@@ -110,9 +124,17 @@ export class JitTarget implements X86Target, OperandSource {
     return width === 8 && !this.#here.instruction.hasRex && number >= 4 && number < 8;
   }
 
-  vectorOffset({ kind, source }: VariantOperand & { kind: 'vector' | 'mmx' }): Val {
-    const number = this.#here.instruction.registers[source];
-    return this.#e.i32((kind === 'mmx' ? number & 7 : number) * 16);
+  readVector(operand: VariantOperand & { kind: 'vector' }): Val {
+    return readVector(this.#e, this.#frame.vector(this.#here.instruction.registers[operand.source]), operand.type);
+  }
+
+  writeVector(operand: VariantOperand & { kind: 'vector' }, value: Val): void {
+    const number = this.#here.instruction.registers[operand.source];
+    writeVector(this.#e, this.#frame, number, operand.type, value);
+  }
+
+  vectorOffset({ source }: VariantOperand & { kind: 'mmx' }): Val {
+    return this.#e.i32((this.#here.instruction.registers[source] & 7) * 16);
   }
 
   number({ source }: VariantOperand & { kind: 'number' }): Val {
@@ -147,9 +169,7 @@ export class JitTarget implements X86Target, OperandSource {
       if (memory.segment < segment.fs) return offset;
       return this.#e.op('i64.add', offset, this.state('i64', layout.segmentBase + 8 * memory.segment));
     }
-    if (this.#isFlat && memory.segment !== segment.cs && memory.segment < segment.fs && memory.addressBits === 32) {
-      return offset;
-    }
+    if (!isSegmented(this.#mode, memory)) return offset;
     const bytes = operand?.kind === 'memory' ? accessOf(operand.type).bytes : (operand?.bytes ?? 1);
     const kind = operand ? kindOf[operand.access] : 0;
     const packed = memory.segment | (kind << 8) | (bytes << 16);
@@ -163,7 +183,7 @@ export class JitTarget implements X86Target, OperandSource {
     const { base, index, scale, addressBits } = memory;
     let address: Val = e.i64(BigInt(memory.displacement) + BigInt(adjustment));
     if (base === ripBase) {
-      const next = this.#here.pageOffset + this.#here.instruction.length;
+      const next = this.#here.offset + this.#here.instruction.length;
       address = e.op('i64.add', this.#frame.codePage(), e.op('i64.add', address, e.i64(BigInt(next))));
     } else if (base !== noRegister) address = e.op('i64.add', this.#frame.register(base), address);
     if (index !== noRegister) {
@@ -222,8 +242,7 @@ export class JitTarget implements X86Target, OperandSource {
   }
 
   load(type: MemoryType, linear: Val, onStack?: 'stack'): Val {
-    const { load, bytes } = accessOf(type);
-    return this.#e.loadMemory(load, this.#host(linear, bytes, accessKind.read, onStack), 0);
+    return this.#memory.load(type, linear, onStack);
   }
 
   store(type: MemoryType, linear: Val, value: Val, onStack?: 'stack'): void {
@@ -231,34 +250,8 @@ export class JitTarget implements X86Target, OperandSource {
   }
 
   writable(type: MemoryType, linear: Val, access: 'write' | 'read-write', onStack?: 'stack'): WritableMemory {
-    const e = this.#e;
-    const { load, store, bytes } = accessOf(type);
-    const host = this.#host(linear, bytes, accessKind[access], onStack);
     this.#stores = true;
-    return {
-      read: () => e.loadMemory(load, host, 0),
-      write: (value) => {
-        e.storeMemory(store, host, 0, value);
-        e.when(e.op('i32.eq', host, e.i32(layout.bounce)), () => {
-          this.#body.call(this.#imports.flushBounce);
-          this.#frame.noteStale();
-        });
-      },
-    };
-  }
-
-  #host(linear: Val, bytes: number, kind: number, onStack?: 'stack'): Val {
-    const isRead = kind === accessKind.read;
-    const miss = (low: Val, high: Val): Val => {
-      this.#storeRip();
-      this.#e.push(low, high, this.#e.i32(bytes), this.#e.i32(kind | (onStack ? accessKind.onStack : 0)));
-      this.#body.call(this.#imports.slowAccess);
-      const host = this.#e.pop('i32');
-      this.#e.when(this.#e.op('i32.eqz', host), () => this.#leaveWithFault());
-      if (!isRead) this.#frame.noteStale();
-      return host;
-    };
-    return emitTlbProbe(this.#e, { bank: this.#frame.tlbBank(), linear, bytes, isRead, miss });
+    return this.#memory.writable(type, linear, access, onStack);
   }
 
   // Helpers and faults.
@@ -273,14 +266,14 @@ export class JitTarget implements X86Target, OperandSource {
 
   helper(name: string, ...args: readonly Val[]): Val {
     const e = this.#e;
-    this.#storeRip();
+    this.setState('i64', layout.rip, this.#rip());
     this.setState('i64', layout.nextRip, this.nextRip());
     this.#frame.spill();
-    e.push(...[...args, e.i32(0), e.i32(0), e.i32(0)].slice(0, 3));
-    this.#body.call(this.#imports.helper(name));
+    e.push(...[...args, e.i32(0), e.i32(0), e.i32(0)].slice(0, 3), e.i32(this.#imports.helperSlot(name)));
+    this.#body.callIndirect(this.#imports.regionType);
     const result = e.pop('i32');
-    this.#frame.reload();
-    this.#frame.noteStale();
+    this.#frame.forget();
+    this.#memory.noteStale();
     this.#stores = true;
     e.when(this.state('i32', layout.faulted), () => this.#leaveWithFault());
     return result;
@@ -292,47 +285,93 @@ export class JitTarget implements X86Target, OperandSource {
   }
 
   raise(vector: number, errorCode = -1): void {
-    this.#storeRip();
+    this.setState('i64', layout.rip, this.#rip());
     this.#e.push(this.#e.i32(vector), this.#e.i32(errorCode));
     this.#body.call(this.#imports.raise);
     this.#leaveWithFault();
   }
 
   #leaveWithFault(): void {
-    this.#frame.charge(this.#here.done);
-    this.#frame.leave(exit.translatedFault, this.#ripAt(this.#here.pageOffset));
+    this.#exits.rare(exit.translatedFault, this.#here.offset, this.#here.done);
   }
 
   // Position and control flow.
 
-  #ripAt(pageOffset: number): Val {
-    return this.wrapAddress(this.#e.op('i64.add', this.#frame.codePage(), this.#e.i64(BigInt(pageOffset))));
+  ripAt(offset: number): Val {
+    return this.wrapAddress(this.#e.op('i64.add', this.#frame.codePage(), this.#e.i64(BigInt(offset))));
   }
 
   nextRip(): Val {
-    return this.#ripAt(this.#here.pageOffset + this.#here.instruction.length);
+    return this.ripAt(this.#here.offset + this.#here.instruction.length);
   }
 
-  #storeRip(): void {
-    this.setState('i64', layout.rip, this.#ripAt(this.#here.pageOffset));
+  #rip(): Val {
+    return this.ripAt(this.#here.offset);
+  }
+
+  charge(instructions: number): void {
+    if (instructions === 0) return;
+    this.#e.push(this.#e.op('i32.sub', this.#budget, this.#e.i32(instructions)));
+    this.#body.set(parameter.budget);
+  }
+
+  get #budget(): Val {
+    return this.#parameter('budget');
+  }
+
+  #parameter(name: keyof typeof parameter): Val {
+    return asVal(Value.local('i32', parameter[name]));
   }
 
   jump(target: Val): void {
-    this.#frame.charge(this.#here.done + 1);
-    this.#frame.leave(exit.lookup, target);
+    this.#frame.spill();
+    this.charge(this.#here.done + 1);
+    this.#exits.leave(target);
   }
 
-  /** Leaves for the instruction at a page offset, `executed` instructions of the block being done. */
-  leaveFor(pageOffset: number, executed: number, isTaken = false): void {
-    this.#frame.charge(executed);
-    const rip = this.#ripAt(pageOffset);
+  return(target: Val): void {
+    this.#frame.spill();
+    this.charge(this.#here.done + 1);
+    this.#exits.return(target);
+  }
+
+  /** Leaves for the instruction at an offset, `executed` instructions of the path being done. */
+  leaveFor(offset: number, executed: number, isTaken = false): void {
+    this.#frame.spill();
+    this.charge(executed);
+    const rip = this.ripAt(offset);
     // Branches of 16 bits clear the upper half of EIP when they are taken (SDM 2A, Jcc).
     const is16 = isTaken && this.shape.width === 16;
-    this.#frame.leave(exit.lookup, is16 ? this.#e.op('i64.and', rip, this.#e.i64(0xffffn)) : rip);
+    this.#exits.leave(is16 ? this.#e.op('i64.and', rip, this.#e.i64(0xffffn)) : rip);
   }
 
-  ripOf(pageOffset: number): Val {
-    return this.#ripAt(pageOffset);
+  call(target: Val): void {
+    const e = this.#e;
+    const behind = this.nextRip();
+    this.#frame.spill();
+    this.charge(this.#here.done + 1);
+    e.push(this.#parameter('frames'));
+    this.#body.if().else();
+    this.#exits.leave(target);
+    this.#body.end();
+    e.push(target, this.#budget, e.op('i32.sub', this.#parameter('frames'), e.i32(1)));
+    this.#body.call(this.#imports.lookup);
+    const result = e.pop('i32');
+    const isElsewhere = e.op('i64.ne', this.state('i64', layout.rip), behind);
+    e.push(e.op('i32.or', e.op('i32.eqz', result), isElsewhere));
+    this.#body.if();
+    e.push(result);
+    this.#body.return().end();
+    e.push(result);
+    this.#body.set(parameter.budget);
+    this.#frame.forget();
+    this.#follow((flow) => flow.returned());
+  }
+
+  callRelative(): void {
+    const { instruction, offset } = this.#here;
+    const target = this.ripAt(offset + instruction.length + instruction.relative);
+    this.call(this.shape.width === 16 ? this.#e.op('i64.and', target, this.#e.i64(0xffffn)) : target);
   }
 
   jumpRelative(): void {
@@ -343,13 +382,19 @@ export class JitTarget implements X86Target, OperandSource {
     this.#follow((flow) => flow.next());
   }
 
-  /** The other instructions of the region may be written meanwhile; this one goes on afterwards. */
+  /** The other instructions of the region may be written meanwhile; this one goes on afterwards with what it knew. */
   #follow(go: (flow: InstructionFlow) => void): void {
     const position = this.#here;
     const { shape } = this;
+    const { state } = this.#frame;
+    const results = this.#e.resultsInUse();
+    const depth = this.#frame.leaveBranches();
     go(position.flow);
+    this.#frame.comeBack(depth);
     this.#position = position;
     this.shape = shape;
+    this.#frame.state = state;
+    this.#e.restoreResults(results);
   }
 }
 

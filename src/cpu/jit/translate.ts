@@ -1,50 +1,110 @@
-import { exit } from '../interpreter/index.ts';
-import { WasmEmitter } from '../isa/index.ts';
-import { emitInstruction } from '../isa/x86/index.ts';
-import type { FunctionBody, WasmType } from '../wasm/index.ts';
+import { exit, record } from '../interpreter/index.ts';
+import { asVal, Value, WasmEmitter } from '../isa/index.ts';
+import { effectsOf, emitInstruction, layout, modeKey } from '../isa/x86/index.ts';
+import type { FunctionBody } from '../wasm/index.ts';
+import { type BlockFacts, factsOf } from './dataflow.ts';
+import { parameter, RegionExits } from './exits.ts';
+import { type FlagForm, originForm } from './flag-forms.ts';
 import { RegionFrame } from './frame.ts';
+import type { RegionImports } from './imports.ts';
 import type { PlacedInstruction, Region, RegionBlock } from './region.ts';
 import { type Structure, structureOf } from './structure.ts';
-import { JitTarget, type RegionImports } from './target.ts';
-import { usageOf } from './usage.ts';
+import { isSegmented, JitTarget } from './target.ts';
+import { type Touches, touchesOf } from './touches.ts';
 
-export const regionParams: readonly WasmType[] = ['i32', 'i32'];
+const vectorUndefined = 6;
 const vectorGeneralProtection = 13;
 
-/** Writes a region as the body of one function. `mode` is the mode key of its code. */
-export function translateRegion(body: FunctionBody, region: Region, mode: number, imports: RegionImports): void {
-  const structure = structureOf({ successors: region.blocks.map(successors) });
-  new RegionWriter(body, region, structure, mode, imports).write();
+export interface RegionPlace {
+  /** Mode key of its code. */
+  readonly mode: number;
+  /** Its place in the function table. */
+  readonly slot: number;
+}
+
+/** Writes a region as the body of one function. */
+export function translateRegion(body: FunctionBody, region: Region, place: RegionPlace, imports: RegionImports): void {
+  new RegionWriter(body, region, place, imports).write();
 }
 
 const successors = ({ taken, next }: RegionBlock): number[] => [taken, next].filter((edge) => edge !== undefined);
+
+/** Forms that the flags may have in a region. */
+function flagOriginsOf(region: Region): Set<FlagForm> {
+  const forms = new Set<FlagForm>();
+  for (const { instructions } of region.blocks) {
+    for (const { instruction } of instructions) {
+      if (!instruction.variant) continue;
+      for (const origin of effectsOf(instruction.variant).flagOrigins) forms.add(originForm(origin));
+    }
+  }
+  return forms;
+}
 
 class RegionWriter {
   readonly #body: FunctionBody;
   readonly #e: WasmEmitter;
   readonly #region: Region;
-  readonly #structure: Structure;
+  readonly #place: RegionPlace;
   readonly #imports: RegionImports;
+  readonly #structure: Structure;
+  readonly #touches: readonly (readonly Touches[])[];
+  readonly #facts: readonly BlockFacts[];
   readonly #frame: RegionFrame;
+  readonly #exits: RegionExits;
   readonly #target: JitTarget;
   /** Depth of the Wasm block or loop that a branch to a node means. */
   readonly #labels = new Map<number, number>();
+  /** Instructions of the path so far that are not charged yet. */
+  #pending = 0;
 
-  constructor(body: FunctionBody, region: Region, structure: Structure, mode: number, imports: RegionImports) {
+  constructor(body: FunctionBody, region: Region, place: RegionPlace, imports: RegionImports) {
     this.#body = body;
     this.#e = new WasmEmitter(body);
     this.#region = region;
-    this.#structure = structure;
+    this.#place = place;
     this.#imports = imports;
-    this.#frame = new RegionFrame(this.#e, usageOf(region));
+    this.#structure = structureOf({ successors: region.blocks.map(successors) });
+    this.#touches = region.blocks.map(({ instructions }) =>
+      instructions.map(({ instruction }) =>
+        touchesOf(instruction, instruction.memory !== undefined && isSegmented(place.mode, instruction.memory)),
+      ),
+    );
+    this.#facts = factsOf(region, this.#touches);
+    this.#frame = new RegionFrame(this.#e, flagOriginsOf(region));
     this.#e.branches = this.#frame;
-    this.#target = new JitTarget(this.#e, this.#frame, imports, mode);
+    const wraps = (place.mode & modeKey.codeMask) !== modeKey.code64;
+    this.#exits = new RegionExits(this.#e, this.#frame, (rip) =>
+      wraps ? this.#e.op('i64.and', rip, this.#e.i64(0xffffffffn)) : rip,
+    );
+    this.#target = new JitTarget(this.#e, this.#frame, this.#exits, imports, place.mode);
   }
 
   write(): void {
     this.#frame.enter();
+    if (this.#region.pages.length > 1) this.#verifyPages();
+    this.#e.storeMemory('i32.store', this.#e.i32(0), layout.codeDropped, this.#e.i32(0));
+    this.#exits.open();
     this.#tree(0);
-    this.#frame.finish(this.#imports.lookup);
+    this.#exits.close(this.#imports.lookup);
+  }
+
+  /** Where the further pages are mapped otherwise than when this was translated, the interpreter goes on with the block. */
+  #verifyPages(): void {
+    const e = this.#e;
+    const isHigh = e.op('i32.wrap_i64', e.op('i64.shr_u', this.#frame.codePage(), e.i64(63n)));
+    const key = e.loadMemory('i32.load', e.op('i32.shl', isHigh, e.i32(2)), layout.lookupKey);
+    const verified = e.loadMemory('i32.load', e.i32(0), layout.regionKeys + 4 * this.#place.slot);
+    e.when(e.op('i32.ne', key, verified), () => {
+      e.push(e.i32(this.#place.slot));
+      this.#body.call(this.#imports.verify);
+      e.when(e.op('i32.eqz', e.pop('i32')), () => {
+        const local = (name: keyof typeof parameter) => asVal(Value.local('i32', parameter[name]));
+        const first = e.op('i32.add', local('record'), e.i32(record.bytes));
+        e.push(first, local('budget'), local('frames'), e.loadMemory('i32.load16_u', first, record.handler));
+        this.#body.returnCallIndirect(this.#imports.regionType);
+      });
+    });
   }
 
   /** A node and everything that it dominates. */
@@ -55,9 +115,9 @@ class RegionWriter {
       return;
     }
     // Branches forward to a header went to a block that is closed by now: from here on its label is the loop.
+    if (!this.#structure.isMerge[node]) this.#meet(node);
     this.#body.loop();
     this.#labels.set(node, this.#body.depth);
-    this.#frame.forgetFlags();
     this.#within(node, merges);
     this.#labels.delete(node);
     this.#body.unreachable().end();
@@ -74,31 +134,44 @@ class RegionWriter {
     this.#within(node, rest);
     this.#body.unreachable().end();
     this.#labels.delete(last);
-    this.#frame.forgetFlags();
+    this.#frame.arrive(this.#facts[last] as BlockFacts);
+    this.#pending = 0;
     this.#tree(last);
   }
 
   #block(node: number): void {
     const { instructions, end, next } = this.#region.blocks[node] as RegionBlock;
-    for (const [done, placed] of instructions.entries()) {
-      if (this.#instruction(node, placed, done)) return;
+    for (const [index, placed] of instructions.entries()) {
+      if (this.#instruction(node, placed, index)) return;
     }
     this.#edge(node, next, end, instructions.length);
   }
 
   /** True when the flow does not go on behind it. */
-  #instruction(node: number, placed: PlacedInstruction, done: number): boolean {
-    const { instruction, pageOffset } = placed;
+  #instruction(node: number, placed: PlacedInstruction, index: number): boolean {
+    const { instruction, offset } = placed;
     const { taken, next } = this.#region.blocks[node] as RegionBlock;
-    const behind = pageOffset + instruction.length;
+    const behind = offset + instruction.length;
+    const pending = this.#pending;
+    const follow = (go: () => void) => () => {
+      this.#pending = pending;
+      go();
+      this.#pending = pending;
+    };
     const flow = {
-      taken: () => this.#edge(node, taken, behind + instruction.relative, done + 1, true),
-      next: () => this.#edge(node, next, behind, done + 1),
+      taken: follow(() => this.#edge(node, taken, behind + instruction.relative, index + 1, true)),
+      next: follow(() => this.#edge(node, next, behind, index + 1)),
+      returned: () => {
+        this.#pending = 0;
+        this.#edge(node, next, behind, 0);
+      },
     };
     const { variant } = instruction;
-    this.#target.begin({ instruction, pageOffset, done, flow }, variant?.shape ?? this.#target.shape);
+    this.#frame.beginInstruction((this.#touches[node] ?? [])[index] as Touches);
+    const done = pending + index;
+    this.#target.begin({ instruction, offset, done, flow }, variant?.shape ?? this.#target.shape);
     if (!variant) {
-      const vector = instruction.fault ?? 6;
+      const vector = instruction.fault ?? vectorUndefined;
       this.#target.raise(vector, vector === vectorGeneralProtection ? 0 : -1);
       return true;
     }
@@ -107,26 +180,49 @@ class RegionWriter {
       if (results > 0) this.#target.jump(this.#target.nextRip());
       return true;
     }
-    if (this.#target.mayHaveStored) this.#frame.whenStale(() => this.#target.leaveFor(behind, done + 1));
+    if (this.#target.mayHaveStored) {
+      this.#e.push(this.#target.isStale());
+      this.#body.if();
+      this.#exits.rare(exit.lookup, behind, done + 1);
+      this.#body.end();
+    }
     return false;
   }
 
   /** From the end of a block to another, or out of the region. */
-  #edge(from: number, to: number | undefined, pageOffset: number, executed: number, isTaken = false): void {
+  #edge(from: number, to: number | undefined, offset: number, executed: number, isTaken = false): void {
     if (to === undefined) {
-      this.#target.leaveFor(pageOffset, executed, isTaken);
+      this.#target.leaveFor(offset, this.#pending + executed, isTaken);
       return;
     }
     const { order, isMerge } = this.#structure;
-    this.#frame.charge(executed);
-    const rip = () => this.#target.ripOf(this.#region.blocks[to]?.instructions[0]?.pageOffset ?? 0);
+    const start = this.#region.blocks[to]?.instructions[0]?.offset ?? 0;
     if (this.#structure.isIrreducible(from, to)) {
-      this.#frame.leave(exit.lookup, rip());
-    } else if ((order[to] as number) <= (order[from] as number)) {
-      this.#frame.leaveOnAttention(rip);
-      this.#body.br(this.#body.depth - (this.#labels.get(to) as number));
-    } else if (isMerge[to]) {
-      this.#body.br(this.#body.depth - (this.#labels.get(to) as number));
-    } else this.#tree(to);
+      this.#exits.rare(exit.lookup, start, this.#pending + executed);
+      return;
+    }
+    this.#pending += executed;
+    const isBackward = (order[to] as number) <= (order[from] as number);
+    if (!isBackward && !isMerge[to]) {
+      this.#tree(to);
+      return;
+    }
+    this.#meet(to);
+    if (isBackward) {
+      this.#e.push(this.#exits.attention());
+      this.#body.if();
+      this.#exits.rare(exit.attention, start, 0);
+      this.#body.end();
+    }
+    this.#body.br(this.#body.depth - (this.#labels.get(to) as number));
+  }
+
+  /** Brings locals and budget to what a block that is reached from several places begins with. */
+  #meet(node: number): void {
+    const facts = this.#facts[node] as BlockFacts;
+    this.#target.charge(this.#pending);
+    this.#pending = 0;
+    this.#frame.prepare(facts);
+    this.#frame.arrive(facts);
   }
 }

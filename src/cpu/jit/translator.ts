@@ -1,50 +1,69 @@
-import { type EngineParts, type HotCode, record } from '../interpreter/index.ts';
-import { Decoder, x86OpcodeMaps } from '../isa/x86/index.ts';
-import { ModuleBuilder } from '../wasm/index.ts';
-import { formRegion, type Region } from './region.ts';
-import type { RegionImports } from './target.ts';
-import { regionParams, translateRegion } from './translate.ts';
-import { helpersOf } from './usage.ts';
+import { type EngineParts, type HotBlock, type HotCode, record, specialIndex } from '../interpreter/index.ts';
+import { layout } from '../isa/x86/index.ts';
+import { type CodeSource, formRegion, type Region, type RegionPage } from './region.ts';
+import { type PendingModule, RegionModule } from './region-module.ts';
 
 const pageBytes = 4096;
-const regionInstructions = 200;
-/** Regions that are compiled together. */
-const batchRegions = 16;
-/** Wasm bytes after which everything is dropped and translated anew as it gets hot again. */
-const codeBytesLimit = 48 << 20;
-
-interface Candidate {
-  readonly address: number;
-  readonly mode: number;
-  readonly start: number;
-}
 
 export interface JitOptions {
+  /** Entries after which a block is hot. */
   readonly threshold?: number;
   /** Hot regions that wait for each other to be compiled together. */
   readonly batch?: number;
+  /** Follow only code that has run already. Tests of few instructions follow all. */
+  readonly followsWarmOnly?: boolean;
+  /** Instructions of a region. */
+  readonly regionInstructions?: number;
+}
+
+const defaults = { threshold: 1_000, batch: 24, followsWarmOnly: true, regionInstructions: 250 } as const;
+const regionPages = 6;
+/** Wasm bytes that are compiled together at most. */
+const moduleBytes = 32 << 10;
+/** Wasm bytes of live modules, above which the oldest quarter goes and is translated anew when it gets hot again. */
+const codeBytesLimit = 24 << 20;
+/** Slices that hot code waits for more of its kind to be compiled with. */
+const patienceSlices = 4;
+
+/** A translated region that is in use, or will be. */
+interface Installed {
+  readonly block: HotBlock;
+  readonly slot: number;
+  readonly pages: readonly RegionPage[];
+}
+
+interface LiveModule {
+  readonly regions: readonly Installed[];
+  readonly bytes: number;
 }
 
 /** Translates hot code region by region, several to a Wasm module, and leads the blocks' first records there. */
 export class RegionTranslator implements HotCode {
   readonly threshold: number;
-  readonly #batch: number;
-  readonly #decoder = new Decoder(x86OpcodeMaps);
+  readonly #options: Required<JitOptions>;
   #parts: EngineParts | undefined;
   #code: Uint8Array = new Uint8Array(0);
   #view = new DataView(new ArrayBuffer(0));
-  #waiting: Candidate[] = [];
-  #usedSlots = 0;
+  #pending: { readonly module: PendingModule; readonly regions: Installed[] } | undefined;
+  #waited = 0;
+  /** Oldest first; their slots follow each other in a ring. */
+  #live: LiveModule[] = [];
+  readonly #bySlot = new Map<number, Installed>();
+  #nextSlot = 0;
   #liveBytes = 0;
-  #regions = 0;
-  #modules = 0;
-  #bytes = 0;
-  #evictions = 0;
+  #counters = {
+    translatedRegions: 0,
+    translatedInstructions: 0,
+    translatedModules: 0,
+    translatedBytes: 0,
+    evictedModules: 0,
+    verifications: 0,
+  };
   #milliseconds = 0;
 
-  constructor({ threshold = 10_000, batch = batchRegions }: JitOptions = {}) {
-    this.#batch = batch;
-    this.threshold = threshold;
+  constructor(options: JitOptions = {}) {
+    this.#options = { ...defaults, ...options };
+    this.threshold = this.#options.threshold;
   }
 
   attach(parts: EngineParts): void {
@@ -53,33 +72,39 @@ export class RegionTranslator implements HotCode {
     this.#view = new DataView(parts.memory.buffer);
   }
 
-  note(address: number, mode: number, start: number): void {
-    this.#waiting.push({ address, mode, start });
-    if (this.#waiting.length >= this.#batch) this.#translateWaiting();
+  note(block: HotBlock): void {
+    if (this.#handlerOf(block) !== specialIndex('count')) return;
+    const begun = performance.now();
+    const region = this.#form(block);
+    if (region.instructionCount > 0) this.#add(block, region);
+    if (this.#pending && this.#isFull(this.#pending)) this.#compile();
+    this.#milliseconds += performance.now() - begun;
   }
 
   settle(): boolean {
-    this.#translateWaiting();
-    const { slots } = this.#attached;
-    const isFull = this.#usedSlots + batchRegions > slots || this.#liveBytes > codeBytesLimit;
-    if (isFull) this.#evictions++;
-    return isFull;
+    if (this.#pending && ++this.#waited > patienceSlices) {
+      const begun = performance.now();
+      this.#compile();
+      this.#milliseconds += performance.now() - begun;
+    }
+    if (this.#liveBytes > codeBytesLimit) this.#evict(this.#liveBytes - (codeBytesLimit * 3) / 4);
+    return false;
   }
 
   cleared(): void {
     const { table, firstSlot } = this.#attached;
-    for (let slot = 0; slot < this.#usedSlots; slot++) table.set(firstSlot + slot, null);
-    this.#waiting = [];
-    this.#usedSlots = 0;
+    for (const slot of this.#bySlot.keys()) table.set(firstSlot + slot, null);
+    this.#bySlot.clear();
+    this.#live = [];
+    this.#pending = undefined;
     this.#liveBytes = 0;
   }
 
   counters(): Readonly<Record<string, number>> {
     return {
-      translatedRegions: this.#regions,
-      translatedModules: this.#modules,
-      translatedBytes: this.#bytes,
-      evictions: this.#evictions,
+      ...this.#counters,
+      liveModules: this.#live.length,
+      liveBytes: this.#liveBytes,
       translationMs: Math.round(this.#milliseconds),
     };
   }
@@ -89,71 +114,123 @@ export class RegionTranslator implements HotCode {
     return this.#parts;
   }
 
-  #translateWaiting(): void {
-    const { cache, slots } = this.#attached;
-    const candidates = this.#waiting.filter(({ address, mode, start }) => cache.find(address, mode) === start);
-    this.#waiting = [];
-    if (candidates.length === 0 || this.#usedSlots + candidates.length > slots) return;
-    const begun = performance.now();
-    this.#translate(candidates);
-    this.#milliseconds += performance.now() - begun;
+  #handlerOf({ start }: HotBlock): number {
+    return this.#view.getUint16(start + record.handler, true);
   }
 
-  #translate(candidates: readonly Candidate[]): void {
-    const { imports, lookup, table, firstSlot, memory } = this.#attached;
-    const module = new ModuleBuilder();
-    module.importMemory('env', 'memory', 65536);
-    const regions = candidates.map((candidate) => this.#form(candidate));
-    const regionImports = importsOf(module, regions);
-    for (const [index, candidate] of candidates.entries()) {
-      const region = regions[index] as Region;
-      const write = (body: Parameters<typeof translateRegion>[0]): void =>
-        translateRegion(body, region, candidate.mode, regionImports);
-      module.define(regionParams, ['i32'], write, `r${index}`);
-    }
-    const bytes = module.encode();
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-      ...imports,
-      env: { ...imports.env, memory },
-      core: { lookup },
-    });
-    for (const [index, candidate] of candidates.entries()) {
-      const slot = firstSlot + this.#usedSlots++;
-      table.set(slot, instance.exports[`r${index}`]);
-      this.#view.setUint16(candidate.start + record.handler, slot, true);
-    }
-    this.#regions += candidates.length;
-    this.#modules++;
-    this.#bytes += bytes.length;
-    this.#liveBytes += bytes.length;
-  }
-
-  #form({ address, mode }: Candidate): Region {
-    const { cache } = this.#attached;
+  #form({ address, mode }: HotBlock): Region {
+    const { cache, codePageAt } = this.#attached;
     const page = address - (address % pageBytes);
-    const limits = { instructions: regionInstructions };
-    const region = formRegion(this.#decoder, this.#code, page, address - page, mode, limits);
-    for (const { instructions, end } of region.blocks) {
-      const from = instructions[0]?.pageOffset ?? end;
-      if (end > from) cache.cover(page + from, end - from);
-    }
-    return region;
+    const { followsWarmOnly, regionInstructions } = this.#options;
+    const source: CodeSource = {
+      bytes: this.#code,
+      mode,
+      pageAt: (index) => (index === 0 ? page : codePageAt(index, !followsWarmOnly)),
+      isWarm: (at) => !followsWarmOnly || cache.has(at, mode),
+    };
+    return formRegion(source, address - page, { instructions: regionInstructions, pages: regionPages });
   }
-}
 
-/** Only what these regions call: every import makes an instance dearer. */
-function importsOf(module: ModuleBuilder, regions: readonly Region[]): RegionImports {
-  const lookup = module.importFunction('core', 'lookup', ['i64', 'i32'], ['i32']);
-  const slowAccess = module.importFunction('env', 'slowAccess', ['i32', 'i32', 'i32', 'i32'], ['i32']);
-  const flushBounce = module.importFunction('env', 'flushBounce', [], []);
-  const raise = module.importFunction('env', 'raise', ['i32', 'i32'], []);
-  const names = new Set(regions.flatMap((region) => [...helpersOf(region)]));
-  const helpers = new Map<string, number>();
-  for (const name of names) helpers.set(name, module.importFunction('helper', name, ['i32', 'i32', 'i32'], ['i32']));
-  const helper = (name: string): number => {
-    const index = helpers.get(name);
-    if (index === undefined) throw new RangeError(`Cannot translate: helper "${name}" is not imported`);
-    return index;
-  };
-  return { lookup, slowAccess, flushBounce, raise, helper };
+  #add(block: HotBlock, region: Region): void {
+    const pending = (this.#pending ??= this.#begin());
+    const slot = this.#takeSlot(pending.regions);
+    if (slot < 0) return;
+    this.#cover(block, region);
+    pending.module.add(region, { mode: block.mode, slot });
+    const installed = { block, slot, pages: region.pages };
+    pending.regions.push(installed);
+    this.#bySlot.set(slot, installed);
+    this.#view.setUint32(layout.regionKeys + 4 * slot, 0, true);
+    this.#counters.translatedRegions++;
+    this.#counters.translatedInstructions += region.instructionCount;
+  }
+
+  #begin(): { module: PendingModule; regions: Installed[] } {
+    this.#waited = 0;
+    return { module: new RegionModule(this.#attached), regions: [] };
+  }
+
+  /** The next slot; a module's slots follow each other. Makes room by evicting the oldest. */
+  #takeSlot(sameModule: readonly Installed[]): number {
+    const { slots } = this.#attached;
+    if (this.#nextSlot === slots) {
+      // The ring begins again: a module does not go across its end.
+      this.#nextSlot = 0;
+      if (sameModule.length > 0) return -1;
+    }
+    while (this.#bySlot.has(this.#nextSlot)) {
+      if (this.#live.length === 0) return -1;
+      this.#evict(1);
+    }
+    return this.#nextSlot++;
+  }
+
+  /** Writes to any code of the region drop it. */
+  #cover(block: HotBlock, { blocks, pages }: Region): void {
+    const { cache } = this.#attached;
+    for (const { index, address } of pages) {
+      const [from, to] = [index * pageBytes, (index + 1) * pageBytes];
+      for (const { instructions, end } of blocks) {
+        const start = Math.max(instructions[0]?.offset ?? end, from);
+        const length = Math.min(end, to) - start;
+        if (length > 0) cache.cover(block, address + start - from, length);
+      }
+    }
+  }
+
+  #isFull({ module, regions }: { module: PendingModule; regions: readonly Installed[] }): boolean {
+    return regions.length >= this.#options.batch || module.codeBytes >= moduleBytes;
+  }
+
+  /** Compiles what waits and installs what is still as it was when it was translated. */
+  #compile(): void {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    if (!pending || pending.regions.length === 0) return;
+    const { cache, firstSlot } = this.#attached;
+    const bytes = pending.module.instantiate((slot) => this.#verify(slot));
+    for (const { block, slot } of pending.regions) {
+      const isCurrent = cache.find(block.address, block.mode) === block.start;
+      if (!isCurrent || this.#handlerOf(block) !== specialIndex('count')) continue;
+      this.#view.setUint16(block.start + record.handler, firstSlot + slot, true);
+    }
+    this.#live.push({ regions: pending.regions, bytes });
+    this.#liveBytes += bytes;
+    this.#counters.translatedModules++;
+    this.#counters.translatedBytes += bytes;
+  }
+
+  /** Whether the pages of a region that was just entered are mapped as they were; 1 holds until translations change. */
+  #verify(slot: number): number {
+    const installed = this.#bySlot.get(slot);
+    if (!installed) return 0;
+    this.#counters.verifications++;
+    for (const { index, address } of installed.pages) {
+      if (index !== 0 && this.#attached.codePageAt(index, true) !== address) return 0;
+    }
+    const isHigh = this.#view.getInt32(layout.codePage + 4, true) < 0;
+    const key = this.#view.getInt32(isHigh ? layout.lookupKeyHigh : layout.lookupKey, true);
+    this.#view.setInt32(layout.regionKeys + 4 * slot, key, true);
+    return 1;
+  }
+
+  /** Gives up the oldest modules, at least so many bytes of them. */
+  #evict(bytes: number): void {
+    const { table, firstSlot } = this.#attached;
+    for (let left = bytes; left > 0; ) {
+      const module = this.#live.shift();
+      if (!module) return;
+      left -= module.bytes;
+      this.#liveBytes -= module.bytes;
+      this.#counters.evictedModules++;
+      for (const { block, slot } of module.regions) {
+        if (this.#handlerOf(block) === firstSlot + slot) {
+          this.#view.setUint16(block.start + record.handler, specialIndex('count'), true);
+          this.#view.setUint32(block.start + record.immediate, this.threshold, true);
+        }
+        table.set(firstSlot + slot, null);
+        this.#bySlot.delete(slot);
+      }
+    }
+  }
 }

@@ -10,9 +10,12 @@ export class ByteWriter {
   }
 
   bytes(values: ArrayLike<number>): this {
-    if (this.length + values.length > this.#bytes.length) this.#grow(values.length);
-    this.#bytes.set(values, this.length);
-    this.length += values.length;
+    const count = values.length;
+    if (this.length + count > this.#bytes.length) this.#grow(count);
+    // Opcodes have one to three bytes, for which `set` is slow.
+    if (count < 8) for (let i = 0; i < count; i++) this.#bytes[this.length + i] = values[i] as number;
+    else this.#bytes.set(values, this.length);
+    this.length += count;
     return this;
   }
 
@@ -40,6 +43,7 @@ export class ByteWriter {
 
   /** Signed LEB128 of an i64. */
   i64(value: bigint): this {
+    if (value >= -0x80000000n && value <= 0x7fffffffn) return this.i32(Number(value));
     let rest = BigInt.asIntN(64, value);
     for (;;) {
       const low = Number(rest & 0x7fn);

@@ -27,6 +27,8 @@ export class ModuleBuilder {
   #table: number[] = [];
   #tableSize = 0;
   #tableExport: string | undefined;
+  #tableImport: { module: string; name: string } | undefined;
+  #tableOffset = 0;
 
   /** Index of a function type, shared between equal ones. */
   type(params: readonly WasmType[], results: readonly WasmType[]): number {
@@ -40,6 +42,22 @@ export class ModuleBuilder {
   /** The one memory, at least `1` and at most `maximumPages` pages of 64 KiB. */
   importMemory(module: string, name: string, maximumPages: number): void {
     this.#memory = { module, name, maximumPages };
+  }
+
+  /** The one table, of any size, when it is not the module's own. */
+  importTable(module: string, name: string): void {
+    this.#tableImport = { module, name };
+  }
+
+  /** What an instance writes into an imported table, from `offset` on. */
+  setElements(offset: number, functionIndices: readonly number[]): void {
+    this.#table = [...functionIndices];
+    this.#tableOffset = offset;
+  }
+
+  /** Bytes of code so far. */
+  get codeBytes(): number {
+    return this.#functions.reduce((sum, { body }) => sum + body.code.length, 0);
   }
 
   /** Throws when a function was defined already: imports take the first indices. */
@@ -78,7 +96,7 @@ export class ModuleBuilder {
       s.u32(this.#functions.length);
       for (const f of this.#functions) s.u32(f.type);
     });
-    if (this.#table.length > 0) {
+    if (this.#table.length > 0 && !this.#tableImport) {
       const size = this.#tableSize;
       section(out, 4, (s) => s.u32(1).byte(0x70).byte(1).u32(size).u32(size));
     }
@@ -89,7 +107,7 @@ export class ModuleBuilder {
     });
     if (this.#table.length > 0) {
       section(out, 9, (s) => {
-        s.u32(1).u32(0).byte(0x41).i32(0).byte(0x0b).u32(this.#table.length);
+        s.u32(1).u32(0).byte(0x41).i32(this.#tableOffset).byte(0x0b).u32(this.#table.length);
         for (const index of this.#table) s.u32(index);
       });
     }
@@ -114,9 +132,11 @@ export class ModuleBuilder {
   }
 
   #writeImports(s: ByteWriter): void {
-    s.u32(this.#imports.length + (this.#memory ? 1 : 0));
+    s.u32(this.#imports.length + (this.#memory ? 1 : 0) + (this.#tableImport ? 1 : 0));
     for (const i of this.#imports) s.name(i.module).name(i.name).byte(0).u32(i.type);
     if (this.#memory)
       s.name(this.#memory.module).name(this.#memory.name).byte(2).byte(1).u32(1).u32(this.#memory.maximumPages);
+    if (this.#tableImport)
+      s.name(this.#tableImport.module).name(this.#tableImport.name).byte(1).byte(0x70).byte(0).u32(0);
   }
 }

@@ -10,25 +10,82 @@ function carryWord(e: WasmEmitter, width: Width, vector: Val): Val {
   return e.op('i64.or', top, e.op('i64.and', wide, e.i64(8n)));
 }
 
-export function addFlags(e: WasmEmitter, width: Width, a: Val, b: Val, result: Val): FlagVals {
-  const generate = e.and(width, a, b);
+/** Carries out of each bit of a sum. */
+function sumCarries(e: WasmEmitter, width: Width, a: Val, b: Val, result: Val): Val {
   const propagate = e.and(width, e.or(width, a, b), e.not(width, result));
-  const wide = e.signExtend(width, 64, result);
-  return { zero: wide, sign: wide, carry: carryWord(e, width, e.or(width, generate, propagate)) };
+  return carryWord(e, width, e.or(width, e.and(width, a, b), propagate));
 }
 
-export function subFlags(e: WasmEmitter, width: Width, a: Val, b: Val, result: Val): FlagVals {
+/** Borrows into each bit of a difference. */
+function differenceBorrows(e: WasmEmitter, width: Width, a: Val, b: Val, result: Val): Val {
   const notA = e.not(width, a);
-  const generate = e.and(width, notA, b);
   const propagate = e.and(width, e.or(width, notA, b), result);
-  const wide = e.signExtend(width, 64, result);
-  const carry = carryWord(e, width, e.or(width, generate, propagate));
-  return { zero: wide, sign: wide, carry, origin: { kind: 'difference', width, a, b } };
+  return carryWord(e, width, e.or(width, e.and(width, notA, b), propagate));
 }
 
-export function logicFlags(e: WasmEmitter, width: Width, result: Val): FlagVals {
+/** The flags of `a` + `b` + a carry that is in the result already. */
+export function addFlags(e: WasmEmitter, width: Width, a: Val, b: Val, result: Val): FlagVals {
   const wide = e.signExtend(width, 64, result);
-  return { zero: wide, sign: wide, carry: e.i64(0n), origin: { kind: 'logic', width, result } };
+  return { zero: wide, sign: wide, carry: sumCarries(e, width, a, b, result) };
+}
+
+/** The flags of `a` - `b` - a borrow that is in the result already. */
+export function subFlags(e: WasmEmitter, width: Width, a: Val, b: Val, result: Val): FlagVals {
+  const wide = e.signExtend(width, 64, result);
+  return { zero: wide, sign: wide, carry: differenceBorrows(e, width, a, b, result) };
+}
+
+/** Flags that are known by where they came from: what nobody asks for is never computed. */
+export function flagsOf(e: WasmEmitter, origin: FlagOrigin): FlagVals {
+  const wide = (): Val => e.signExtend(origin.width, 64, resultOf(e, origin));
+  return {
+    origin,
+    get zero() {
+      return wide();
+    },
+    get sign() {
+      return wide();
+    },
+    get carry() {
+      return carryOf(e, origin);
+    },
+  };
+}
+
+function resultOf(e: WasmEmitter, origin: FlagOrigin): Val {
+  switch (origin.kind) {
+    case 'sum':
+      return e.add(origin.width, origin.a, origin.b);
+    case 'difference':
+      return e.sub(origin.width, origin.a, origin.b);
+    default:
+      return origin.result;
+  }
+}
+
+function carryOf(e: WasmEmitter, origin: FlagOrigin): Val {
+  const { width } = origin;
+  switch (origin.kind) {
+    case 'logic':
+      return e.i64(0n);
+    case 'sum':
+      return sumCarries(e, width, origin.a, origin.b, resultOf(e, origin));
+    case 'difference':
+      return differenceBorrows(e, width, origin.a, origin.b, resultOf(e, origin));
+    default: {
+      const one = e.constant(width, 1);
+      const isUp = origin.kind === 'increment';
+      const before = isUp ? e.sub(width, origin.result, one) : e.add(width, origin.result, one);
+      const carries = (isUp ? sumCarries : differenceBorrows)(e, width, before, one, origin.result);
+      return withCarryFlag(e, carries, origin.carry);
+    }
+  }
+}
+
+/** All three words, each computed once. */
+export function flagWords(flags: FlagVals): FlagVals {
+  const { zero } = flags;
+  return { zero, sign: flags.origin ? zero : flags.sign, carry: flags.carry };
 }
 
 /** A carry word with these flags; `cf` and `of` are i64s of 0 or 1, AF is clear. */
@@ -44,7 +101,10 @@ export function withCarryFlag(e: WasmEmitter, carry: Val, cf: Val): Val {
 }
 
 /** CF as an i64 of 0 or 1. */
-export const carryFlag = (e: WasmEmitter, flags: FlagVals): Val => e.op('i64.shr_u', flags.carry, e.i64(63n));
+export function carryFlag(e: WasmEmitter, flags: FlagVals): Val {
+  const tested = flags.origin && testOrigin(e, flags.origin, 1);
+  return tested ? e.op('i64.extend_i32_u', tested) : e.op('i64.shr_u', flags.carry, e.i64(63n));
+}
 
 /** OF in the sign bit. */
 const overflowSign = (e: WasmEmitter, flags: FlagVals): Val =>
@@ -69,30 +129,38 @@ const conditions: readonly ((e: WasmEmitter, flags: FlagVals) => Val)[] = [
   (e, f) => e.op('i32.or', isNegative(e, e.op('i64.xor', f.sign, overflowSign(e, f))), e.op('i64.eqz', f.zero)),
 ];
 
-/** A condition of a comparison tested on its operands; undefined when that is no shorter. */
+/** A condition tested on what the flags came from; undefined when that is no shorter. Numbers are those of `conditions`. */
 function testOrigin(e: WasmEmitter, origin: FlagOrigin, condition: number): Val | undefined {
   const { width } = origin;
   const wasm = width === 64 ? 'i64' : 'i32';
-  if (origin.kind === 'logic') {
-    if (condition === 2 || condition === 3) return e.isZero(width, origin.result);
-    const isSign = condition === 4 || condition === 6;
-    return isSign ? e.op(`${wasm}.lt_s`, e.signed(width, origin.result), e.constant(width, 0)) : undefined;
+  if (condition === 2) {
+    return origin.kind === 'difference' ? e.equal(width, origin.a, origin.b) : e.isZero(width, resultOf(e, origin));
   }
-  const { a, b } = origin;
-  switch (condition) {
-    case 1:
-      return e.op(`${wasm}.lt_u`, a, b);
-    case 2:
-      return e.op(`${wasm}.eq`, a, b);
-    case 3:
-      return e.op(`${wasm}.le_u`, a, b);
-    case 6:
-      return e.op(`${wasm}.lt_s`, e.signed(width, a), e.signed(width, b));
-    case 7:
-      return e.op(`${wasm}.le_s`, e.signed(width, a), e.signed(width, b));
+  const signed = (value: Val): Val => e.signed(width, value);
+  if (condition === 4) return e.op(`${wasm}.lt_s`, signed(resultOf(e, origin)), e.constant(width, 0));
+  switch (origin.kind) {
+    case 'logic':
+      return testLogic(e, origin.result, width, condition);
+    case 'sum':
+      return condition === 1 ? e.lessUnsigned(width, resultOf(e, origin), origin.a) : undefined;
+    case 'difference': {
+      const test = { 1: 'lt_u', 3: 'le_u', 6: 'lt_s', 7: 'le_s' }[condition];
+      if (test === undefined) return undefined;
+      const [a, b] = condition >= 6 ? [signed(origin.a), signed(origin.b)] : [origin.a, origin.b];
+      return e.op(`${wasm}.${test}`, a, b);
+    }
     default:
-      return undefined;
+      return condition === 1 ? e.op('i32.wrap_i64', origin.carry) : undefined;
   }
+}
+
+/** CF and OF are clear: below and overflow never hold, less means negative. */
+function testLogic(e: WasmEmitter, result: Val, width: Width, condition: number): Val | undefined {
+  const wasm = width === 64 ? 'i64' : 'i32';
+  if (condition <= 1) return e.i32(0);
+  if (condition === 3) return e.isZero(width, result);
+  if (condition === 5) return undefined;
+  return e.op(`${wasm}.${condition === 6 ? 'lt_s' : 'le_s'}`, e.signed(width, result), e.constant(width, 0));
 }
 
 /** An i32, not zero when the condition with this 4-bit code holds. */

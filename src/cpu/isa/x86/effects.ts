@@ -2,16 +2,26 @@
 
 import { FunctionBody } from '../../wasm/index.ts';
 import { asVal, type Operand, type Val, Value, WasmEmitter, type Width } from '../index.ts';
+import { flagWords } from './arithmetic-flags.ts';
 import { emitInstruction, type OperandSource } from './operand-access.ts';
-import type { FlagVals, MemoryType, Shape, WritableMemory, X86Target } from './target.ts';
+import type { FlagOrigin, FlagVals, MemoryType, Shape, WritableMemory, X86Target } from './target.ts';
 import type { Variant, VariantOperand } from './variant.ts';
 
 export interface Effects {
   /** General registers that the body names itself, besides the operands that the instruction encodes. */
   readonly registersRead: ReadonlySet<number>;
   readonly registersWritten: ReadonlySet<number>;
+  /** Those among them that are written whole and on every way through the body. */
+  readonly registersReplaced: ReadonlySet<number>;
+  /** Its results may not be written: what the operands held before counts then. */
+  readonly isConditional: boolean;
   readonly readsFlags: boolean;
   readonly writesFlags: boolean;
+  /** It writes the flags on some ways only. */
+  readonly mayKeepFlags: boolean;
+  readonly setsFlagsInBranch: boolean;
+  /** Kinds and widths of what it gives flags by. */
+  readonly flagOrigins: readonly Pick<FlagOrigin, 'kind' | 'width'>[];
   readonly loads: boolean;
   readonly stores: boolean;
   /** Helpers that it may call. */
@@ -24,7 +34,7 @@ export function effectsOf(variant: Variant): Effects {
   let effects = known.get(variant);
   if (!effects) {
     const recorder = new EffectsRecorder(variant.shape);
-    emitInstruction(recorder.emitter, recorder, variant);
+    recorder.isConditional = emitInstruction(recorder.emitter, recorder, variant).isConditional;
     effects = recorder;
     known.set(variant, effects);
   }
@@ -36,14 +46,32 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
   readonly emitter = new WasmEmitter(new FunctionBody([]));
   readonly registersRead = new Set<number>();
   readonly registersWritten = new Set<number>();
+  readonly registersReplaced = new Set<number>();
   readonly helpers = new Set<string>();
+  isConditional = false;
   readsFlags = false;
-  writesFlags = false;
+  readonly flagOrigins: Pick<FlagOrigin, 'kind' | 'width'>[] = [];
+  setsFlagsInBranch = false;
+  #setsFlagsAlways = false;
+  #branchDepth = 0;
   loads = false;
   stores = false;
 
   constructor(shape: Shape) {
     this.shape = shape;
+    this.emitter.branches = {
+      begin: () => void this.#branchDepth++,
+      otherwise: () => {},
+      end: () => void this.#branchDepth--,
+    };
+  }
+
+  get writesFlags(): boolean {
+    return this.#setsFlagsAlways || this.setsFlagsInBranch;
+  }
+
+  get mayKeepFlags(): boolean {
+    return this.setsFlagsInBranch && !this.#setsFlagsAlways;
   }
 
   /** A value that is not known; nothing is computed with it. */
@@ -65,6 +93,12 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
   }
 
   writeRegister(): void {}
+
+  readVector({ type }: VariantOperand & { kind: 'vector' }): Val {
+    return this.#ofMemory(type);
+  }
+
+  writeVector(): void {}
 
   vectorOffset(): Val {
     return this.#unknown('i32');
@@ -97,8 +131,9 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
     return this.#ofWidth(width);
   }
 
-  setRegister(_width: Width, number: number): void {
+  setRegister(width: Width, number: number): void {
     this.registersWritten.add(number);
+    if (width >= 32 && this.#branchDepth === 0) this.registersReplaced.add(number);
   }
 
   state(type: 'i32' | 'i64' | 'u16'): Val {
@@ -130,8 +165,11 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
     return { zero: this.#unknown('i64'), sign: this.#unknown('i64'), carry: this.#unknown('i64') };
   }
 
-  setFlags(): void {
-    this.writesFlags = true;
+  setFlags(flags: FlagVals): void {
+    flagWords(flags);
+    if (flags.origin) this.flagOrigins.push(flags.origin);
+    if (this.#branchDepth === 0) this.#setsFlagsAlways = true;
+    else this.setsFlagsInBranch = true;
   }
 
   nextRip(): Val {
@@ -156,5 +194,8 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
   raise(): void {}
   jump(): void {}
   jumpRelative(): void {}
+  call(): void {}
+  callRelative(): void {}
+  return(): void {}
   fallThrough(): void {}
 }

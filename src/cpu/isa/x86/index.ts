@@ -1,10 +1,11 @@
+export { flagsOf, flagWords } from './arithmetic-flags.ts';
 export { Decoder } from './decoder.ts';
 export { describeRegisters, registerNames } from './describe.ts';
 export { divide128 } from './divide.ts';
 export { type Effects, effectsOf } from './effects.ts';
 export { flagsFromWords, wordsFromFlags } from './flags.ts';
 export { type EffectiveAddress, type Instruction, noRegister, ripBase } from './instruction.ts';
-export { attention, flag, layout, segment, tlb } from './layout.ts';
+export { attention, flag, layout, noLookupKey, segment, tlb } from './layout.ts';
 export { LinearBytes } from './linear-bytes.ts';
 export { maskedStore } from './masked-store.ts';
 export { modeKey } from './mode.ts';
@@ -13,7 +14,7 @@ export { accessOf, emitInstruction, type OperandSource } from './operand-access.
 export { x86OpcodeMaps, x86Rows } from './rows.ts';
 export { stringHelpers } from './strings.ts';
 export * from './system/index.ts';
-export type { FlagVals, MemoryType, Shape, WritableMemory, X86Target } from './target.ts';
+export type { FlagOrigin, FlagVals, MemoryType, Shape, WritableMemory, X86Target } from './target.ts';
 export { accessKind, emitTlbProbe } from './tlb-probe.ts';
 export type { ImmediateEncoding, Variant, VariantOperand } from './variant.ts';
 export { X87, x87Helpers } from './x87/index.ts';

@@ -45,6 +45,14 @@ export const layout = {
   budget: 0x158,
   /** Set by the slow path of a memory access that faulted, u32. The fault itself is kept by the system part. */
   faulted: 0x15c,
+  /** Why generated code was left, u32 (see interpreter/record.ts). */
+  exitCode: 0x160,
+  /**
+   * What the meaning of a RIP depends on, u32 each for the lower and the upper half of the address space: the generation of
+   * its translations, the rights and the mode key. `noLookupKey`: code is not flat, and RIP alone does not say what runs.
+   */
+  lookupKey: 0x164,
+  lookupKeyHigh: 0x168,
   /** Arguments and results of helpers that do not fit i32 parameters, 8 x 8 bytes. */
   helper: 0x180,
   /** Bits of an effective address that count, i64: all in 64-bit mode, the low 32 elsewhere. */
@@ -55,7 +63,7 @@ export const layout = {
   stackMask: 0x1d0,
   /** Record at which generated code was left, u32 (see interpreter/record.ts). */
   exitRecord: 0x1d4,
-  /** Set when decoded code was dropped, u32; translated regions clear it when they begin. */
+  /** Set when translated code was dropped, u32; translated regions clear it when they begin. */
   codeDropped: 0x1d8,
 
   /** XMM0-15, 16 bytes each; the upper halves of YMM0-15 follow. */
@@ -78,6 +86,10 @@ export const layout = {
   /** Three banks of `tlb.entries` entries: user, supervisor, supervisor with EFLAGS.AC set. */
   tlb: 0x1000,
   jumpCache: 0x20000,
+  /** Where code goes on, by RIP (see interpreter/record.ts). */
+  targetCache: 0xa0000,
+  /** The lookup key for which a translated region of several pages was last found to be mapped as it was translated, u32 each. */
+  regionKeys: 0xe0000,
   records: 0x120000,
   /** Guest RAM starts here. */
   ram: 0x2000000,
@@ -102,6 +114,9 @@ export const tlb = {
   invalid: 1n,
 } as const;
 
+/** Never the key of an entry. */
+export const noLookupKey = -1;
+
 /** Segment register numbers, as the ModRM reg field encodes them (SDM 2A, 3.1.1.1). */
 export const segment = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5 } as const;
 
@@ -118,6 +133,8 @@ export const attention = {
   singleStep: 16,
   /** `cpu.stop` is set: the vCPU cannot go on by itself (HLT, shutdown). */
   stop: 32,
+  /** Translated code was dropped: Wasm frames that it may have are left before the guest returns to them. */
+  stale: 64,
 } as const;
 
 /** EFLAGS bits (SDM 1, 3.4.3). */

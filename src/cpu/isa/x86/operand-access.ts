@@ -10,8 +10,11 @@ type OperandOf<Kind extends VariantOperand['kind']> = VariantOperand & { readonl
 export interface OperandSource {
   readRegister(operand: OperandOf<'register'>): Val;
   writeRegister(operand: OperandOf<'register'>, value: Val): void;
-  /** 16 times the number of an XMM or MMX register, as an i32. */
-  vectorOffset(operand: OperandOf<'vector' | 'mmx'>): Val;
+  /** The low bits of an XMM register, as the operand's type says. Writing keeps what is above. */
+  readVector(operand: OperandOf<'vector'>): Val;
+  writeVector(operand: OperandOf<'vector'>, value: Val): void;
+  /** 16 times the number of an MMX register, as an i32. */
+  vectorOffset(operand: OperandOf<'mmx'>): Val;
   /** Linear address of the memory operand; of the effective address itself for LEA. */
   operandAddress(): Val;
   immediate(width: Width, isWhole: boolean): Val;
@@ -51,7 +54,11 @@ export function accessOf(type: MemoryType): MemoryAccess {
 }
 
 /** Emits one instruction: operands, body, write-back. What follows the instruction is the caller's. */
-export function emitInstruction(e: WasmEmitter, x: X86Target & OperandSource, variant: Variant): { results: number } {
+export function emitInstruction(
+  e: WasmEmitter,
+  x: X86Target & OperandSource,
+  variant: Variant,
+): { readonly results: number; readonly isConditional: boolean } {
   const operands = new OperandAccess(e, x, variant);
   for (const operand of variant.operands) operands.take(operand);
   const result = variant.row.body(e, x, variant.shape.width, ...operands.values);
@@ -68,7 +75,7 @@ export function emitInstruction(e: WasmEmitter, x: X86Target & OperandSource, va
   };
   if (isConditional) e.when((result as ConditionalResult).condition, writeBack);
   else writeBack();
-  return { results: results.length };
+  return { results: results.length, isConditional };
 }
 
 class OperandAccess {
@@ -96,7 +103,11 @@ class OperandAccess {
         );
         return;
       case 'vector':
-        this.#vector(operand, x.vectorOffset(operand));
+        this.#access(
+          operand,
+          () => x.readVector(operand),
+          (value) => x.writeVector(operand, value),
+        );
         return;
       case 'mmx':
         this.#mmx(operand, x.vectorOffset(operand));
@@ -126,15 +137,6 @@ class OperandAccess {
   #access({ access }: VariantOperand, read: () => Val, write: (value: Val) => void): void {
     if (access !== 'write') this.values.push(read());
     if (access !== 'read') this.writers.push(write);
-  }
-
-  #vector(operand: OperandOf<'vector'>, offset: Val): void {
-    const { load, store } = accessOf(operand.type);
-    this.#access(
-      operand,
-      () => this.#e.loadMemory(load, offset, layout.xmm),
-      (value) => this.#e.storeMemory(store, offset, layout.xmm, value),
-    );
   }
 
   /** A write to MMi sets sign and exponent of the x87 register that it is part of (SDM 3A, 13.2). */

@@ -10,7 +10,7 @@ export interface Shape {
   readonly stack: 'rsp' | 'esp' | 'segmented';
 }
 
-/** The three lazy flag words (see flags.ts), i64 each. */
+/** The three lazy flag words (see flags.ts), i64 each. They may be computed only when they are asked for. */
 export interface FlagVals {
   readonly zero: Val;
   readonly sign: Val;
@@ -19,10 +19,14 @@ export interface FlagVals {
   readonly origin?: FlagOrigin;
 }
 
-/** A comparison: the flags of `a` - `b`, or of a result compared with zero. */
+/**
+ * Flags by what they came from: of `a` + `b`, of `a` - `b`, of a result with CF and OF clear, or of a result of INC or DEC
+ * with the CF from before (an i64, 0 or 1).
+ */
 export type FlagOrigin =
-  | { readonly kind: 'difference'; readonly width: Width; readonly a: Val; readonly b: Val }
-  | { readonly kind: 'logic'; readonly width: Width; readonly result: Val };
+  | { readonly kind: 'sum' | 'difference'; readonly width: Width; readonly a: Val; readonly b: Val }
+  | { readonly kind: 'logic'; readonly width: Width; readonly result: Val }
+  | { readonly kind: 'increment' | 'decrement'; readonly width: Width; readonly result: Val; readonly carry: Val };
 
 /** A memory operand that will be written: permission was checked when it was made, so `write` cannot fault. */
 export interface WritableMemory {
@@ -70,6 +74,11 @@ export interface X86Target {
   jump(target: Val): void;
   /** Continues at the relative target that the instruction encodes. */
   jumpRelative(): void;
+  /** As `jump` and `jumpRelative`, after the address of the next instruction was pushed. */
+  call(target: Val): void;
+  callRelative(): void;
+  /** As `jump`, to an address that was popped. */
+  return(target: Val): void;
   /** Continues at the next instruction, as the end of a basic block. */
   fallThrough(): void;
 }

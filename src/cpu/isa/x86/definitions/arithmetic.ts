@@ -1,15 +1,14 @@
 /** Integer arithmetic and logic (SDM 2, instruction pages named by mnemonic). */
 import type { Val, WasmEmitter, Width } from '../../index.ts';
-import { addFlags, carryFlag, carryFrom, logicFlags, subFlags, withCarryFlag } from '../arithmetic-flags.ts';
+import { addFlags, carryFlag, carryFrom, flagsOf, subFlags, withCarryFlag } from '../arithmetic-flags.ts';
 import { hex, type Row, row } from '../row.ts';
 import type { Body, X86Target } from '../target.ts';
 
 const carryIn = (e: WasmEmitter, x: X86Target, w: Width): Val => e.truncate(64, w, carryFlag(e, x.flags()));
 
 const add: Body = (e, x, w, a, b) => {
-  const result = e.add(w, a, b);
-  x.setFlags(addFlags(e, w, a, b, result));
-  return result;
+  x.setFlags(flagsOf(e, { kind: 'sum', width: w, a, b }));
+  return e.add(w, a, b);
 };
 
 const adc: Body = (e, x, w, a, b) => {
@@ -19,15 +18,13 @@ const adc: Body = (e, x, w, a, b) => {
 };
 
 const sub: Body = (e, x, w, a, b) => {
-  const result = e.sub(w, a, b);
-  x.setFlags(subFlags(e, w, a, b, result));
-  return result;
+  x.setFlags(flagsOf(e, { kind: 'difference', width: w, a, b }));
+  return e.sub(w, a, b);
 };
 
 const sbb: Body = (e, x, w, a, b) => {
   const result = e.sub(w, e.sub(w, a, b), carryIn(e, x, w));
-  const { zero, sign, carry } = subFlags(e, w, a, b, result);
-  x.setFlags({ zero, sign, carry }); // Not a comparison of the operands: the borrow counts too.
+  x.setFlags(subFlags(e, w, a, b, result));
   return result;
 };
 
@@ -35,46 +32,41 @@ const logic =
   (operation: 'and' | 'or' | 'xor'): Body =>
   (e, x, w, a, b) => {
     const result = e[operation](w, a, b);
-    x.setFlags(logicFlags(e, w, result));
+    x.setFlags(flagsOf(e, { kind: 'logic', width: w, result }));
     return result;
   };
 
 const cmp: Body = (e, x, w, a, b) => {
-  x.setFlags(subFlags(e, w, a, b, e.sub(w, a, b)));
+  x.setFlags(flagsOf(e, { kind: 'difference', width: w, a, b }));
 };
 
 const test: Body = (e, x, w, a, b) => {
-  x.setFlags(logicFlags(e, w, e.and(w, a, b)));
+  x.setFlags(flagsOf(e, { kind: 'logic', width: w, result: e.and(w, a, b) }));
 };
 
 const inc: Body = (e, x, w, a) => {
-  const one = e.constant(w, 1);
-  const result = e.add(w, a, one);
-  const flags = addFlags(e, w, a, one, result);
-  x.setFlags({ zero: flags.zero, sign: flags.sign, carry: withCarryFlag(e, flags.carry, carryFlag(e, x.flags())) });
+  const result = e.add(w, a, e.constant(w, 1));
+  x.setFlags(flagsOf(e, { kind: 'increment', width: w, result, carry: carryFlag(e, x.flags()) }));
   return result;
 };
 
 const dec: Body = (e, x, w, a) => {
-  const one = e.constant(w, 1);
-  const result = e.sub(w, a, one);
-  const flags = subFlags(e, w, a, one, result);
-  x.setFlags({ zero: flags.zero, sign: flags.sign, carry: withCarryFlag(e, flags.carry, carryFlag(e, x.flags())) });
+  const result = e.sub(w, a, e.constant(w, 1));
+  x.setFlags(flagsOf(e, { kind: 'decrement', width: w, result, carry: carryFlag(e, x.flags()) }));
   return result;
 };
 
 const neg: Body = (e, x, w, a) => {
-  const result = e.sub(w, e.constant(w, 0), a);
-  x.setFlags(subFlags(e, w, e.constant(w, 0), a, result));
-  return result;
+  const zero = e.constant(w, 0);
+  x.setFlags(flagsOf(e, { kind: 'difference', width: w, a: zero, b: a }));
+  return e.sub(w, zero, a);
 };
 
 const not: Body = (e, _x, w, a) => e.xor(w, a, e.constant(w, -1n));
 
 const xadd: Body = (e, x, w, a, b) => {
-  const sum = e.add(w, a, b);
-  x.setFlags(addFlags(e, w, a, b, sum));
-  return [sum, a];
+  x.setFlags(flagsOf(e, { kind: 'sum', width: w, a, b }));
+  return [e.add(w, a, b), a];
 };
 
 /**
@@ -83,7 +75,7 @@ const xadd: Body = (e, x, w, a, b) => {
  */
 const cmpxchg: Body = (e, x, w, destination, source) => {
   const accumulator = x.register(w, 0);
-  x.setFlags(subFlags(e, w, accumulator, destination, e.sub(w, accumulator, destination)));
+  x.setFlags(flagsOf(e, { kind: 'difference', width: w, a: accumulator, b: destination }));
   const isEqual = e.equal(w, accumulator, destination);
   e.when(
     isEqual,

@@ -37,7 +37,7 @@ const jumpRelative: Body = (_e, x) => x.jumpRelative();
 
 const callRelative: Body = (e, x, w) => {
   pushReturn(e, x, w);
-  x.jumpRelative();
+  x.callRelative();
 };
 
 /** The branch itself faults when its target is not canonical, or beyond the limit of the code segment (SDM 2A, JMP). */
@@ -57,7 +57,7 @@ const jumpIndirect: Body = (e, x, w, target) => {
 
 const callIndirect: Body = (e, x, w, target) => {
   pushReturn(e, x, w, target);
-  x.jump(asRip(e, w, target));
+  x.call(asRip(e, w, target));
 };
 
 const returnNear: Body = (e, x, w) => {
@@ -65,7 +65,7 @@ const returnNear: Body = (e, x, w) => {
   const target = x.load(w, stack.linear, 'stack');
   requireTarget(e, x, w, target);
   stack.commit();
-  x.jump(asRip(e, w, target));
+  x.return(asRip(e, w, target));
 };
 
 const returnAndRelease: Body = (e, x, w, bytes) => {
@@ -74,7 +74,7 @@ const returnAndRelease: Body = (e, x, w, bytes) => {
   requireTarget(e, x, w, target);
   stack.commit();
   release(e, x, bytes);
-  x.jump(asRip(e, w, target));
+  x.return(asRip(e, w, target));
 };
 
 /** LOOP and JCXZ count in the register of the address size, which comes in as the first bytes of the form operand. */

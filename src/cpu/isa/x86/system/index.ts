@@ -2,7 +2,9 @@ export type { CodeTracker, CpuBus, CpuStop, DirectEntry, PortSize, RamMap, X86Cp
 export { noErrorCode, vector } from './guest-fault.ts';
 export type { SystemHelper, SystemHelperName } from './helpers.ts';
 export { importHelper, systemHelpers } from './helpers.ts';
+export { currentBank } from './mode.ts';
 export type { VcpuState } from './saved-state.ts';
 export { vcpuSchema } from './saved-state.ts';
+export { isCanonicalHigh } from './words.ts';
 export { X86Cpu } from './x86-cpu.ts';
 export { gprNumber, X86State } from './x86-state.ts';

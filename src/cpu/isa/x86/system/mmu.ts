@@ -1,5 +1,6 @@
 import { tlb } from '../layout.ts';
 import type { CodeTracker, CpuBus, PortSize, RamMap } from './contract.ts';
+import { changeFetches } from './mode.ts';
 import { access, PageWalker } from './page-walk.ts';
 import { right, SoftTlb, tlbFlag } from './soft-tlb.ts';
 import type { X86State } from './x86-state.ts';
@@ -18,6 +19,8 @@ export class Mmu {
 
   /** Linear-memory offset of the address translated last, or -1 when the bus serves it. */
   ramAddress = -1;
+  /** Code of the upper half of the address space was fetched from pages that are not global. */
+  #hasLocalHighCode = false;
   /** Guest-physical address translated last; only valid when `ramAddress` is -1. */
   physical = 0;
 
@@ -59,16 +62,21 @@ export class Mmu {
   flushAll(): void {
     this.walker.forget();
     this.tlb.flushAll();
+    this.#hasLocalHighCode = false;
+    changeFetches(this.#state, { low: true, high: true });
   }
 
   flushNonGlobal(): void {
     this.walker.forget();
     this.tlb.flushNonGlobal();
+    changeFetches(this.#state, { low: true, high: this.#hasLocalHighCode });
+    this.#hasLocalHighCode = false;
   }
 
   flushPage(lo: number, hi: number): void {
     this.walker.forget();
     this.tlb.flushPage(lo, hi);
+    changeFetches(this.#state, { low: hi >= 0, high: hi < 0 });
   }
 
   #isWritable(bankNumber: number, lo: number, hi: number, ramAddress: number): boolean {
@@ -90,6 +98,7 @@ export class Mmu {
       (walker.permits(bankNumber, access.read) ? right.read : 0) |
       (mayWrite ? right.write : 0) |
       (walker.permits(bankNumber, access.execute) ? right.execute : 0);
+    if (rights & right.execute && hi < 0 && !walker.isGlobal) this.#hasLocalHighCode = true;
     const flags = (walker.isGlobal ? tlbFlag.global : 0) | (isWritable ? tlbFlag.writable : 0);
     this.tlb.fill(bankNumber, lo, hi, page, rights, flags | (walker.shift << tlbFlag.shiftBit));
   }

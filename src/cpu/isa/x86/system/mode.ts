@@ -1,4 +1,4 @@
-import { attention, flag, layout, segment, tlb } from '../layout.ts';
+import { attention, flag, layout, noLookupKey, segment, tlb } from '../layout.ts';
 import { modeKey } from '../mode.ts';
 import { attribute, cr0, cr4, efer } from './registers.ts';
 import type { X86State } from './x86-state.ts';
@@ -27,6 +27,37 @@ export const currentBank = (state: X86State): number => (state.word(layout.tlbBa
 export function setCpl(state: X86State, cpl: number): void {
   state.setWord(layout.cpl, cpl);
   state.setWord(layout.tlbBank, layout.tlb + bankFor(state, cpl) * tlb.bankBytes);
+  refreshLookupKeys(state);
+}
+
+/** Bits of a lookup key: mode key, TLB bank, generation. */
+const keyShift = { bank: 9, generation: 11 } as const;
+const generationLimit = 2 ** (32 - keyShift.generation);
+
+/** What the bytes at a RIP depend on, besides RIP: see layout.ts. */
+export function refreshLookupKeys(state: X86State): void {
+  const mode = state.word(layout.modeKey);
+  const is64 = (mode & modeKey.codeMask) === modeKey.code64;
+  const isFlatCode = is64 || (state.legacyBase[segment.cs] === 0 && state.segmentLimit(segment.cs) === 0xffffffff);
+  const context = (currentBank(state) << keyShift.bank) | mode;
+  state.setWord(layout.lookupKey, isFlatCode ? (state.fetchGeneration << keyShift.generation) | context : noLookupKey);
+  state.setWord(
+    layout.lookupKeyHigh,
+    isFlatCode ? (state.fetchGenerationHigh << keyShift.generation) | context : noLookupKey,
+  );
+}
+
+/** RIPs of these halves of the address space may mean other bytes from now on. */
+export function changeFetches(state: X86State, halves: { low: boolean; high: boolean }): void {
+  if (halves.low) state.fetchGeneration++;
+  if (halves.high) state.fetchGenerationHigh++;
+  if (Math.max(state.fetchGeneration, state.fetchGenerationHigh) === generationLimit) {
+    // Numbers begin again: nothing may remember an old one.
+    state.u8.fill(0, layout.targetCache, layout.regionKeys + 0x10000);
+    state.fetchGeneration = 1;
+    state.fetchGenerationHigh = 1;
+  }
+  refreshLookupKeys(state);
 }
 
 const flatMask =

@@ -65,6 +65,10 @@ export class X86State {
   tscOffset = 0n;
   tscAdjust = 0n;
 
+  /** Counted up when RIPs of the lower, or the upper, half of the address space may mean other bytes than before. */
+  fetchGeneration = 1;
+  fetchGenerationHigh = 1;
+
   /** Set from NMI delivery to the next IRET. */
   nmiBlocked = false;
   /** Bases of ES, CS, SS, DS as loaded; 64-bit mode runs with zero in their place (SDM 3A, 3.4.4). */

@@ -1,0 +1,71 @@
+import type { Region } from './region.ts';
+import type { RegisterSet, Touches } from './touches.ts';
+
+/** What holds where a basic block begins, whatever way led there. */
+export interface BlockFacts {
+  /** Registers that are read before they are replaced. */
+  readonly live: RegisterSet;
+  /** Registers whose locals may be newer than memory. */
+  readonly dirty: RegisterSet;
+  readonly readsFlags: boolean;
+}
+
+/** A block's own part. A barrier, a call of a helper or of guest code, has everything go through memory. */
+interface Summary {
+  readonly exposed: RegisterSet;
+  readonly replaced: RegisterSet;
+  readonly written: RegisterSet;
+  readonly exposesFlags: boolean;
+  readonly replacesFlags: boolean;
+  readonly hasBarrier: boolean;
+  readonly isCall: boolean;
+}
+
+/** `touches`: of the instructions of each block. */
+export function factsOf({ blocks }: Region, touches: readonly (readonly Touches[])[]): readonly BlockFacts[] {
+  const summaries = blocks.map((block, i) => summarize(touches[i] ?? [], block.flow === 'call'));
+  const facts = blocks.map(() => ({ live: 0, dirty: 0, readsFlags: false }));
+  for (let isChanged = true; isChanged; ) {
+    isChanged = false;
+    for (let i = blocks.length - 1; i >= 0; i--) {
+      const block = blocks[i] as Region['blocks'][number];
+      const own = summaries[i] as Summary;
+      const here = facts[i] as (typeof facts)[number];
+      let { live, readsFlags } = { live: own.exposed, readsFlags: own.exposesFlags };
+      const dirtyOut = own.isCall ? 0 : own.written | (own.hasBarrier ? 0 : here.dirty);
+      for (const edge of [block.taken, block.next]) {
+        const to = edge === undefined ? undefined : facts[edge];
+        if (!to) continue;
+        if (!own.hasBarrier) {
+          live |= to.live & ~own.replaced;
+          readsFlags ||= to.readsFlags && !own.replacesFlags;
+        }
+        isChanged ||= (to.dirty | dirtyOut) !== to.dirty;
+        to.dirty |= dirtyOut;
+      }
+      isChanged ||= live !== here.live || readsFlags !== here.readsFlags;
+      here.live = live;
+      here.readsFlags = readsFlags;
+    }
+  }
+  return facts;
+}
+
+function summarize(touches: readonly Touches[], isCall: boolean): Summary {
+  let [exposed, replaced, written] = [0, 0, 0];
+  let [exposesFlags, replacesFlags, hasBarrier] = [false, false, false];
+  for (const one of touches) {
+    if (!hasBarrier) {
+      exposed |= one.reads & ~replaced;
+      exposesFlags ||= one.readsFlags && !replacesFlags;
+    }
+    if (one.hasHelper) {
+      hasBarrier = true;
+      written = 0;
+    }
+    replaced |= one.replaces;
+    replacesFlags ||= one.replacesFlags;
+    written |= one.writes;
+  }
+  return { exposed, replaced, written, exposesFlags, replacesFlags, hasBarrier: hasBarrier || isCall, isCall };
+}

@@ -1,0 +1,168 @@
+import { exit } from '../interpreter/index.ts';
+import { asVal, type Val, Value, type WasmEmitter } from '../isa/index.ts';
+import { flagWords, layout } from '../isa/x86/index.ts';
+import { flagForm } from './flag-forms.ts';
+import type { RegionFrame } from './frame.ts';
+import type { RegisterSet } from './touches.ts';
+
+/** Parameters of a region's function. */
+export const parameter = { record: 0, budget: 1, frames: 2 } as const;
+
+/** A point where a region may be left, as one number: offset of the instruction, instructions to charge, exit code. */
+const point = { codeBits: 3, countBits: 10 } as const;
+const registerCount = 16;
+/** The mask of an exit: general registers in bits 0 to 15, then the form of the flags. */
+const flagShift = 16;
+
+const packPoint = (code: number, offset: number, count: number): number => {
+  if (count >= 1 << point.countBits) throw new RangeError(`Cannot leave a region: ${count} instructions to charge`);
+  return (offset << (point.codeBits + point.countBits)) | (count << point.codeBits) | code;
+};
+
+/**
+ * The ways out of a region, shared by all places that take them. Rare ones say by constants what is newer in locals than
+ * in memory, so that each place is small; the frequent ones have stored it already.
+ */
+export class RegionExits {
+  readonly #e: WasmEmitter;
+  readonly #frame: RegionFrame;
+  /** Mask of the bits of RIP that count. */
+  readonly #wrap: (rip: Val) => Val;
+  readonly #point: number;
+  readonly #mask: number;
+  readonly #vectors: number;
+  readonly #rip: number;
+  readonly #depths = { rare: 0, leave: 0, return: 0 };
+  #isVector = false;
+
+  constructor(e: WasmEmitter, frame: RegionFrame, wrap: (rip: Val) => Val) {
+    this.#e = e;
+    this.#frame = frame;
+    this.#wrap = wrap;
+    this.#point = e.body.local('i32');
+    this.#mask = e.body.local('i32');
+    this.#vectors = e.body.local('i32');
+    this.#rip = e.body.local('i64');
+  }
+
+  open(): void {
+    const { body } = this.#e;
+    for (const name of ['return', 'leave', 'rare'] as const) {
+      body.block();
+      this.#depths[name] = body.depth;
+    }
+  }
+
+  /** Leaves for what `code` (an `exit`) says, at an offset, so many instructions of its path being done. */
+  rare(code: number, offset: number, count: number): void {
+    const { body } = this.#e;
+    const { dirty, flags } = this.#frame.state;
+    const [general, vectors] = [dirty & 0xffff, dirty >>> registerCount];
+    body.i32(packPoint(code, offset, count)).set(this.#point);
+    if (flags === flagForm.dynamic) {
+      const form = this.#e.op('i32.shl', this.#frame.flagLocals.kind(), this.#e.i32(flagShift));
+      this.#e.push(this.#e.op('i32.or', form, this.#e.i32(general)));
+      body.set(this.#mask);
+    } else body.i32((Math.max(0, flags) << flagShift) | general).set(this.#mask);
+    if (vectors !== 0) {
+      this.#isVector = true;
+      body.i32(vectors).set(this.#vectors);
+    }
+    body.br(body.depth - this.#depths.rare);
+  }
+
+  /** Goes on at a RIP; everything is stored and charged. */
+  leave(rip: Val): void {
+    this.#go(rip, 'leave');
+  }
+
+  /** Returns to whoever called this code; everything is stored and charged. */
+  return(rip: Val): void {
+    this.#go(rip, 'return');
+  }
+
+  #go(rip: Val, way: 'leave' | 'return'): void {
+    const { body } = this.#e;
+    this.#e.push(rip);
+    body.set(this.#rip).br(body.depth - this.#depths[way]);
+  }
+
+  /** Closes the function. `lookup` is the core's. */
+  close(lookup: number): void {
+    const { body } = this.#e;
+    body.unreachable().end();
+    this.#closeRare();
+    body.end();
+    this.#leaveOnAttention();
+    body.get(this.#rip).get(parameter.budget).get(parameter.frames).returnCall(lookup);
+    body.end();
+    this.#leaveOnAttention();
+    body.i32(0).get(this.#rip).memory('i64.store', layout.rip).get(parameter.budget).return();
+    body.unreachable();
+  }
+
+  #closeRare(): void {
+    const e = this.#e;
+    const { body } = e;
+    const at = asVal(Value.local('i32', this.#point));
+    const count = e.op('i32.and', e.op('i32.shr_u', at, e.i32(point.codeBits)), e.i32((1 << point.countBits) - 1));
+    e.push(e.op('i32.sub', asVal(Value.local('i32', parameter.budget)), count));
+    body.set(parameter.budget);
+    const offset = e.op('i64.extend_i32_s', e.op('i32.shr_s', at, e.i32(point.codeBits + point.countBits)));
+    e.push(this.#wrap(e.op('i64.add', this.#frame.codePage(), offset)));
+    body.set(this.#rip);
+    this.#storeMasked(this.#frame.everDirty & 0xffff, this.#mask, 0);
+    if (this.#isVector) this.#storeMasked(this.#frame.everDirty >>> registerCount, this.#vectors, registerCount);
+    this.#storeFlags();
+    const code = e.op('i32.and', at, e.i32((1 << point.codeBits) - 1));
+    e.when(code, () => this.#exit(code)); // exit.lookup: leaves as the frequent ways do.
+  }
+
+  #exit(code: Val): void {
+    const e = this.#e;
+    e.storeMemory('i64.store', e.i32(0), layout.rip, asVal(Value.local('i64', this.#rip)));
+    e.storeMemory('i32.store', e.i32(0), layout.budget, asVal(Value.local('i32', parameter.budget)));
+    e.storeMemory('i32.store', e.i32(0), layout.exitCode, code);
+    e.body.i32(0).return();
+  }
+
+  #storeMasked(registers: RegisterSet, mask: number, first: number): void {
+    const e = this.#e;
+    for (let bit = 0; bit < registerCount; bit++) {
+      if (!(registers & (1 << bit))) continue;
+      const isDirty = e.op('i32.and', asVal(Value.local('i32', mask)), e.i32(1 << bit));
+      e.push(isDirty);
+      e.body.if();
+      this.#frame.storeRegister(first + bit);
+      e.body.end();
+    }
+  }
+
+  #storeFlags(): void {
+    const e = this.#e;
+    const form = e.op('i32.shr_u', asVal(Value.local('i32', this.#mask)), e.i32(flagShift));
+    const whenForm = (wanted: number, store: () => void): void => {
+      e.push(e.op('i32.eq', form, e.i32(wanted)));
+      e.body.if();
+      store();
+      e.body.end();
+    };
+    const { flagLocals, origins } = this.#frame;
+    whenForm(flagForm.words, () => this.#frame.storeWords(flagLocals.words()));
+    for (const origin of origins) {
+      whenForm(origin, () => this.#frame.storeWords(flagWords(flagLocals.ofOrigin(origin))));
+    }
+  }
+
+  /** Whether to leave generated code: the slice is over or something wants attention. */
+  attention(): Val {
+    const e = this.#e;
+    const isOver = e.op('i32.le_s', asVal(Value.local('i32', parameter.budget)), e.i32(0));
+    return e.op('i32.or', isOver, e.loadMemory('i32.load', e.i32(0), layout.attention));
+  }
+
+  #leaveOnAttention(): void {
+    const e = this.#e;
+    e.when(this.attention(), () => this.#exit(e.i32(exit.attention)));
+  }
+}

@@ -1,0 +1,34 @@
+import type { ModuleBuilder, WasmType } from '../wasm/index.ts';
+
+/** (record, budget, frames) -> as a handler of the interpreter; helpers have the same type. */
+export const regionParams: readonly WasmType[] = ['i32', 'i32', 'i32'];
+export const regionResults: readonly WasmType[] = ['i32'];
+
+/** What a region's code calls besides its own: function indices, and places in the table. */
+export interface RegionImports {
+  /** (rip i64, budget, frames) -> as a region. */
+  readonly lookup: number;
+  /** (linear i64, rip i64, size | kind << 8) -> where to access, 0: faulted. */
+  readonly access: number;
+  readonly flushBounce: number;
+  readonly raise: number;
+  /** (slot) -> 1 when the pages of the region in that slot are mapped as it was translated. */
+  readonly verify: number;
+  readonly regionType: number;
+  helperSlot(name: string): number;
+}
+
+/** The same for every module: each import makes an instance dearer. */
+export function importInto(module: ModuleBuilder, helperSlot: (name: string) => number): RegionImports {
+  module.importMemory('env', 'memory', 65536);
+  module.importTable('core', 'table');
+  return {
+    lookup: module.importFunction('core', 'lookup', ['i64', 'i32', 'i32'], ['i32']),
+    access: module.importFunction('core', 'access', ['i64', 'i64', 'i32'], ['i32']),
+    flushBounce: module.importFunction('env', 'flushBounce', [], []),
+    raise: module.importFunction('env', 'raise', ['i32', 'i32'], []),
+    verify: module.importFunction('env', 'verify', ['i32'], ['i32']),
+    regionType: module.type(regionParams, regionResults),
+    helperSlot,
+  };
+}

@@ -1,0 +1,81 @@
+import { effectsOf, type Instruction, noRegister, ripBase, type VariantOperand } from '../isa/x86/index.ts';
+
+/** Registers as bits: general ones 0 to 15, XMM 16 to 31. */
+export type RegisterSet = number;
+export const generalBit = (number: number): RegisterSet => 1 << number;
+export const vectorBit = (number: number): RegisterSet => 1 << (16 + number);
+
+/** What an instruction reads and writes of what a region keeps in locals. */
+export interface Touches {
+  /** What it reads, or leaves as it was in part or sometimes. */
+  readonly reads: RegisterSet;
+  readonly writes: RegisterSet;
+  /** Written whole and always. */
+  readonly replaces: RegisterSet;
+  readonly readsFlags: boolean;
+  readonly replacesFlags: boolean;
+  readonly setsFlagsInBranch: boolean;
+  /** Calls helpers, which find everything in memory and may change it. */
+  readonly hasHelper: boolean;
+}
+
+const nothing: Touches = {
+  reads: 0,
+  writes: 0,
+  replaces: 0,
+  readsFlags: false,
+  replacesFlags: false,
+  setsFlagsInBranch: false,
+  hasHelper: false,
+};
+
+const bitsOf = (numbers: ReadonlySet<number>): RegisterSet => {
+  let bits = 0;
+  for (const number of numbers) bits |= generalBit(number);
+  return bits;
+};
+
+/** `isSegmented`: its memory operand needs the segment's base and limit. */
+export function touchesOf(instruction: Instruction, isSegmented: boolean): Touches {
+  const { variant, memory } = instruction;
+  if (!variant) return nothing;
+  const effects = effectsOf(variant);
+  let reads = bitsOf(effects.registersRead);
+  let writes = bitsOf(effects.registersWritten);
+  let replaces = bitsOf(effects.registersReplaced);
+  reads |= writes & ~replaces;
+  if (memory && memory.base !== noRegister && memory.base !== ripBase) reads |= generalBit(memory.base);
+  if (memory && memory.index !== noRegister) reads |= generalBit(memory.index);
+  for (const operand of variant.operands) {
+    const place = placeOf(operand, instruction);
+    if (!place) continue;
+    if (operand.access !== 'write') reads |= place.bit;
+    if (operand.access === 'read') continue;
+    writes |= place.bit;
+    if (place.isWhole && !effects.isConditional) replaces |= place.bit;
+    else reads |= place.bit;
+  }
+  return {
+    reads,
+    writes,
+    replaces,
+    readsFlags: effects.readsFlags || effects.mayKeepFlags,
+    replacesFlags: effects.writesFlags && !effects.mayKeepFlags,
+    setsFlagsInBranch: effects.setsFlagsInBranch,
+    hasHelper: effects.helpers.size > 0 || (isSegmented && memory !== undefined),
+  };
+}
+
+/** The register of an operand, and whether a write leaves nothing of it. */
+function placeOf(
+  operand: VariantOperand,
+  { registers, hasRex }: Instruction,
+): { readonly bit: RegisterSet; readonly isWhole: boolean } | undefined {
+  if (operand.kind === 'register') {
+    const number = registers[operand.source];
+    const isHighByte = operand.width === 8 && !hasRex && number >= 4 && number < 8;
+    return { bit: generalBit(isHighByte ? number - 4 : number), isWhole: operand.width >= 32 };
+  }
+  if (operand.kind === 'vector') return { bit: vectorBit(registers[operand.source]), isWhole: operand.type === 'v128' };
+  return undefined;
+}
