@@ -2,7 +2,7 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BenchOptions } from './boot.ts';
 import { bareIntegerLoop, instructionsPerIteration, nativeIntegerLoop } from './integer-loop.ts';
-import { mezzCommand, qemuCommand } from './machines.ts';
+import { type EngineOfBench, mezzCommand, qemuCommand } from './machines.ts';
 import { failure, measuredRun } from './measured-run.ts';
 import { type Row, ratios, sample, sampleIfAny } from './row.ts';
 
@@ -18,11 +18,11 @@ interface Subject {
   command(path: string): readonly string[];
 }
 
-const mezz: Subject = {
+const mezz = (engine: EngineOfBench): Subject => ({
   name: 'mezz',
   program: bareIntegerLoop,
-  command: (kernel) => mezzCommand({ kernel }),
-};
+  command: (kernel) => mezzCommand({ kernel }, engine),
+});
 const qemu: Subject = { name: 'qemu', program: bareIntegerLoop, command: (kernel) => qemuCommand({ kernel }) };
 const native: Subject = { name: 'native', program: nativeIntegerLoop, command: (path) => [path] };
 
@@ -35,7 +35,7 @@ interface Measured {
 
 /** An integer loop without a kernel below it; its rate is that between a short and a long run. */
 export async function benchInteger(options: BenchOptions): Promise<Row> {
-  const subjects = [mezz];
+  const subjects = [mezz(options.engine)];
   if (options.hasQemu) subjects.push(qemu);
   if (process.platform === 'linux' && process.arch === 'x64') subjects.push(native);
   const rates: Record<Subject['name'], number[]> = { mezz: [], qemu: [], native: [] };

@@ -11,15 +11,18 @@ export interface GuestOfBench {
   readonly commandLine?: string | undefined;
 }
 
+export const enginesOfBench = ['jit', 'interpreter'] as const;
+export type EngineOfBench = (typeof enginesOfBench)[number];
+
 export const memoryMebibytes = 512;
 const qemu = 'qemu-system-x86_64';
 
 const mezzEntry = fileURLToPath(new URL('../bin/mezz.js', import.meta.url));
 
-/** Mezz as its users run it, on the interpreter. */
-export function mezzCommand(guest: GuestOfBench, statsFile?: string): string[] {
+/** Mezz as its users run it. */
+export function mezzCommand(guest: GuestOfBench, engine: EngineOfBench, statsFile?: string): string[] {
   const command = [process.execPath, mezzEntry, 'run', ...(guest.image ? [guest.image] : ['--kernel', guest.kernel])];
-  command.push('--engine', 'interpreter', '--memory', `${memoryMebibytes}M`);
+  command.push('--engine', engine, '--memory', `${memoryMebibytes}M`);
   if (guest.initrd !== undefined) command.push('--initrd', guest.initrd);
   if (!guest.image) command.push('--debug-exit', `0x${debugExitPort.toString(16)}`);
   if (statsFile !== undefined) command.push('--stats', statsFile);

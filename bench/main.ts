@@ -1,67 +1,83 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-import { benchBoot } from './boot.ts';
+import { benchBoot, benchBoot32 } from './boot.ts';
+import { buildProgram } from './build.ts';
 import { type DefaultGuest, defaultGuest } from './default-guest.ts';
 import { benchInteger } from './integer.ts';
+import { benchPrograms, type ProgramRow } from './jobs/bench-programs.ts';
+import { programTable } from './jobs/program-report.ts';
+import { verdicts } from './jobs/targets.ts';
+import { verdictTable } from './jobs/verdict-table.ts';
 import { qemuVersion } from './machines.ts';
+import { type BenchFlags, readFlags, usage } from './options.ts';
 import { conditions, table, writeResults } from './report.ts';
 import { benchAtRest } from './rest.ts';
 import type { Row } from './row.ts';
 
-const usage = 'Usage: npm run bench -- [--quick] [--only boot|integer|rest]';
 const resultsFolder = fileURLToPath(new URL('results', import.meta.url));
+const idleSeconds = 20;
 
-const flagTable = {
-  quick: { type: 'boolean', default: false },
-  only: { type: 'string' },
-  help: { type: 'boolean' },
-} as const;
+type RowsOptions = BenchFlags & { readonly hasQemu: boolean; readonly hasV86: boolean; readonly folder: string };
 
-/** The parts of the bench, in the order of the table. */
-const parts: Readonly<Record<string, (guest: DefaultGuest, options: Options) => Promise<readonly Row[]>>> = {
-  boot: (guest, options) => benchBoot(guest.marker, options),
+/** The parts of the bench that give rows of one table, in its order. */
+const rowParts: Readonly<Record<string, (guest: DefaultGuest, options: RowsOptions) => Promise<readonly Row[]>>> = {
+  boot: async (guest, options) => [
+    ...(options.bits.includes(64) ? await benchBoot(guest.marker, options) : []),
+    ...(options.bits.includes(32) ? [await benchBoot32(options)] : []),
+  ],
   integer: async (_guest, options) => [await benchInteger(options)],
-  rest: (guest, options) => benchAtRest(guest.shell, { ...options, repetitions: options.quick ? 1 : 2 }),
+  rest: (guest, options) =>
+    benchAtRest(guest.shell, { ...options, idleSeconds, repetitions: Math.min(options.repetitions, 2) }),
 };
 
-interface Options {
-  readonly quick: boolean;
-  readonly repetitions: number;
-  readonly hasQemu: boolean;
-  readonly folder: string;
-  readonly idleSeconds: number;
+async function measureRows(options: RowsOptions): Promise<{ rows: Row[]; guest: DefaultGuest }> {
+  const guest = await defaultGuest(options.folder);
+  const rows: Row[] = [];
+  for (const [name, part] of Object.entries(rowParts)) {
+    if (!options.parts.includes(name)) continue;
+    console.error(`Measuring: ${name}`);
+    rows.push(...(await part(guest, options)));
+  }
+  return { rows, guest };
+}
+
+async function measurePrograms(options: RowsOptions): Promise<ProgramRow[]> {
+  if (!options.parts.includes('programs')) return [];
+  console.error('Measuring: programs');
+  const machines = options.machines.filter((name) => name !== 'qemu' || options.hasQemu);
+  return benchPrograms({ ...options, machines });
 }
 
 async function main(): Promise<void> {
-  const { values: flags } = parseArgs({ options: flagTable });
-  const { quick, only } = flags;
-  if (flags.help || (only !== undefined && !Object.hasOwn(parts, only))) {
+  const flags = readFlags();
+  if (!flags) {
     console.log(usage);
-    process.exitCode = flags.help ? 0 : 2;
     return;
   }
+  if (flags.isBuilt) buildProgram();
   const folder = await mkdtemp(join(tmpdir(), 'mezz-bench-'));
-  try {
-    const guest = await defaultGuest(folder);
-    const qemu = qemuVersion();
-    const options = { quick, repetitions: quick ? 1 : 3, hasQemu: qemu !== undefined, folder, idleSeconds: 20 };
-    const about = conditions({ repetitions: options.repetitions, qemu, guest: guest.packages });
-    const rows: Row[] = [];
-    for (const [name, part] of Object.entries(parts)) {
-      if (only !== undefined && name !== only) continue;
-      console.error(`Measuring: ${name}`);
-      rows.push(...(await part(guest, options)));
-    }
-    console.log(`\n${table(rows)}\n`);
-    if (qemu === undefined) console.log('QEMU (qemu-system-x86_64) is not installed: Mezz was measured alone');
-    console.log(`Figures: ${relative(process.cwd(), await writeResults(resultsFolder, about, rows))}`);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const qemu = qemuVersion();
+  const hasQemu = qemu !== undefined && flags.machines.includes('qemu');
+  const options = { ...flags, hasQemu, hasV86: flags.machines.includes('v86'), folder };
+  const { rows, guest } = await measureRows(options);
+  const programs = await measurePrograms(options);
+  if (rows.length > 0) console.log(`\n${table(rows)}`);
+  if (programs.length > 0) console.log(`\n${programTable(programs)}`);
+  const targets = verdicts(programs);
+  if (targets.length > 0) console.log(`\n${verdictTable(targets)}`);
+  if (qemu === undefined) console.log('\nQEMU (qemu-system-x86_64) is not installed: Mezz was measured without it');
+  const { repetitions, engine } = flags;
+  const about = conditions({ repetitions, engine, qemu, guest: guest.packages });
+  const path = await writeResults(resultsFolder, about, { rows, programs, verdicts: targets });
+  console.log(`\nFigures: ${relative(process.cwd(), path)}`);
 }
+
+// Ending runs what is to be done at the end: machines end with us.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
 
 main().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import { endWithUs } from './end-with-us.ts';
 
 export interface MeasuredRun {
   readonly status: number;
@@ -30,6 +31,7 @@ export async function measuredRun(command: readonly string[], options: MeasuredR
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     detached: true,
   });
+  endWithUs(child);
   let markerSeconds: number | undefined;
   let output = '';
   let times = '';

@@ -56,3 +56,18 @@ export function linuxProgram(code: Uint8Array): Uint8Array {
   bytes.set(code, entry - load);
   return bytes;
 }
+
+/** The same for 32 bits, at the same addresses. */
+export function linuxProgram32(code: Uint8Array): Uint8Array {
+  const { load, entry, end } = linuxLayout;
+  const bytes = new Uint8Array(entry - load + code.length);
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]);
+  const halves = { 16: 2, 18: 3, 40: 52, 42: 32, 44: 1 };
+  for (const [at, value] of Object.entries(halves)) view.setUint16(Number(at), value, true);
+  const sizes = { 68: bytes.length, 72: end - load, 76: 7, 80: 0x1000 };
+  const words = { 20: 1, 24: entry, 28: 52, 52: 1, 60: load, 64: load, ...sizes };
+  for (const [at, value] of Object.entries(words)) view.setUint32(Number(at), value, true);
+  bytes.set(code, entry - load);
+  return bytes;
+}

@@ -1,11 +1,16 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { arch, cpus, loadavg, platform } from 'node:os';
 import { join } from 'node:path';
+import type { ProgramRow } from './jobs/bench-programs.ts';
+import { programFigures } from './jobs/program-report.ts';
+import type { Verdict } from './jobs/targets.ts';
+import { figure, markdownTable, verdictText } from './markdown.ts';
 import { isMet, type Row, type Sample, type Target } from './row.ts';
 
 export interface Conditions {
   readonly date: string;
   readonly repetitions: number;
+  readonly engine: string;
   readonly node: string;
   readonly qemu: string | undefined;
   readonly guest: Readonly<Record<string, string>>;
@@ -18,11 +23,12 @@ export interface Conditions {
 }
 
 /** What to know about a run besides its figures. */
-export function conditions(options: Pick<Conditions, 'repetitions' | 'qemu' | 'guest'>): Conditions {
-  const { repetitions, qemu, guest } = options;
+export function conditions(options: Pick<Conditions, 'repetitions' | 'engine' | 'qemu' | 'guest'>): Conditions {
+  const { repetitions, engine, qemu, guest } = options;
   return {
     date: new Date().toISOString(),
     repetitions,
+    engine,
     node: process.version,
     qemu,
     guest,
@@ -37,28 +43,24 @@ export function conditions(options: Pick<Conditions, 'repetitions' | 'qemu' | 'g
 
 /** The rows as a Markdown table. */
 export function table(rows: readonly Row[]): string {
-  const header = ['', 'Mezz', 'QEMU', 'native', 'Mezz/QEMU', 'target', ''];
+  const header = ['', 'Mezz', 'QEMU', 'v86', 'native', 'Mezz/QEMU', 'Mezz/v86', 'target', ''];
   const lines = rows.map((row) => [
     `${row.title}, ${row.unit}`,
     cell(row.mezz),
     cell(row.qemu),
+    cell(row.v86),
     cell(row.native),
     cell(row.ratio),
+    cell(row.v86Ratio),
     row.target ? limit(row.target) : '',
-    [verdict(row), row.note ?? ''].filter(Boolean).join('; '),
+    [verdictText(isMet(row)), row.note ?? ''].filter(Boolean).join('; '),
   ]);
-  const widths = header.map((name, i) => Math.max(name.length, ...lines.map((line) => line[i]?.length ?? 0)));
-  const format = (line: readonly string[]): string =>
-    `| ${line.map((text, i) => text.padEnd(widths[i] ?? 0)).join(' | ')} |`;
-  const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
-  return [format(header), rule, ...lines.map(format)].join('\n');
+  return markdownTable(header, lines);
 }
 
-const limit = (target: Target): string => ('atMost' in target ? `≤ ${target.atMost}` : `≥ ${target.atLeast}`);
-
-function verdict(row: Row): string {
-  const met = isMet(row);
-  return met === undefined ? '' : met ? 'met' : 'MISSED';
+function limit(target: Target): string {
+  const text = 'atMost' in target ? `≤ ${target.atMost}` : `≥ ${target.atLeast}`;
+  return target.of === undefined ? text : `${text} × ${target.of}`;
 }
 
 function cell(value: Sample | undefined): string {
@@ -67,13 +69,23 @@ function cell(value: Sample | undefined): string {
   return values.length === 1 ? figure(median) : `${figure(median)} (${figure(min)}-${figure(max)})`;
 }
 
-const figure = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
+export interface Figures {
+  readonly rows: readonly Row[];
+  readonly programs: readonly ProgramRow[];
+  readonly verdicts: readonly Verdict[];
+}
 
 /** Writes the machine-readable file, named by its date. Returns its path. */
-export async function writeResults(folder: string, about: Conditions, rows: readonly Row[]): Promise<string> {
+export async function writeResults(folder: string, about: Conditions, figures: Figures): Promise<string> {
   await mkdir(folder, { recursive: true });
   const path = join(folder, `${about.date.replaceAll(':', '-').slice(0, 19)}.json`);
-  const results = { version: 1, ...about, rows: rows.map((row) => ({ ...row, isMet: isMet(row) })) };
+  const results = {
+    version: 2,
+    ...about,
+    rows: figures.rows.map((row) => ({ ...row, isMet: isMet(row) })),
+    programs: figures.programs.map(programFigures),
+    verdicts: figures.verdicts,
+  };
   await writeFile(path, `${JSON.stringify(results, undefined, 2)}\n`);
   return path;
 }

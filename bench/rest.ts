@@ -26,7 +26,14 @@ export async function benchAtRest(
   const qemu: PromptFigures[] = [];
   for (let i = 0; i < options.repetitions; i++) {
     const mappingBytes = layout.ram + ramBytes;
-    mezz.push(await benchAtPrompt({ command: mezzCommand(guest), mappingBytes, ramOffset: layout.ram, idleSeconds }));
+    mezz.push(
+      await benchAtPrompt({
+        command: mezzCommand(guest, options.engine),
+        mappingBytes,
+        ramOffset: layout.ram,
+        idleSeconds,
+      }),
+    );
     if (!options.hasQemu) continue;
     qemu.push(await benchAtPrompt({ command: qemuCommand(guest), mappingBytes: ramBytes, ramOffset: 0, idleSeconds }));
   }

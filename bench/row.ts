@@ -6,8 +6,10 @@ export interface Sample {
   readonly values: readonly number[];
 }
 
-/** What a figure must keep to. */
-export type Target = { readonly atMost: number } | { readonly atLeast: number };
+/** What a figure must keep to; with `of`, its ratio to another machine's. */
+export type Target =
+  | { readonly atMost: number; readonly of?: 'QEMU' | 'v86' }
+  | { readonly atLeast: number; readonly of?: never };
 
 /** One line of the report. */
 export interface Row {
@@ -16,9 +18,12 @@ export interface Row {
   readonly unit: string;
   readonly mezz?: Sample | undefined;
   readonly qemu?: Sample | undefined;
+  readonly v86?: Sample | undefined;
   readonly native?: Sample | undefined;
   /** Mezz's figure by QEMU's, of runs that followed each other. */
   readonly ratio?: Sample | undefined;
+  /** The same by v86's. */
+  readonly v86Ratio?: Sample | undefined;
   readonly target?: Target | undefined;
   /** Why figures are missing, or what the target is measured by. */
   readonly note?: string | undefined;
@@ -52,7 +57,8 @@ export function ratios(values: readonly number[], others: readonly number[]): Sa
 }
 
 /** Undefined when there is no target, or nothing to measure by it. */
-export function isMet({ mezz, target }: Row): boolean | undefined {
-  if (!mezz || !target) return undefined;
-  return 'atMost' in target ? mezz.median <= target.atMost : mezz.median >= target.atLeast;
+export function isMet({ mezz, target, ratio, v86Ratio }: Row): boolean | undefined {
+  const measured = target?.of === undefined ? mezz : target.of === 'v86' ? v86Ratio : ratio;
+  if (!measured || !target) return undefined;
+  return 'atMost' in target ? measured.median <= target.atMost : measured.median >= target.atLeast;
 }

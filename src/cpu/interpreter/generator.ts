@@ -2,7 +2,7 @@ import { asVal, type Val, Value, WasmEmitter } from '../isa/index.ts';
 import { emitInstruction, layout, noLookupKey, type Shape, segment, tlb, type Variant } from '../isa/x86/index.ts';
 import { type FunctionBody, ModuleBuilder, type WasmType } from '../wasm/index.ts';
 import { type HandlerTable, type SpecialHandler, specialHandlers } from './handler-table.ts';
-import { exit, jumpCache, maximumFrames, record, targetCache } from './record.ts';
+import { exit, jumpCache, maximumFrames, pointOffsetShift, record, targetCache } from './record.ts';
 import { type CoreFunctions, InterpreterTarget } from './target.ts';
 
 const handlerParams: readonly WasmType[] = ['i32', 'i32', 'i32'];
@@ -15,7 +15,7 @@ const plainShape: Shape = { width: 64, code: 64, stack: 'rsp' };
 /**
  * The interpreter's one module. Imports: `env.memory`, `env.slowAccess`, `env.flushBounce`, `env.raise` and
  * `helper.NAME` for each helper that an instruction calls. Exports: `run(record, budget)`, an `exit` code; for
- * translated regions `lookup(rip, budget, frames)`, `access` and the function `table`: handlers, then the helpers in the
+ * translated regions `lookup(rip, budget, frames)`, `access`, `afterWrite` and the function `table`: handlers, then the helpers in the
  * order of `names`, then room for regions.
  */
 export function generateInterpreter(table: HandlerTable, names: readonly string[]): Uint8Array<ArrayBuffer> {
@@ -44,22 +44,37 @@ export function generateInterpreter(table: HandlerTable, names: readonly string[
   ];
   const helperIndices = names.map((name) => helper(name));
   module.setTable([...functions, ...helperIndices], functions.length + names.length + regionSlots, 'table');
-  module.define(['i64', 'i64', 'i32'], handlerResult, (body) => emitAccess(body, core), 'access');
+  module.define(['i64', 'i32', 'i32'], handlerResult, (body) => emitAccess(body, core), 'access');
+  module.define(['i32'], handlerResult, (body) => emitAfterWrite(body, core), 'afterWrite');
   module.define(['i32', 'i32'], handlerResult, (body) => emitRun(body, core), 'run');
   return module.encode();
 }
 
-/** A translated region's slow memory access: (linear, rip, size | kind << 8) -> where to do it, 0: it faults. */
+/**
+ * A translated region's slow memory access: (linear, point, size | kind << 8) -> where to do it, 0: it faults. The upper bits
+ * of the point are the offset of the instruction from the code page.
+ */
 function emitAccess(body: FunctionBody, { slowAccess }: CoreFunctions): void {
   const e = new WasmEmitter(body);
   const linear = asVal(Value.local('i64', 0));
-  const rip = asVal(Value.local('i64', 1));
+  const point = asVal(Value.local('i32', 1));
   const packed = asVal(Value.local('i32', 2));
-  e.storeMemory('i64.store', e.i32(0), layout.rip, rip);
+  const offset = e.op('i64.extend_i32_s', e.op('i32.shr_s', point, e.i32(pointOffsetShift)));
+  const rip = e.op('i64.add', e.loadMemory('i64.load', e.i32(0), layout.codePage), offset);
+  const wrapped = e.op('i64.and', rip, e.loadMemory('i64.load', e.i32(0), layout.addressMask));
+  e.storeMemory('i64.store', e.i32(0), layout.rip, wrapped);
   const high = e.op('i32.wrap_i64', e.op('i64.shr_u', linear, e.i64(32n)));
   const size = e.op('i32.and', packed, e.i32(0xff));
   e.push(e.op('i32.wrap_i64', linear), high, size, e.op('i32.shr_u', packed, e.i32(8)));
   body.call(slowAccess);
+}
+
+/** After a translated region's slow write, done at an address: carries it on; whether translated code was dropped. */
+function emitAfterWrite(body: FunctionBody, { flushBounce }: CoreFunctions): void {
+  const e = new WasmEmitter(body);
+  e.push(e.op('i32.eq', asVal(Value.local('i32', 0)), e.i32(layout.bounce)));
+  body.if().call(flushBounce).end();
+  body.i32(0).memory('i32.load', layout.codeDropped);
 }
 
 /** Enters generated code, and again for as long as the guest only returns to where nobody in there called it from. */

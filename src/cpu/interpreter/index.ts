@@ -2,4 +2,4 @@ export type { CodeCache } from './code-cache.ts';
 export { InterpreterEngine, type InterpreterOptions } from './engine.ts';
 export { specialIndex } from './handler-table.ts';
 export type { EngineParts, HotBlock, HotCode } from './hot-code.ts';
-export { exit, record } from './record.ts';
+export { exit, pointOffsetShift, record } from './record.ts';

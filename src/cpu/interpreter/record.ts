@@ -57,6 +57,9 @@ export const exit = {
  */
 export const maximumFrames = 64;
 
+/** Where in an exit point of a translated region (see jit/exits.ts) the offset of the instruction begins. */
+export const pointOffsetShift = 13;
+
 /**
  * The target cache: where execution goes on, direct-mapped by RIP; 16 bytes an entry. An entry counts while its key is the
  * lookup key of its half of the address space (see layout.ts).

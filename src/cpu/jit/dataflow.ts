@@ -59,7 +59,7 @@ function summarize(touches: readonly Touches[], isCall: boolean): Summary {
       exposed |= one.reads & ~replaced;
       exposesFlags ||= one.readsFlags && !replacesFlags;
     }
-    if (one.hasHelper) {
+    if (one.isBarrier) {
       hasBarrier = true;
       written = 0;
     }

@@ -1,4 +1,4 @@
-import { exit } from '../interpreter/index.ts';
+import { exit, pointOffsetShift } from '../interpreter/index.ts';
 import { asVal, type Val, Value, type WasmEmitter } from '../isa/index.ts';
 import { flagWords, layout } from '../isa/x86/index.ts';
 import { flagForm } from './flag-forms.ts';
@@ -9,14 +9,14 @@ import type { RegisterSet } from './touches.ts';
 export const parameter = { record: 0, budget: 1, frames: 2 } as const;
 
 /** A point where a region may be left, as one number: offset of the instruction, instructions to charge, exit code. */
-const point = { codeBits: 3, countBits: 10 } as const;
+const point = { codeBits: 3, countBits: pointOffsetShift - 3 } as const;
 const registerCount = 16;
 /** The mask of an exit: general registers in bits 0 to 15, then the form of the flags. */
 const flagShift = 16;
 
 const packPoint = (code: number, offset: number, count: number): number => {
   if (count >= 1 << point.countBits) throw new RangeError(`Cannot leave a region: ${count} instructions to charge`);
-  return (offset << (point.codeBits + point.countBits)) | (count << point.codeBits) | code;
+  return (offset << pointOffsetShift) | (count << point.codeBits) | code;
 };
 
 /**
@@ -55,20 +55,36 @@ export class RegionExits {
 
   /** Leaves for what `code` (an `exit`) says, at an offset, so many instructions of its path being done. */
   rare(code: number, offset: number, count: number): void {
+    this.prepare(code, offset, count);
+    this.#e.body.drop();
+    this.take();
+  }
+
+  /** Takes the exit that was prepared. */
+  take(): void {
+    const { body } = this.#e;
+    body.br(body.depth - this.#depths.rare);
+  }
+
+  /** Takes it when what lies on the Wasm stack is not zero. */
+  takeIf(): void {
+    const { body } = this.#e;
+    body.brIf(body.depth - this.#depths.rare);
+  }
+
+  /** Sets what an exit from here needs; leaves its point on the Wasm stack. */
+  prepare(code: number, offset: number, count: number): void {
     const { body } = this.#e;
     const { dirty, flags } = this.#frame.state;
     const [general, vectors] = [dirty & 0xffff, dirty >>> registerCount];
-    body.i32(packPoint(code, offset, count)).set(this.#point);
     if (flags === flagForm.dynamic) {
       const form = this.#e.op('i32.shl', this.#frame.flagLocals.kind(), this.#e.i32(flagShift));
       this.#e.push(this.#e.op('i32.or', form, this.#e.i32(general)));
       body.set(this.#mask);
     } else body.i32((Math.max(0, flags) << flagShift) | general).set(this.#mask);
-    if (vectors !== 0) {
-      this.#isVector = true;
-      body.i32(vectors).set(this.#vectors);
-    }
-    body.br(body.depth - this.#depths.rare);
+    if (vectors !== 0) this.#isVector = true;
+    if (this.#isVector) body.i32(vectors).set(this.#vectors);
+    body.i32(packPoint(code, offset, count)).tee(this.#point);
   }
 
   /** Goes on at a RIP; everything is stored and charged. */
@@ -108,7 +124,7 @@ export class RegionExits {
     const count = e.op('i32.and', e.op('i32.shr_u', at, e.i32(point.codeBits)), e.i32((1 << point.countBits) - 1));
     e.push(e.op('i32.sub', asVal(Value.local('i32', parameter.budget)), count));
     body.set(parameter.budget);
-    const offset = e.op('i64.extend_i32_s', e.op('i32.shr_s', at, e.i32(point.codeBits + point.countBits)));
+    const offset = e.op('i64.extend_i32_s', e.op('i32.shr_s', at, e.i32(pointOffsetShift)));
     e.push(this.#wrap(e.op('i64.add', this.#frame.codePage(), offset)));
     body.set(this.#rip);
     this.#storeMasked(this.#frame.everDirty & 0xffff, this.#mask, 0);

@@ -8,9 +8,10 @@ export const regionResults: readonly WasmType[] = ['i32'];
 export interface RegionImports {
   /** (rip i64, budget, frames) -> as a region. */
   readonly lookup: number;
-  /** (linear i64, rip i64, size | kind << 8) -> where to access, 0: faulted. */
+  /** (linear i64, point of the fault's exit, size | kind << 8) -> where to access, 0: faulted. */
   readonly access: number;
-  readonly flushBounce: number;
+  /** (where a write was done) -> not zero when translated code was dropped since the region began. */
+  readonly afterWrite: number;
   readonly raise: number;
   /** (slot) -> 1 when the pages of the region in that slot are mapped as it was translated. */
   readonly verify: number;
@@ -24,8 +25,8 @@ export function importInto(module: ModuleBuilder, helperSlot: (name: string) => 
   module.importTable('core', 'table');
   return {
     lookup: module.importFunction('core', 'lookup', ['i64', 'i32', 'i32'], ['i32']),
-    access: module.importFunction('core', 'access', ['i64', 'i64', 'i32'], ['i32']),
-    flushBounce: module.importFunction('env', 'flushBounce', [], []),
+    access: module.importFunction('core', 'access', ['i64', 'i32', 'i32'], ['i32']),
+    afterWrite: module.importFunction('core', 'afterWrite', ['i32'], ['i32']),
     raise: module.importFunction('env', 'raise', ['i32', 'i32'], []),
     verify: module.importFunction('env', 'verify', ['i32'], ['i32']),
     regionType: module.type(regionParams, regionResults),

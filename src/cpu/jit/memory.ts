@@ -1,76 +1,166 @@
-import { asVal, type Val, Value, type WasmEmitter } from '../isa/index.ts';
-import { accessKind, accessOf, emitTlbProbe, layout, type MemoryType, type WritableMemory } from '../isa/x86/index.ts';
+import type { Val, WasmEmitter } from '../isa/index.ts';
+import { accessKind, accessOf, type MemoryType, tlb, type WritableMemory } from '../isa/x86/index.ts';
+import { type Opcode, opcodes } from '../wasm/index.ts';
 import type { RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
 
+const entryShift = 12 - Math.log2(tlb.entryBytes);
+const opcode = (name: string): Opcode => {
+  const found = opcodes.get(name);
+  if (!found) throw new RangeError(`Cannot emit "${name}": no such Wasm instruction`);
+  return found;
+};
+const op = {
+  add: opcode('i32.add'),
+  and: opcode('i32.and'),
+  isZero: opcode('i32.eqz'),
+  wrap: opcode('i32.wrap_i64'),
+  add64: opcode('i64.add'),
+  and64: opcode('i64.and'),
+  equal64: opcode('i64.eq'),
+  shiftRight64: opcode('i64.shr_u'),
+} as const;
+
+const entryMask = (tlb.entries - 1) * tlb.entryBytes;
+
+/** The instruction that accesses memory, as the ways out of the region see it. */
 export interface RunningInstruction {
-  /** Its address. */
-  rip(): Val;
-  /** Leaves for its recorded fault. */
-  onFault(): void;
+  /** Sets what an exit for its fault needs, and leaves the exit's point on the Wasm stack. */
+  prepareFault(): void;
+  /** Takes that exit when what lies on the Wasm stack, an i32, is not zero. */
+  faultIf(): void;
 }
 
-/** Guest memory as a region accesses it: through the TLB inline, through the core where that misses. */
+/**
+ * Guest memory as a region accesses it: through the TLB inline, through the core where that misses. This is most of a
+ * region's code, so it is written for the Wasm stack, without a local for each step.
+ */
 export class RegionMemory {
   readonly #e: WasmEmitter;
   readonly #frame: RegionFrame;
   readonly #imports: RegionImports;
   readonly #running: RunningInstruction;
-  readonly #stale: number;
+  readonly #entry: number;
+  /** Where a write that missed the TLB was done, 0 when none did since the last check. */
+  readonly #slow: number;
+  #wrote = false;
 
   constructor(e: WasmEmitter, frame: RegionFrame, imports: RegionImports, running: RunningInstruction) {
     this.#e = e;
     this.#frame = frame;
     this.#imports = imports;
     this.#running = running;
-    this.#stale = e.body.local('i32');
+    this.#entry = e.body.local('i32');
+    this.#slow = e.body.local('i32');
   }
 
   load(type: MemoryType, linear: Val, onStack?: 'stack'): Val {
     const { load, bytes } = accessOf(type);
-    return this.#e.loadMemory(load, this.#host(linear, bytes, accessKind.read, onStack), 0);
+    this.settle();
+    this.#probe(linear, bytes, accessKind.read | (onStack ? accessKind.onStack : 0));
+    this.#e.body.memory(load, 0);
+    return this.#e.pop(this.#typeOf(type));
+  }
+
+  #typeOf(type: MemoryType): 'i32' | 'i64' | 'f32' | 'f64' | 'v128' {
+    if (type === 'f32' || type === 'f64') return type;
+    if (type === 64) return 'i64';
+    return typeof type === 'number' ? 'i32' : 'v128';
   }
 
   writable(type: MemoryType, linear: Val, access: 'write' | 'read-write', onStack?: 'stack'): WritableMemory {
     const e = this.#e;
     const { load, store, bytes } = accessOf(type);
-    const host = this.#host(linear, bytes, accessKind[access], onStack);
+    this.settle();
+    this.#probe(linear, bytes, accessKind[access] | (onStack ? accessKind.onStack : 0));
+    const host = e.pop('i32');
     return {
       read: () => e.loadMemory(load, host, 0),
       write: (value) => {
         e.storeMemory(store, host, 0, value);
-        e.when(e.op('i32.eq', host, e.i32(layout.bounce)), () => {
-          e.body.call(this.#imports.flushBounce);
-          this.noteStale();
-        });
+        this.#wrote = true;
       },
     };
   }
 
-  #host(linear: Val, bytes: number, kind: number, onStack?: 'stack'): Val {
+  /** Leaves the address of the access in linear memory on the Wasm stack. */
+  #probe(linear: Val, bytes: number, kind: number): void {
     const e = this.#e;
-    const miss = (): Val => {
-      const packed = bytes | ((kind | (onStack ? accessKind.onStack : 0)) << 8);
-      e.push(linear, this.#running.rip(), e.i32(packed));
-      e.body.call(this.#imports.access);
-      const host = e.pop('i32');
-      e.push(e.op('i32.eqz', host));
-      e.body.if();
-      this.#running.onFault();
-      e.body.end();
-      if (kind !== accessKind.read) this.noteStale();
-      return host;
-    };
-    return emitTlbProbe(e, { bank: this.#frame.tlbBank(), linear, bytes, isRead: kind === accessKind.read, miss });
+    const { body } = e;
+    const isRead = (kind & ~accessKind.onStack) === accessKind.read;
+    this.#frame.begin();
+    // The tag must be the page of the last byte: that of the entry only when the access stays in its page.
+    e.push(linear);
+    if (bytes > 1) body.i64(BigInt(bytes - 1)).op(op.add64);
+    body.i64(-4096n).op(op.and64);
+    e.push(linear, e.i64(BigInt(entryShift)));
+    body.op(op.shiftRight64).op(op.wrap).i32(entryMask).op(op.and);
+    e.push(this.#frame.tlbBank());
+    body.op(op.add).tee(this.#entry);
+    body
+      .memory('i64.load', isRead ? tlb.readTag : tlb.writeTag)
+      .op(op.equal64)
+      .if('i32');
+    e.push(linear);
+    body.op(op.wrap).get(this.#entry).memory('i32.load', tlb.addend).op(op.add).else();
+    this.#miss(linear, bytes, kind, isRead);
+    this.#frame.end();
+    body.end();
   }
 
-  /** After anything that may have written code: remembers whether some that was translated was dropped. */
-  noteStale(): void {
-    this.#e.body.i32(0).memory('i32.load', layout.codeDropped).set(this.#stale);
+  #miss(linear: Val, bytes: number, kind: number, isRead: boolean): void {
+    const { body } = this.#e;
+    const host = isRead ? this.#entry : this.#slow;
+    this.#e.push(linear);
+    this.#running.prepareFault();
+    body
+      .i32(bytes | (kind << 8))
+      .call(this.#imports.access)
+      .tee(host)
+      .op(op.isZero);
+    this.#running.faultIf();
+    body.get(host);
   }
 
-  /** An i32. */
-  isStale(): Val {
-    return asVal(Value.local('i32', this.#stale));
+  /** After a write, before its instruction does anything else that goes through the bounce buffer, or ends. */
+  settle(): void {
+    if (!this.#wrote) return;
+    this.#wrote = false;
+    this.#whenSlow(() => {
+      this.#flush();
+      this.#e.body.drop().i32(0).set(this.#slow);
+    });
+  }
+
+  /** After an instruction that wrote: `leave` is taken when translated code was dropped by that. */
+  finish(leave: () => void): void {
+    this.#wrote = false;
+    this.#whenSlow(() => {
+      const { body } = this.#e;
+      this.#flush();
+      body.i32(0).set(this.#slow).if();
+      leave();
+      body.end();
+    });
+  }
+
+  #whenSlow(then: () => void): void {
+    const { body } = this.#e;
+    body.get(this.#slow).if();
+    then();
+    body.end();
+  }
+
+  /** Carries the bounce buffer to where it belongs; leaves on the Wasm stack whether code was dropped. */
+  #flush(): void {
+    this.#e.body.get(this.#slow).call(this.#imports.afterWrite);
+  }
+
+  /** After a helper, which may have changed code. */
+  noteHelper(): void {
+    this.#e.body.i32(helperPlace).set(this.#slow);
   }
 }
+
+/** No place that a write is done at: nothing to carry. */
+const helperPlace = 1;

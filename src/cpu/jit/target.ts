@@ -76,8 +76,8 @@ export class JitTarget implements X86Target, OperandSource {
     this.#mode = mode;
     this.#is64 = (mode & modeKey.codeMask) === modeKey.code64;
     this.#memory = new RegionMemory(e, frame, imports, {
-      rip: () => this.#rip(),
-      onFault: () => this.#leaveWithFault(),
+      prepareFault: () => this.#exits.prepare(exit.translatedFault, this.#here.offset, this.#here.done),
+      faultIf: () => this.#exits.takeIf(),
     });
   }
 
@@ -88,14 +88,9 @@ export class JitTarget implements X86Target, OperandSource {
     this.#stores = false;
   }
 
-  /** Whether the instruction that just ended wrote memory, and so may have changed the region's own code. */
-  get mayHaveStored(): boolean {
-    return this.#stores;
-  }
-
-  /** An i32: the region's code was changed since it was entered. */
-  isStale(): Val {
-    return this.#memory.isStale();
+  /** After an instruction: `leave` is taken when it wrote memory and that changed translated code. */
+  finish(leave: () => void): void {
+    if (this.#stores) this.#memory.finish(leave);
   }
 
   get #here(): Position {
@@ -266,6 +261,7 @@ export class JitTarget implements X86Target, OperandSource {
 
   helper(name: string, ...args: readonly Val[]): Val {
     const e = this.#e;
+    this.#memory.settle();
     this.setState('i64', layout.rip, this.#rip());
     this.setState('i64', layout.nextRip, this.nextRip());
     this.#frame.spill();
@@ -273,7 +269,7 @@ export class JitTarget implements X86Target, OperandSource {
     this.#body.callIndirect(this.#imports.regionType);
     const result = e.pop('i32');
     this.#frame.forget();
-    this.#memory.noteStale();
+    this.#memory.noteHelper();
     this.#stores = true;
     e.when(this.state('i32', layout.faulted), () => this.#leaveWithFault());
     return result;
@@ -324,6 +320,7 @@ export class JitTarget implements X86Target, OperandSource {
   }
 
   jump(target: Val): void {
+    this.#memory.settle();
     this.#frame.spill();
     this.charge(this.#here.done + 1);
     this.#exits.leave(target);
@@ -348,6 +345,7 @@ export class JitTarget implements X86Target, OperandSource {
   call(target: Val): void {
     const e = this.#e;
     const behind = this.nextRip();
+    this.#memory.settle();
     this.#frame.spill();
     this.charge(this.#here.done + 1);
     e.push(this.#parameter('frames'));
@@ -364,6 +362,7 @@ export class JitTarget implements X86Target, OperandSource {
     this.#body.return().end();
     e.push(result);
     this.#body.set(parameter.budget);
+    this.setState('i64', layout.codePage, this.#frame.codePage());
     this.#frame.forget();
     this.#follow((flow) => flow.returned());
   }

@@ -17,6 +17,8 @@ export interface Touches {
   readonly setsFlagsInBranch: boolean;
   /** Calls helpers, which find everything in memory and may change it. */
   readonly hasHelper: boolean;
+  /** Everything goes through memory, whatever happens. */
+  readonly isBarrier: boolean;
 }
 
 const nothing: Touches = {
@@ -27,6 +29,7 @@ const nothing: Touches = {
   replacesFlags: false,
   setsFlagsInBranch: false,
   hasHelper: false,
+  isBarrier: false,
 };
 
 const bitsOf = (numbers: ReadonlySet<number>): RegisterSet => {
@@ -35,7 +38,7 @@ const bitsOf = (numbers: ReadonlySet<number>): RegisterSet => {
   return bits;
 };
 
-/** `isSegmented`: its memory operand needs the segment's base and limit. */
+/** `isSegmented`: it has a memory operand that needs the segment's base and limit. */
 export function touchesOf(instruction: Instruction, isSegmented: boolean): Touches {
   const { variant, memory } = instruction;
   if (!variant) return nothing;
@@ -62,7 +65,8 @@ export function touchesOf(instruction: Instruction, isSegmented: boolean): Touch
     readsFlags: effects.readsFlags || effects.mayKeepFlags,
     replacesFlags: effects.writesFlags && !effects.mayKeepFlags,
     setsFlagsInBranch: effects.setsFlagsInBranch,
-    hasHelper: effects.helpers.size > 0 || (isSegmented && memory !== undefined),
+    hasHelper: effects.helpers.size > 0 || isSegmented,
+    isBarrier: effects.alwaysCallsHelper || isSegmented,
   };
 }
 

@@ -180,12 +180,7 @@ class RegionWriter {
       if (results > 0) this.#target.jump(this.#target.nextRip());
       return true;
     }
-    if (this.#target.mayHaveStored) {
-      this.#e.push(this.#target.isStale());
-      this.#body.if();
-      this.#exits.rare(exit.lookup, behind, done + 1);
-      this.#body.end();
-    }
+    this.#target.finish(() => this.#exits.rare(exit.lookup, behind, done + 1));
     return false;
   }
 

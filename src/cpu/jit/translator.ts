@@ -132,9 +132,9 @@ export class RegionTranslator implements HotCode {
   }
 
   #add(block: HotBlock, region: Region): void {
-    const pending = (this.#pending ??= this.#begin());
-    const slot = this.#takeSlot(pending.regions);
+    const slot = this.#takeSlot();
     if (slot < 0) return;
+    const pending = (this.#pending ??= this.#begin());
     this.#cover(block, region);
     pending.module.add(region, { mode: block.mode, slot });
     const installed = { block, slot, pages: region.pages };
@@ -151,12 +151,10 @@ export class RegionTranslator implements HotCode {
   }
 
   /** The next slot; a module's slots follow each other. Makes room by evicting the oldest. */
-  #takeSlot(sameModule: readonly Installed[]): number {
-    const { slots } = this.#attached;
-    if (this.#nextSlot === slots) {
-      // The ring begins again: a module does not go across its end.
+  #takeSlot(): number {
+    if (this.#nextSlot === this.#attached.slots) {
+      this.#compile(); // A module does not go across the end of the ring.
       this.#nextSlot = 0;
-      if (sameModule.length > 0) return -1;
     }
     while (this.#bySlot.has(this.#nextSlot)) {
       if (this.#live.length === 0) return -1;

@@ -26,6 +26,8 @@ export interface Effects {
   readonly stores: boolean;
   /** Helpers that it may call. */
   readonly helpers: ReadonlySet<string>;
+  /** It calls one on every way through its body. */
+  readonly alwaysCallsHelper: boolean;
 }
 
 const known = new WeakMap<Variant, Effects>();
@@ -48,6 +50,7 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
   readonly registersWritten = new Set<number>();
   readonly registersReplaced = new Set<number>();
   readonly helpers = new Set<string>();
+  alwaysCallsHelper = false;
   isConditional = false;
   readsFlags = false;
   readonly flagOrigins: Pick<FlagOrigin, 'kind' | 'width'>[] = [];
@@ -184,6 +187,7 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
 
   helper(name: string): Val {
     this.helpers.add(name);
+    this.alwaysCallsHelper ||= this.#branchDepth === 0;
     return this.#unknown('i32');
   }
 

@@ -1,0 +1,2 @@
+/* Does nothing: what fork-exec starts. */
+int main(void) { return 7; }
