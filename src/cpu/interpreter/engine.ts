@@ -58,8 +58,6 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   readonly #bus: CpuBus;
   readonly #hot: HotCode | undefined;
   readonly #enter: (record: number, budget: number) => number;
-  /** Levels as the wires have them; the attention word has INTR only while interrupts are enabled. */
-  #interruptLine = false;
   #instructions = 0;
   #entries = 0;
   #interrupts = 0;
@@ -164,7 +162,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   }
 
   setInterrupt(level: boolean): void {
-    this.#interruptLine = level;
+    this.cpu.state.setWord(layout.interruptLine, level ? 1 : 0);
     if (level) this.#raiseAttention(attention.interrupt);
     else this.#lowerAttention(attention.interrupt);
   }
@@ -272,7 +270,12 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
 
   #interrupt(): void {
     if (!(this.cpu.state.eflagsRest & flag.IF)) {
-      this.#lowerAttention(attention.interrupt); // #afterHelper puts it back when IF is set.
+      this.#lowerAttention(attention.interrupt); // What sets IF puts it back.
+      return;
+    }
+    if (this.cpu.state.isAtShadowRip) {
+      this.cpu.state.leaveShadow();
+      this.#step();
       return;
     }
     this.#interrupts++;
@@ -308,7 +311,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     }
     if (stop.kind === 'triple-fault') return { kind: 'triple-fault', registers: describeRegisters(this.cpu) };
     if (stop.kind === 'unsupported') return stop;
-    const canWake = this.#interruptLine && state.eflagsRest & flag.IF;
+    const canWake = state.word(layout.interruptLine) && state.eflagsRest & flag.IF;
     const hasNmi = (state.word(layout.attention) & attention.nmi) !== 0 && !state.nmiBlocked;
     if (!canWake && !hasNmi) return { kind: 'halt' };
     this.cpu.stop = undefined;
@@ -320,7 +323,8 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   /** Helpers may stop the processor, or set EFLAGS.IF while INTR waits. */
   #afterHelper(): void {
     if (this.cpu.stop) this.#raiseAttention(attention.stop);
-    if (this.#interruptLine && this.cpu.state.eflagsRest & flag.IF) this.#raiseAttention(attention.interrupt);
+    const { state } = this.cpu;
+    if (state.word(layout.interruptLine) && state.eflagsRest & flag.IF) this.#raiseAttention(attention.interrupt);
   }
 
   #raiseAttention(bits: number): void {

@@ -1,5 +1,14 @@
 import { asVal, type Val, Value, WasmEmitter } from '../isa/index.ts';
-import { emitInstruction, layout, noLookupKey, type Shape, segment, tlb, type Variant } from '../isa/x86/index.ts';
+import {
+  emitInstruction,
+  emitTlbEntry,
+  layout,
+  noLookupKey,
+  type Shape,
+  segment,
+  tlb,
+  type Variant,
+} from '../isa/x86/index.ts';
 import { type FunctionBody, ModuleBuilder, type WasmType } from '../wasm/index.ts';
 import { type HandlerTable, type SpecialHandler, specialHandlers } from './handler-table.ts';
 import { exit, jumpCache, maximumFrames, pointOffsetShift, record, targetCache } from './record.ts';
@@ -195,9 +204,7 @@ function emitCrossing(e: WasmEmitter, x: InterpreterTarget): void {
 }
 
 function tlbEntry(e: WasmEmitter, x: InterpreterTarget, linear: Val): Val {
-  const page = e.op('i32.wrap_i64', e.op('i64.shr_u', linear, e.i64(12n)));
-  const index = e.op('i32.mul', e.op('i32.and', page, e.i32(tlb.entries - 1)), e.i32(tlb.entryBytes));
-  return e.op('i32.add', x.state('i32', layout.tlbBank), index);
+  return emitTlbEntry(e, x.state('i32', layout.tlbBank), linear);
 }
 
 /** The place of a RIP in the target cache, as an address that `layout.targetCache` is added to. */

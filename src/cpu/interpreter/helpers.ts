@@ -39,8 +39,8 @@ export function bindHelpers(cpu: X86Cpu, names: readonly string[], afterCall: ()
   for (const name of names) {
     const helper = onCpu[name];
     const onFpu = x87Helpers[name];
-    if (helper) bound[name] = guarded(cpu, (a, b, c) => helper(cpu, a, b, c), afterCall);
-    else if (onFpu) bound[name] = guarded(cpu, (a, b, c) => onFpu(fpu, a, b, c), afterCall);
+    if (helper) bound[name] = guarded(cpu, helper, afterCall);
+    else if (onFpu) bound[name] = guarded(cpu, (_cpu, a, b, c) => onFpu(fpu, a, b, c), afterCall);
     else throw new RangeError(`Cannot bind helper "${name}": no such helper`);
   }
   return bound;
@@ -55,14 +55,10 @@ function addressingForm({ state }: X86Cpu, linear: LinearBytes): number {
   return byteAt(at + 1n) & 0xc7;
 }
 
-function guarded(
-  cpu: X86Cpu,
-  call: (a: number, b: number, c: number) => number | void,
-  afterCall: () => void,
-): BoundHelper {
+function guarded(cpu: X86Cpu, helper: Helper, afterCall: () => void): BoundHelper {
   return (a, b, c) => {
     try {
-      const result = call(a, b, c);
+      const result = helper(cpu, a, b, c);
       afterCall();
       return result === undefined ? 0 : result | 0;
     } catch (error) {

@@ -102,6 +102,29 @@ test('an interrupt that comes between two slices does not come between STI and t
   assert.equal(machine.get(rax), 1n);
 });
 
+test('a slice that ends between STI and the next page does not let an interrupt in there', () => {
+  const machine = new TrapMachine();
+  const { bus, engine } = machine.bare;
+  bus.acknowledgeInterrupt = () => external;
+  machine.bare.load(code + 0xfff, sti, cli, ...incEax, hlt);
+  machine.bare.run(code + 0xfff, 1);
+  engine.setInterrupt(true);
+
+  const [rip, saved] = [engine.cpu.state.rip, engine.save()];
+
+  assert.deepEqual([rip, saved.interruptShadow], [BigInt(code + 0x1000), true]);
+  assert.equal(engine.run(100).kind, 'halt');
+  assert.equal(machine.get(rax), 1n);
+});
+
+test('POPF that sets IF lets a waiting interrupt in before the next instruction', () => {
+  const machine = machineWithInterrupt();
+
+  const trap = machine.run([0x68, ...four(flag.IF | 2), 0x9d, ...incEax]); // push imm32; popf
+
+  assert.deepEqual([trap?.vector, trap?.rip, machine.get(rax)], [external, BigInt(code + 6), 0n]);
+});
+
 test('a load of SS holds an interrupt off for one instruction', () => {
   const machine = machineWithInterrupt().set(rcx, 0x18);
   machine.bare.engine.setInterrupt(false);

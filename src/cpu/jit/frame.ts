@@ -49,10 +49,10 @@ export class RegionFrame implements BranchWatcher {
   /** Loads what the region needs all the time. */
   enter(): void {
     this.#e.body.i32(0).memory('i64.load', layout.codePage).set(this.#codePage);
-    this.#loadBank();
+    this.loadBank();
   }
 
-  #loadBank(): void {
+  loadBank(): void {
     this.#e.body.i32(0).memory('i32.load', layout.tlbBank).set(this.#bank);
   }
 
@@ -271,7 +271,7 @@ export class RegionFrame implements BranchWatcher {
 
   /** After a helper, which may have changed what it found in memory. */
   forget(): void {
-    this.#loadBank();
+    this.loadBank();
     if (this.#branchDepth === 0) {
       this.#valid = 0;
       this.#flags = flagForm.memory;

@@ -220,6 +220,7 @@ export class JitTarget implements X86Target, OperandSource {
 
   setState(type: 'i32' | 'i64' | 'u16', offset: number, value: Val): void {
     this.#e.storeMemory(type === 'u16' ? 'i32.store16' : `${type}.store`, this.#e.i32(0), offset, value);
+    if (offset === layout.tlbBank) this.#frame.loadBank();
   }
 
   flags(): FlagVals {

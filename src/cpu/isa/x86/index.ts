@@ -15,6 +15,6 @@ export { x86OpcodeMaps, x86Rows } from './rows.ts';
 export { stringHelpers } from './strings.ts';
 export * from './system/index.ts';
 export type { FlagOrigin, FlagVals, MemoryType, Shape, WritableMemory, X86Target } from './target.ts';
-export { accessKind, emitTlbProbe } from './tlb-probe.ts';
+export { accessKind, emitTlbEntry, emitTlbProbe } from './tlb-probe.ts';
 export type { ImmediateEncoding, Variant, VariantOperand } from './variant.ts';
 export { X87, x87Helpers } from './x87/index.ts';

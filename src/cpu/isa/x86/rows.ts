@@ -1,6 +1,7 @@
 import { arithmetic } from './definitions/arithmetic.ts';
 import { control } from './definitions/control.ts';
 import { decimal } from './definitions/decimal.ts';
+import { flagControl } from './definitions/flag-control.ts';
 import { mmx } from './definitions/mmx.ts';
 import { moves } from './definitions/moves.ts';
 import { shifts } from './definitions/shifts.ts';
@@ -11,6 +12,7 @@ import { sseMoves } from './definitions/sse-moves.ts';
 import { sseShuffle } from './definitions/sse-shuffle.ts';
 import { sseState } from './definitions/sse-state.ts';
 import { system } from './definitions/system.ts';
+import { systemCall } from './definitions/system-call.ts';
 import { x87 } from './definitions/x87.ts';
 import { buildOpcodeMaps } from './opcode-map.ts';
 import type { Row } from './row.ts';
@@ -22,7 +24,9 @@ export const x86Rows: readonly Row[] = [
   ...shifts,
   ...moves,
   ...control,
+  ...flagControl,
   ...system,
+  ...systemCall,
   ...x87,
   ...mmx,
   ...sseArithmetic,

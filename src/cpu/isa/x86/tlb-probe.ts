@@ -15,6 +15,13 @@ export interface TlbProbe {
   readonly miss: (low: Val, high: Val) => Val;
 }
 
+/** Emits the address of the entry that may hold a linear address: the same as `tlbIndex` finds. */
+export function emitTlbEntry(e: WasmEmitter, bank: Val, linear: Val): Val {
+  const low = e.op('i32.wrap_i64', linear);
+  const index = e.op('i32.shr_u', low, e.i32(12 - Math.log2(tlb.entryBytes)));
+  return e.op('i32.add', bank, e.op('i32.and', index, e.i32((tlb.entries - 1) * tlb.entryBytes)));
+}
+
 /**
  * Emits the lookup of an access in the software TLB; the result is its address in linear memory, an i32. The entry's tag
  * must equal the page of the access's last byte, which is the page of the entry only when the access does not cross
@@ -22,9 +29,7 @@ export interface TlbProbe {
  */
 export function emitTlbProbe(e: WasmEmitter, { bank, linear, bytes, isRead, miss }: TlbProbe): Val {
   const low = e.op('i32.wrap_i64', linear);
-  const page = e.op('i32.wrap_i64', e.op('i64.shr_u', linear, e.i64(12n)));
-  const index = e.op('i32.shl', e.op('i32.and', page, e.i32(tlb.entries - 1)), e.i32(Math.log2(tlb.entryBytes)));
-  const entry = e.op('i32.add', bank, index);
+  const entry = emitTlbEntry(e, bank, linear);
   const last = bytes === 1 ? linear : e.op('i64.add', linear, e.i64(BigInt(bytes - 1)));
   const lastPage = e.op('i64.and', last, e.i64(-4096n));
   const tag = e.loadMemory('i64.load', entry, isRead ? tlb.readTag : tlb.writeTag);

@@ -168,8 +168,6 @@ const stackRows: readonly Row[] = [
   row('8F /0', 'pop', 'Rv=', pop, { sizes: 'stack', usesStack: true }),
   row('8F /0', 'pop_mem', 'Nv=', popToMemory, { sizes: 'stack', usesStack: true }),
   row('C9', 'leave', '', leave, { sizes: 'stack', usesStack: true }),
-  row('9C', 'pushf', '', (e, x, w) => void x.helper('pushf', e.i32(w / 8)), { sizes: 'stack' }),
-  row('9D', 'popf', '', (e, x, w) => x.helperEnds('popf', e.i32(w / 8)), { sizes: 'stack', ends: true }),
   row('60', 'pusha', '', (e, x, w) => void x.helper('pusha', e.i32(w / 8)), { only: 'legacy' }),
   row(
     'C8',

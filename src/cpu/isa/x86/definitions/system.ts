@@ -1,6 +1,6 @@
 /** System instructions, strings and port I/O: thin rows over the helpers of `system` (SDM 2, by mnemonic). */
 import type { Val } from '../../index.ts';
-import { layout } from '../layout.ts';
+import { layout, segment } from '../layout.ts';
 import { hex, type Row, type RowOptions, row } from '../row.ts';
 import type { Body } from '../target.ts';
 
@@ -105,6 +105,14 @@ const privilegedWord = (opcode: string, name: string, options: RowOptions = {}):
   ];
 };
 
+const swapgs: Body = (e, x) => {
+  e.when(x.state('i32', layout.cpl), () => x.raise(vectorGeneralProtection, 0));
+  const gsBase = layout.segmentBase + 8 * segment.gs;
+  const active = x.state('i64', gsBase);
+  x.setState('i64', gsBase, x.state('i64', layout.kernelGsBase));
+  x.setState('i64', layout.kernelGsBase, active);
+};
+
 const tables: readonly Row[] = [
   ...storeRows('0F 00 /0', 'sldt'),
   ...storeRows('0F 00 /1', 'str'),
@@ -119,10 +127,8 @@ const tables: readonly Row[] = [
   ...storeRows('0F 01 /4', 'smsw'),
   ...privilegedWord('0F 01 /6', 'lmsw', ends),
   row('0F 01 /7', 'invlpg', 'Nb', onMemory('invlpg', true), ends),
-  row('0F 01 F8', 'swapgs', '', call('swapgs'), { only: 'mode64' }),
+  row('0F 01 F8', 'swapgs', '', swapgs, { only: 'mode64' }),
   row('0F 01 F9', 'rdtscp', '', call('rdtscp')),
-  row('0F 01 CA', 'clac', '', finish('clac'), ends),
-  row('0F 01 CB', 'stac', '', finish('stac'), ends),
   row('0F 02', 'lar', 'K,Ew', (e, x, w, register, selector) => void x.helper('lar', selector, register, e.i32(w / 8))),
   row('0F 03', 'lsl', 'K,Ew', (e, x, w, register, selector) => void x.helper('lsl', selector, register, e.i32(w / 8))),
   row(
@@ -178,8 +184,6 @@ const plain: readonly [string, string, RowOptions][] = [
 const ending = [
   ['0F 30', 'wrmsr'],
   ['F4', 'hlt'],
-  ['FA', 'cli'],
-  ['FB', 'sti'],
   ['0F 06', 'clts'],
   ['0F 08', 'invd'],
   ['0F 09', 'wbinvd'],

@@ -36,7 +36,7 @@ test('real mode goes through the vector table and pushes three words', () => {
   const { state } = fixture.cpu;
   fixture.write32(0x20 * 4, 0x12340056);
   state.setGpr(4, 0x8000n);
-  fixture.call('sti');
+  state.storeEflags(flag.IF);
   state.rip = 0x1234n;
   fixture.cpu.deliverInterrupt(0x20);
   assert.deepEqual(fixture.frame(0x7ffa, 2, 3), ['1234', 'f000', '202']);
@@ -69,7 +69,7 @@ test('64-bit delivery at the same level aligns the stack and pushes SS:RSP', () 
   const { state } = fixture.cpu;
   writeGate64(fixture, 14, 0xffff800012345678n, 0x8e);
   state.setGpr(4, BigInt(places.stack - 4));
-  fixture.call('sti');
+  state.storeEflags(flag.IF);
   raise(fixture, 14, 3);
   const at = places.stack - 16 - 48;
   assert.equal(rsp(fixture), at);

@@ -201,14 +201,3 @@ test('SYSENTER and SYSEXIT go there and back in 32-bit mode', () => {
   assert.deepEqual([state.cpl, state.selector(segment.cs), state.selector(segment.ss)], [3, 0x23, 0x2b]);
   assert.deepEqual([state.nextRip, state.gpr(4)], [0xd000n, 0xc000n]);
 });
-
-test('SWAPGS exchanges the base with its MSR at level 0 only', () => {
-  const fixture = long();
-  const { state } = fixture.cpu;
-  state.kernelGsBase.value = 0xffff888000000000n;
-  state.setSegmentBase(segment.gs, 0x1000);
-  fixture.call('swapgs');
-  assert.deepEqual([state.segmentBase(segment.gs), state.kernelGsBase.value], [-0x778000000000, 0x1000n]);
-  enterUser(fixture, selectors.userCode64, 0x202);
-  assert.deepEqual(fixture.fault('swapgs'), [13, 0]);
-});

@@ -97,15 +97,3 @@ export function sysexit(cpu: X86Cpu, opBytes: number): void {
   state.setGprWords(gprNumber.rsp, state.gprLow(gprNumber.rcx), rspHigh);
   state.setNextRipWords(state.gprLow(gprNumber.rdx), ripHigh);
 }
-
-export function swapgs(cpu: X86Cpu): void {
-  const { state } = cpu;
-  if (!isCode64(state)) cpu.raise(vector.invalidOpcode);
-  if (state.cpl !== 0) cpu.raise(vector.generalProtection, 0);
-  const at = layout.segmentBase + 8 * segment.gs;
-  const lo = state.word(at);
-  const hi = state.word(at + 4);
-  state.setWord(at, state.kernelGsBase.lo);
-  state.setWord(at + 4, state.kernelGsBase.hi);
-  state.kernelGsBase.setWords(lo, hi);
-}

@@ -1,7 +1,7 @@
-/** PUSHF, POPF, CLI, STI, STAC, CLAC and what IRET does to EFLAGS. */
-import { attention, flag, layout, lazyFlags } from '../layout.ts';
+/** POPF where it changes the mode, and what IRET does to EFLAGS; the rest is in definitions/flag-control.ts. */
+import { flag, lazyFlags } from '../layout.ts';
 import { vector } from './guest-fault.ts';
-import { ioPrivilegeLevel, isProtected, isVirtual8086, setCpl, setEflags } from './mode.ts';
+import { ioPrivilegeLevel, isProtected, isVirtual8086, setEflags } from './mode.ts';
 import type { StackSlot } from './stack.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 
@@ -22,13 +22,6 @@ function requireIopl3InVirtual8086(cpu: X86Cpu): void {
   if (isVirtual8086(cpu.state) && ioPrivilegeLevel(cpu.state) !== 3) cpu.raise(vector.generalProtection, 0);
 }
 
-export function pushf(cpu: X86Cpu, opBytes: number): void {
-  requireIopl3InVirtual8086(cpu);
-  const stack = cpu.stack.useCurrent();
-  stack.push(opBytes as StackSlot, cpu.state.eflags & ~(flag.VM | flag.RF));
-  stack.commit();
-}
-
 /** VIF and VIP stay as they are. */
 export function popf(cpu: X86Cpu, opBytes: number): void {
   requireIopl3InVirtual8086(cpu);
@@ -38,34 +31,4 @@ export function popf(cpu: X86Cpu, opBytes: number): void {
   stack.commit();
   const kept = flag.VIF | flag.VIP;
   mergeFlags(cpu, (image & ~kept) | (state.eflagsRest & kept), opBytes, isProtected(state) ? state.cpl : 0);
-}
-
-function requireInterruptControl(cpu: X86Cpu): void {
-  const { state } = cpu;
-  if (isProtected(state) && state.cpl > ioPrivilegeLevel(state)) cpu.raise(vector.generalProtection, 0);
-}
-
-export function cli(cpu: X86Cpu): void {
-  requireInterruptControl(cpu);
-  const { state } = cpu;
-  state.setWord(layout.eflagsRest, state.eflagsRest & ~flag.IF);
-}
-
-/** Interrupts stay off for one more instruction. */
-export function sti(cpu: X86Cpu): void {
-  requireInterruptControl(cpu);
-  const { state } = cpu;
-  if (state.eflagsRest & flag.IF) return;
-  state.setWord(layout.eflagsRest, state.eflagsRest | flag.IF);
-  state.setWord(layout.attention, state.word(layout.attention) | attention.shadow);
-}
-
-export const stac = (cpu: X86Cpu): void => setAlignmentCheck(cpu, flag.AC);
-export const clac = (cpu: X86Cpu): void => setAlignmentCheck(cpu, 0);
-
-function setAlignmentCheck(cpu: X86Cpu, value: number): void {
-  const { state } = cpu;
-  if (state.cpl !== 0) cpu.raise(vector.invalidOpcode);
-  state.setWord(layout.eflagsRest, (state.eflagsRest & ~flag.AC) | value);
-  setCpl(state, 0);
 }

@@ -13,8 +13,8 @@ import {
 import { cpuid } from './cpuid.ts';
 import { farCall, farJump } from './far-jump.ts';
 import { farReturn, iret } from './far-return.ts';
-import { swapgs, syscall, sysenter, sysexit, sysret } from './fast-calls.ts';
-import { clac, cli, popf, pushf, stac, sti } from './flag-instructions.ts';
+import { syscall, sysenter, sysexit, sysret } from './fast-calls.ts';
+import { popf } from './flag-instructions.ts';
 import { invpcid } from './invpcid.ts';
 import {
   bound,
@@ -57,12 +57,6 @@ export const systemHelpers = {
   rdtscp,
   rdpmc,
   hlt,
-  cli,
-  sti,
-  stac,
-  clac,
-  /** (opBytes) */
-  pushf,
   /** (opBytes) */
   popf,
   /** (gpr, number) for these four. */
@@ -123,7 +117,6 @@ export const systemHelpers = {
   sysenter,
   /** (opBytes) */
   sysexit,
-  swapgs,
   /** (gpr, opBytes) for these four. */
   rdfsbase,
   rdgsbase,

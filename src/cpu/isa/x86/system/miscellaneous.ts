@@ -13,15 +13,15 @@ import { gprNumber } from './x86-state.ts';
 export function rdtsc(cpu: X86Cpu): void {
   const { state } = cpu;
   if (state.cr4 & cr4.TSD && state.cpl !== 0) cpu.raise(vector.generalProtection, 0);
-  if (state.tscOffset === 0n) {
-    const counts = readTscNumber(cpu);
+  const counts = readTscNumber(cpu) + state.tscOffsetNumber;
+  if (counts >= 0 && counts <= Number.MAX_SAFE_INTEGER) {
     state.setGprWords(gprNumber.rax, counts | 0, 0);
     state.setGprWords(gprNumber.rdx, highWord(counts), 0);
     return;
   }
-  const counts = cpu.readTsc();
-  state.setGpr(gprNumber.rax, counts & 0xffffffffn);
-  state.setGpr(gprNumber.rdx, counts >> 32n);
+  const wide = cpu.readTsc();
+  state.setGpr(gprNumber.rax, wide & 0xffffffffn);
+  state.setGpr(gprNumber.rdx, wide >> 32n);
 }
 
 export function rdtscp(cpu: X86Cpu): void {

@@ -6,7 +6,7 @@ import { right, SoftTlb, tlbFlag } from './soft-tlb.ts';
 import type { X86State } from './x86-state.ts';
 
 /** A page of 0xff bytes: what is fetched where nothing answers. It lies below the decoded records. */
-export const openBusPage = 0x11f000;
+export const openBusPage = 0x17f000;
 
 /** Linear to physical to host, and physical accesses. The result of a translation is left in the fields. */
 export class Mmu {

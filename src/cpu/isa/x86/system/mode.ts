@@ -1,4 +1,4 @@
-import { attention, flag, layout, noLookupKey, segment, tlb } from '../layout.ts';
+import { attention, flag, layout, noLookupKey, segment, supervisorKey, tlb } from '../layout.ts';
 import { modeKey } from '../mode.ts';
 import { attribute, cr0, cr4, efer } from './registers.ts';
 import type { X86State } from './x86-state.ts';
@@ -30,20 +30,20 @@ export function setCpl(state: X86State, cpl: number): void {
   refreshLookupKeys(state);
 }
 
-/** Bits of a lookup key: mode key, TLB bank, generation. */
-const keyShift = { bank: 9, generation: 11 } as const;
-const generationLimit = 2 ** (32 - keyShift.generation);
+/** Where in a lookup key, behind the mode key and `supervisorKey`, the generation begins. */
+const generationShift = 10;
+const generationLimit = 2 ** (32 - generationShift);
 
 /** What the bytes at a RIP depend on, besides RIP: see layout.ts. */
 export function refreshLookupKeys(state: X86State): void {
   const mode = state.word(layout.modeKey);
   const is64 = (mode & modeKey.codeMask) === modeKey.code64;
   const isFlatCode = is64 || (state.legacyBase[segment.cs] === 0 && state.segmentLimit(segment.cs) === 0xffffffff);
-  const context = (currentBank(state) << keyShift.bank) | mode;
-  state.setWord(layout.lookupKey, isFlatCode ? (state.fetchGeneration << keyShift.generation) | context : noLookupKey);
+  const context = (currentBank(state) === bank.user ? 0 : supervisorKey) | mode;
+  state.setWord(layout.lookupKey, isFlatCode ? (state.fetchGeneration << generationShift) | context : noLookupKey);
   state.setWord(
     layout.lookupKeyHigh,
-    isFlatCode ? (state.fetchGenerationHigh << keyShift.generation) | context : noLookupKey,
+    isFlatCode ? (state.fetchGenerationHigh << generationShift) | context : noLookupKey,
   );
 }
 
@@ -115,7 +115,11 @@ export function refreshMode(state: X86State): void {
   const key = computeModeKey(state);
   state.setWord(layout.modeKey, key);
   setCpl(state, state.cpl);
+  const withAc = state.cr4 & cr4.SMAP ? bank.supervisorWithAc : bank.supervisor;
+  state.setWord(layout.tlbBankWithAc, layout.tlb + withAc * tlb.bankBytes);
   const is64 = (key & modeKey.codeMask) === modeKey.code64;
+  const hasFastCalls = is64 && !(key & modeKey.single) && (state.efer & efer.SCE) !== 0;
+  state.setWord(layout.fastSystemCalls, hasFastCalls ? 1 : 0);
   refreshLimits(state, is64);
   for (let number = 0; number < segment.fs; number++) {
     state.setWord(layout.segmentBase + 8 * number, is64 ? 0 : (state.legacyBase[number] ?? 0));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SystemFixture } from '../../../../testing/x86-system.ts';
-import { flag, layout } from '../layout.ts';
+import { flag, layout, tlb } from '../layout.ts';
 import { refreshMode, setCpl } from './mode.ts';
 import { access } from './page-walk.ts';
 import { cr0, cr4, efer } from './registers.ts';
@@ -120,12 +120,13 @@ test('SMEP and SMAP keep the supervisor off user pages, AC lifts SMAP', () => {
   assert.deepEqual(fixture.takeFault(), [14, 0x11]);
   assert.equal(read(fixture, 0x123000), 0);
   assert.deepEqual(fixture.takeFault(), [14, 1]);
-  fixture.call('stac');
-  assert.equal(state.word(layout.tlbBank), layout.tlb + 2 * 0x8000);
+  state.storeEflags(flag.AC);
+  refreshMode(state);
+  assert.equal(state.word(layout.tlbBank), layout.tlb + 2 * tlb.bankBytes);
   assert.equal(read(fixture, 0x123000), fixture.host(0x55000));
-  fixture.call('clac');
+  state.storeEflags(0);
+  refreshMode(state);
   assert.equal(read(fixture, 0x123000), 0);
-  assert.equal(state.eflagsRest & flag.AC, 0);
 });
 
 test('WP clear lets the supervisor write read-only pages', () => {

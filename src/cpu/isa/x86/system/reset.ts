@@ -23,6 +23,7 @@ export function resetState(cpu: X86Cpu): void {
   state.u8.fill(0, layout.xmm, layout.bounce);
   state.setGprWords(gprNumber.rdx, processorSignature, 0);
   state.storeEflags(2);
+  state.leaveShadow();
   for (let number = 0; number < 6; number++) state.setSegment(number, 0, 0, 0xffff, dataAttributes);
   state.setSegment(segment.cs, 0xf000, 0xffff0000, 0xffff, codeAttributes);
   resetSystemRegisters(cpu);

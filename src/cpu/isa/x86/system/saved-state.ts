@@ -120,7 +120,7 @@ export function saveVcpu(cpu: X86Cpu): VcpuState {
     x87: hexBytes(state, layout.x87, x87Bytes),
     mxcsr: state.word(layout.mxcsr),
     nmiBlocked: state.nmiBlocked,
-    interruptShadow: (state.word(layout.attention) & attention.shadow) !== 0,
+    interruptShadow: state.isInShadow,
     halted: cpu.stop?.kind === 'halt',
   };
 }
@@ -233,6 +233,7 @@ export function restoreVcpu(cpu: X86Cpu, fields: unknown): void {
   fillBytes(state, layout.x87, saved.x87);
   state.setWord(layout.mxcsr, saved.mxcsr);
   state.setWord(layout.attention, saved.interruptShadow ? attention.shadow : 0);
+  state.leaveShadow();
   state.setWord(layout.faulted, 0);
   cpu.pendingVector = -1;
   cpu.pendingErrorCode = noErrorCode;

@@ -34,7 +34,7 @@ test('after reset the processor is in 16-bit real mode below 4 GiB', () => {
     [state.selector(segment.cs), state.segmentBase(segment.cs), state.rip],
     [0xf000, 0xffff0000, 0xfff0n],
   );
-  assert.deepEqual([state.cr0, state.eflags, state.gprLow(2)], [0x60000010, 2, 0x106a5]);
+  assert.deepEqual([state.cr0, state.eflags, state.gprLow(2)], [0x60000010, 2, 0x106ca]);
 });
 
 test('real mode multiplies the selector and keeps the limit', () => {

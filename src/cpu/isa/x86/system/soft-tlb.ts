@@ -16,6 +16,9 @@ const firstWord = layout.tlb / 4;
 /** What may be done through an entry. */
 export const right = { read: 1, write: 2, execute: 4 } as const;
 
+/** The entry of a bank that may hold an address; `emitTlbEntry` in tlb-probe.ts computes the same. */
+export const tlbIndex = (lo: number): number => (lo >>> 12) & (tlb.entries - 1);
+
 /** Low word of a tag that no page address equals. */
 const invalidLow = Number(tlb.invalid);
 
@@ -39,20 +42,20 @@ export class SoftTlb {
 
   /** Linear-memory offset of an address whose tag (tlb.readTag, writeTag, executeTag) allows the access, or -1. */
   probe(bankNumber: number, lo: number, hi: number, tag: number): number {
-    const word = firstWord + (bankNumber * tlb.entries + ((lo >>> 12) & (tlb.entries - 1))) * entryWords;
+    const word = firstWord + (bankNumber * tlb.entries + tlbIndex(lo)) * entryWords;
     if (this.#i32[word + tag / 4] !== (lo & ~0xfff) || this.#i32[word + tag / 4 + 1] !== (hi | 0)) return -1;
     return (lo + (this.#i32[word + tlb.addend / 4] ?? 0)) >>> 0;
   }
 
   /** True when the entry of this readable page allows writes apart from code tracking. */
   isWritable(bankNumber: number, lo: number): boolean {
-    const word = firstWord + (bankNumber * tlb.entries + ((lo >>> 12) & (tlb.entries - 1))) * entryWords;
+    const word = firstWord + (bankNumber * tlb.entries + tlbIndex(lo)) * entryWords;
     return ((this.#i32[word + tlb.flags / 4] ?? 0) & tlbFlag.writable) !== 0;
   }
 
   /** Gives a page its write tag back: it has no code any more. */
   allowWrite(bankNumber: number, lo: number, hi: number): void {
-    const number = bankNumber * tlb.entries + ((lo >>> 12) & (tlb.entries - 1));
+    const number = bankNumber * tlb.entries + tlbIndex(lo);
     const word = firstWord + number * entryWords + tlb.writeTag / 4;
     this.#i32[word] = lo & ~0xfff;
     this.#i32[word + 1] = hi;
@@ -60,7 +63,7 @@ export class SoftTlb {
 
   /** `rights` is a sum of `right`; `flags` of `tlbFlag`. */
   fill(bankNumber: number, lo: number, hi: number, pageOffset: number, rights: number, flags: number): void {
-    const number = bankNumber * tlb.entries + ((lo >>> 12) & (tlb.entries - 1));
+    const number = bankNumber * tlb.entries + tlbIndex(lo);
     const pageLo = lo & ~0xfff;
     const i32 = this.#i32;
     const word = firstWord + number * entryWords;
@@ -108,7 +111,7 @@ export class SoftTlb {
 
   /** Forgets the translation of one address, with all of a large page that may map it. */
   flushPage(lo: number, hi: number): void {
-    const index = (lo >>> 12) & (tlb.entries - 1);
+    const index = tlbIndex(lo);
     for (let number = index; number < total; number += tlb.entries) this.#drop(number);
     if (this.#largeRegions[regionHash(21, lo, hi)]) this.#flushLarge(lo, hi, 22);
     if (this.#largeRegions[regionHash(30, lo, hi)]) this.#flushLarge(lo, hi, 30);

@@ -16,10 +16,31 @@ export const isCanonical = (address: number): boolean => address >= -twoTo47 && 
 /** Bits 47-63 are equal: `hi` is the upper word. */
 export const isCanonicalHigh = (hi: number): boolean => (hi << 16) >> 16 === (hi | 0);
 
-/** A 64-bit register that is kept outside linear memory. */
+/** A 64-bit register: words of its own, or two words of linear memory where generated code needs it. */
 export class Register64 {
-  lo = 0;
-  hi = 0;
+  readonly #words: Int32Array;
+  readonly #at: number;
+
+  constructor(words: Int32Array = new Int32Array(2), offset = 0) {
+    this.#words = words;
+    this.#at = offset >>> 2;
+  }
+
+  get lo(): number {
+    return this.#words[this.#at] ?? 0;
+  }
+
+  set lo(value: number) {
+    this.#words[this.#at] = value;
+  }
+
+  get hi(): number {
+    return this.#words[this.#at + 1] ?? 0;
+  }
+
+  set hi(value: number) {
+    this.#words[this.#at + 1] = value;
+  }
 
   get value(): bigint {
     return (BigInt(this.hi >>> 0) << 32n) | BigInt(this.lo >>> 0);

@@ -1,5 +1,5 @@
 import type { FlagWords } from '../flags.ts';
-import { flag, layout, lazyFlags, segment } from '../layout.ts';
+import { attention, flag, layout, lazyFlags, segment } from '../layout.ts';
 import { attribute } from './registers.ts';
 import { addressFromWords, highWord, Register64 } from './words.ts';
 
@@ -47,11 +47,11 @@ export class X86State {
   /** The four page-directory-pointer entries of PAE paging, low word then high word. */
   readonly pdptes = new Int32Array(8);
 
-  readonly star = new Register64();
-  readonly lstar = new Register64();
+  readonly star: Register64;
+  readonly lstar: Register64;
   readonly cstar = new Register64();
-  readonly sfmask = new Register64();
-  readonly kernelGsBase = new Register64();
+  readonly sfmask: Register64;
+  readonly kernelGsBase: Register64;
   sysenterCs = 0;
   readonly sysenterEsp = new Register64();
   readonly sysenterEip = new Register64();
@@ -62,7 +62,9 @@ export class X86State {
   readonly debugCtl = new Register64();
   /** Registers that only keep what was written: MTRRs, machine-check state. */
   readonly plainMsrs = new Map<number, bigint>();
-  tscOffset = 0n;
+  #tscOffset = 0n;
+  /** `tscOffset`, when it is exact as a number and so RDTSC needs no BigInt; else NaN. */
+  tscOffsetNumber = 0;
   tscAdjust = 0n;
 
   /** Counted up when RIPs of the lower, or the upper, half of the address space may mean other bytes than before. */
@@ -72,7 +74,7 @@ export class X86State {
   /** Set from NMI delivery to the next IRET. */
   nmiBlocked = false;
   /** Bases of ES, CS, SS, DS as loaded; 64-bit mode runs with zero in their place (SDM 3A, 3.4.4). */
-  readonly legacyBase = new Float64Array(4);
+  readonly legacyBase: Float64Array;
 
   constructor(memory: WebAssembly.Memory) {
     this.buffer = memory.buffer;
@@ -81,6 +83,11 @@ export class X86State {
     this.i32 = new Int32Array(memory.buffer);
     this.u64 = new BigUint64Array(memory.buffer);
     this.view = new DataView(memory.buffer);
+    this.kernelGsBase = new Register64(this.i32, layout.kernelGsBase);
+    this.star = new Register64(this.i32, layout.star);
+    this.lstar = new Register64(this.i32, layout.lstar);
+    this.sfmask = new Register64(this.i32, layout.sfmask);
+    this.legacyBase = new Float64Array(memory.buffer, layout.legacyBase, 4);
   }
 
   gpr(number: number): bigint {
@@ -124,6 +131,16 @@ export class X86State {
 
   set nextRip(value: bigint) {
     this.u64[layout.nextRip >> 3] = value;
+  }
+
+  get tscOffset(): bigint {
+    return this.#tscOffset;
+  }
+
+  set tscOffset(value: bigint) {
+    const isExact = BigInt.asIntN(53, value) === value;
+    this.#tscOffset = value;
+    this.tscOffsetNumber = isExact ? Number(value) : Number.NaN;
   }
 
   setNextRipWords(lo: number, hi: number): void {
@@ -186,6 +203,22 @@ export class X86State {
   setZeroFlag(isSet: boolean): void {
     this.setWord(layout.flagZero, isSet ? 0 : 1);
     this.setWord(layout.flagZero + 4, 0);
+  }
+
+  /** Whether no interrupt is taken before the next instruction: STI or a load of SS came just before. */
+  get isInShadow(): boolean {
+    if (this.word(layout.attention) & attention.shadow) return true;
+    return this.isAtShadowRip && (this.eflagsRest & flag.IF) !== 0;
+  }
+
+  get isAtShadowRip(): boolean {
+    const isLow = this.word(layout.shadowRip) === this.word(layout.rip);
+    return isLow && this.word(layout.shadowRip + 4) === this.word(layout.rip + 4);
+  }
+
+  leaveShadow(): void {
+    this.setWord(layout.shadowRip, -1);
+    this.setWord(layout.shadowRip + 4, -1);
   }
 
   selector(number: number): number {
