@@ -1,4 +1,4 @@
-import { flag, segment } from '../cpu/isa/x86/index.ts';
+import { flag, layout, segment } from '../cpu/isa/x86/index.ts';
 import { refreshMode } from '../cpu/isa/x86/system/mode.ts';
 import type { BareEngine, BareMachine } from './bare-machine.ts';
 import type { Random } from './witness/random.ts';
@@ -47,6 +47,13 @@ export function enterRandomMode(machine: AnyMachine, mode: LegacyMode, random: R
   );
   if (mode === 'virtual-8086') state.setWord(0x148, 3);
   if (random.oneIn(2)) setTables(machine, random);
+  refreshMode(state);
+}
+
+/** Engines look at the limit of the code segment where a page is entered, not at each instruction. */
+export function liftCodeLimit({ engine }: AnyMachine): void {
+  const { state } = engine.cpu;
+  state.setWord(layout.segmentLimit + 4 * segment.cs, -1);
   refreshMode(state);
 }
 

@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BareMachine } from '../../testing/bare-machine.ts';
 import { RandomCode } from '../../testing/random-code.ts';
-import { enterRandomMode, type LegacyMode } from '../../testing/random-mode.ts';
+import { enterRandomMode, type LegacyMode, liftCodeLimit } from '../../testing/random-mode.ts';
 import { Random } from '../../testing/witness/random.ts';
-import { layout, segment, x86OpcodeMaps } from '../isa/x86/index.ts';
-import { refreshMode } from '../isa/x86/system/mode.ts';
+import { layout, x86OpcodeMaps } from '../isa/x86/index.ts';
 import { createJitEngine } from '../jit/index.ts';
 import { describeDifference, LockstepDifference, LockstepEngine } from './index.ts';
 
@@ -38,13 +37,6 @@ function enterLongMode(machine: Machine, random: Random): void {
   for (let number = 0; number < 16; number++) state.setGpr(number, random.value());
   state.setGpr(4, BigInt(0x9000 + random.below(64)));
   state.rip = BigInt(code + random.below(codeBytes / 2));
-}
-
-/** Engines look at the limit of the code segment where a page is entered, not at each instruction. */
-function liftCodeLimit({ engine }: Machine): void {
-  const { state } = engine.cpu;
-  state.setWord(layout.segmentLimit + 4 * segment.cs, -1);
-  refreshMode(state);
 }
 
 const modes = ['real', 'virtual-8086', 'protected', 'compatibility', '64-bit'] satisfies (LegacyMode | '64-bit')[];
