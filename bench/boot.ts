@@ -18,7 +18,7 @@ export interface BenchOptions {
   readonly folder: string;
 }
 
-const timeoutSeconds = 600;
+const timeoutSeconds = 240;
 const notInstalled = 'QEMU is not installed';
 
 /** Boots the default guest to its first process, in turn by Mezz and by QEMU. */

@@ -39,7 +39,8 @@ async function measureRows(options: RowsOptions): Promise<{ rows: Row[]; guest: 
   for (const [name, part] of Object.entries(rowParts)) {
     if (!options.parts.includes(name)) continue;
     console.error(`Measuring: ${name}`);
-    rows.push(...(await part(guest, options)));
+    // A guest that does not come up must not lose the other parts' figures.
+    await part(guest, options).then((found) => rows.push(...found), report);
   }
   return { rows, guest };
 }
@@ -49,6 +50,12 @@ async function measurePrograms(options: RowsOptions): Promise<ProgramRow[]> {
   console.error('Measuring: programs');
   const machines = options.machines.filter((name) => name !== 'qemu' || options.hasQemu);
   return benchPrograms({ ...options, machines });
+}
+
+/** Says what went wrong; the bench ends as failed. */
+function report(error: unknown): void {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
 }
 
 async function main(): Promise<void> {
@@ -79,7 +86,4 @@ async function main(): Promise<void> {
 // Ending runs what is to be done at the end: machines end with us.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-});
+main().catch(report);

@@ -20,6 +20,8 @@ export class JobMachine {
   readonly place: Place;
   readonly #command: readonly string[];
   #session: Session | undefined;
+  /** Why it did not start; it is not tried again before it was stopped. */
+  #startError: unknown;
 
   constructor(name: MachineName, { bits, guest, folder, debian }: JobGuest, engine: EngineOfBench) {
     this.name = name;
@@ -49,10 +51,18 @@ export class JobMachine {
     this.#session?.signal('SIGCONT');
     await this.#session?.stop(stopTimeoutSeconds);
     this.#session = undefined;
+    this.#startError = undefined;
   }
 
   async #open(): Promise<Session> {
-    if (!this.#session?.isOpen) this.#session = await Session.start(this.#command, bootTimeoutSeconds);
-    return this.#session;
+    if (this.#session?.isOpen) return this.#session;
+    if (this.#startError !== undefined) throw this.#startError;
+    try {
+      this.#session = await Session.start(this.#command, bootTimeoutSeconds);
+      return this.#session;
+    } catch (error) {
+      this.#startError = error;
+      throw error;
+    }
   }
 }
