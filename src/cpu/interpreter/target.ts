@@ -414,9 +414,11 @@ export class InterpreterTarget implements X86Target, OperandSource {
     const e = this.#e;
     const behind = this.nextRip();
     const page = this.state('i64', layout.codePage);
+    const epoch = this.state('i32', layout.fetchEpoch);
     const result = invoke();
     const isElsewhere = e.op('i64.ne', this.state('i64', layout.rip), behind);
-    e.when(e.op('i32.or', e.op('i32.eqz', result), isElsewhere), () => {
+    const isOther = e.op('i32.or', isElsewhere, e.op('i32.ne', this.state('i32', layout.fetchEpoch), epoch));
+    e.rarely(e.op('i32.or', e.op('i32.eqz', result), isOther), () => {
       e.push(result);
       this.#body.return();
     });

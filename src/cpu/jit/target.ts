@@ -347,6 +347,7 @@ export class JitTarget implements X86Target, OperandSource {
   call(target: Val): void {
     const e = this.#e;
     const behind = this.nextRip();
+    const epoch = this.state('i32', layout.fetchEpoch);
     this.#memory.settle();
     this.#frame.spill();
     this.charge(this.#here.done + 1);
@@ -358,7 +359,8 @@ export class JitTarget implements X86Target, OperandSource {
     this.#body.call(this.#imports.lookup);
     const result = e.pop('i32');
     const isElsewhere = e.op('i64.ne', this.state('i64', layout.rip), behind);
-    e.push(e.op('i32.or', e.op('i32.eqz', result), isElsewhere));
+    const isOther = e.op('i32.or', isElsewhere, e.op('i32.ne', this.state('i32', layout.fetchEpoch), epoch));
+    e.push(e.op('i32.or', e.op('i32.eqz', result), isOther));
     this.#body.hint(false).if();
     e.push(result);
     this.#body.return().end();

@@ -37,6 +37,9 @@ export function forgetStackPage(state: X86State): void {
   state.setWord(layout.stackPage + 4, 0);
 }
 
+const beginEpoch = (state: X86State): void =>
+  state.setWord(layout.fetchEpoch, (state.word(layout.fetchEpoch) + 1) | 0);
+
 /** Where in a lookup key, behind the mode key and `supervisorKey`, the generation begins. */
 const generationShift = 10;
 const generationLimit = 2 ** (32 - generationShift);
@@ -57,6 +60,7 @@ export function refreshLookupKeys(state: X86State): void {
 /** RIPs of these halves of the address space may mean other bytes from now on. */
 export function changeFetches(state: X86State, halves: { low: boolean; high: boolean }): void {
   forgetStackPage(state);
+  beginEpoch(state);
   if (halves.low) state.fetchGeneration++;
   if (halves.high) state.fetchGenerationHigh++;
   if (Math.max(state.fetchGeneration, state.fetchGenerationHigh) === generationLimit) {
@@ -121,8 +125,10 @@ function refreshLimits(state: X86State, is64: boolean): void {
  */
 export function refreshMode(state: X86State): void {
   const key = computeModeKey(state);
+  if (key !== state.word(layout.modeKey)) beginEpoch(state);
   state.setWord(layout.modeKey, key);
   setCpl(state, state.cpl);
+  if (state.word(layout.lookupKey) === noLookupKey) beginEpoch(state);
   const withAc = state.cr4 & cr4.SMAP ? bank.supervisorWithAc : bank.supervisor;
   state.setWord(layout.tlbBankWithAc, layout.tlb + withAc * tlb.bankBytes);
   const is64 = (key & modeKey.codeMask) === modeKey.code64;
