@@ -11,6 +11,7 @@ import { sseInteger } from './definitions/sse-integer.ts';
 import { sseMoves } from './definitions/sse-moves.ts';
 import { sseShuffle } from './definitions/sse-shuffle.ts';
 import { sseState } from './definitions/sse-state.ts';
+import { strings } from './definitions/strings.ts';
 import { system } from './definitions/system.ts';
 import { systemCall } from './definitions/system-call.ts';
 import { x87 } from './definitions/x87.ts';
@@ -24,6 +25,7 @@ export const x86Rows: readonly Row[] = [
   ...shifts,
   ...moves,
   ...control,
+  ...strings,
   ...flagControl,
   ...system,
   ...systemCall,

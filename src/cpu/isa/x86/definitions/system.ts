@@ -29,20 +29,14 @@ const onMemory =
     else x.helper(name, e.i32(w / 8), ...rest);
   };
 
-/** Strings run in chunks: a helper that has more to do leaves RIP at the instruction. */
-const strings: readonly Row[] = [
-  [0xa4, 'movs'],
-  [0xa6, 'cmps'],
-  [0xaa, 'stos'],
-  [0xac, 'lods'],
-  [0xae, 'scas'],
+/** They run in chunks: a helper that has more to do leaves RIP at the instruction. */
+const portStrings: readonly Row[] = [
   [0x6c, 'ins'],
   [0x6e, 'outs'],
 ].flatMap(([opcode, name]): Row[] => {
   const body: Body = (e, x, w, form) => x.helperEnds(`${name}String`, e.i32(w / 8), form);
-  const isPort = name === 'ins' || name === 'outs';
   const wide: Body = (e, x, w, form) => {
-    x.helperEnds(`${name}String`, e.i32(isPort && w === 64 ? 4 : w / 8), form);
+    x.helperEnds(`${name}String`, e.i32(Math.min(w, 32) / 8), form);
   };
   return [
     row(hex(opcode as number), name as string, '', body, { repeats: true, ends: true, width: 8 }),
@@ -190,7 +184,7 @@ const ending = [
 ] as const;
 
 export const system: readonly Row[] = [
-  ...strings,
+  ...portStrings,
   ...ports,
   ...tables,
   ...baseRows,
