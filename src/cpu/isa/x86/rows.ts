@@ -14,6 +14,7 @@ import { sseState } from './definitions/sse-state.ts';
 import { strings } from './definitions/strings.ts';
 import { system } from './definitions/system.ts';
 import { systemCall } from './definitions/system-call.ts';
+import { wideExchange } from './definitions/wide-exchange.ts';
 import { x87 } from './definitions/x87.ts';
 import { buildOpcodeMaps } from './opcode-map.ts';
 import type { Row } from './row.ts';
@@ -29,6 +30,7 @@ export const x86Rows: readonly Row[] = [
   ...flagControl,
   ...system,
   ...systemCall,
+  ...wideExchange,
   ...x87,
   ...mmx,
   ...sseArithmetic,

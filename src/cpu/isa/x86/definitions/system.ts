@@ -161,11 +161,6 @@ const hints: readonly Row[] = [
   row('NP 0F AE /7', 'clflush', 'Nb', (_e, x, _w, linear) => void x.load(8, linear)),
 ];
 
-const exchange8: Body = (_e, x, w, linear) => {
-  x.setHelperArgument(linear);
-  x.helper(w === 64 ? 'cmpxchg16b' : 'cmpxchg8b');
-};
-
 const undefinedOpcode: Body = (_e, x) => x.raise(vectorUndefinedOpcode);
 
 const plain: readonly [string, string, RowOptions][] = [
@@ -199,5 +194,4 @@ export const system: readonly Row[] = [
   row('0F 22', 'mov_to_cr', 'B,C', finish('movToCr'), { ...ends, sizes: 'branch' }),
   row('0F 21', 'mov_from_dr', 'B,C', call('movFromDr'), { sizes: 'branch' }),
   row('0F 23', 'mov_to_dr', 'B,C', finish('movToDr'), { ...ends, sizes: 'branch' }),
-  row('0F C7 /1', 'cmpxchg8b', 'Nc+', exchange8, { lock: true }),
 ];
