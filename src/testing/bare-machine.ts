@@ -8,7 +8,7 @@ const pageTables = 0x2000;
 const present = 3n;
 
 /** What runs the processor; the interpreter unless told otherwise. */
-type BareEngine = Pick<InterpreterEngine, 'cpu' | 'run' | 'hostWrote'>;
+export type BareEngine = Pick<InterpreterEngine, 'cpu' | 'run' | 'hostWrote'>;
 
 /**
  * A processor in 64-bit mode at CPL 0, 8 MiB of RAM mapped one to one by 4 KiB pages, no interrupt table: whatever

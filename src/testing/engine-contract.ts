@@ -169,6 +169,31 @@ export function engineContract({ name, create, rounds, flushCounter }: EngineCon
     assert.equal(machine.register(0), 1n);
   });
 
+  test(`${name}: however slices are cut, an interrupt waits for the instruction after STI`, () => {
+    for (let slices = 1; slices <= 6; slices++) {
+      const machine = new BareMachine(create);
+      machine.load(code, 0xfb, 0xff, 0xc0, 0xff, 0xc0, hlt); // sti; inc eax twice
+      machine.engine.cpu.state.rip = BigInt(code);
+      for (let i = 0; i < slices; i++) machine.engine.run(1);
+      const { instructions } = machine.engine.counters();
+      machine.engine.setInterrupt(true);
+
+      machine.engine.run(10); // No interrupt table: delivery ends as a triple fault.
+
+      assert.ok(instructions !== 1 || machine.register(0) === 1n, `after ${slices} slices`);
+    }
+  });
+
+  test(`${name}: a byte from a port changes AL alone, whatever the device answers`, () => {
+    const machine = new BareMachine(create);
+    machine.bus.ports.set(0x60, 0xffffff12);
+    machine.load(code, movEax, ...word(0x7654_3210), 0xe4, 0x60, hlt); // in al, 60h
+
+    machine.run(code);
+
+    assert.equal(machine.register(0), 0x7654_3212n);
+  });
+
   test(`${name}: random bytes end in a stop, never in an internal error`, () => {
     const seed = Number(process.env.MEZZ_SEED ?? Date.now() % 1_000_000);
     let state = seed;

@@ -1,7 +1,9 @@
-import { flag, segment } from '../cpu/isa/x86/index.ts';
+import { flag, layout, segment } from '../cpu/isa/x86/index.ts';
 import { refreshMode } from '../cpu/isa/x86/system/mode.ts';
-import type { BareMachine } from './bare-machine.ts';
+import type { BareEngine, BareMachine } from './bare-machine.ts';
 import type { Random } from './witness/random.ts';
+
+type AnyMachine = BareMachine<BareEngine>;
 
 export type LegacyMode = 'real' | 'virtual-8086' | 'protected' | 'compatibility';
 
@@ -17,7 +19,7 @@ const granular = 0x8000;
  * Puts a machine into a mode with 16- or 32-bit code at the linear address `code`, with random segments, flags, registers
  * and, often, descriptor and interrupt tables of random bytes.
  */
-export function enterRandomMode(machine: BareMachine, mode: LegacyMode, random: Random, code: number): void {
+export function enterRandomMode(machine: AnyMachine, mode: LegacyMode, random: Random, code: number): void {
   const { cpu } = machine.engine;
   const { state } = cpu;
   machine.reset();
@@ -48,13 +50,20 @@ export function enterRandomMode(machine: BareMachine, mode: LegacyMode, random: 
   refreshMode(state);
 }
 
-function setRealSegment({ engine }: BareMachine, random: Random, number: number): void {
+/** Engines look at the limit of the code segment where a page is entered, not at each instruction. */
+export function liftCodeLimit({ engine }: AnyMachine): void {
+  const { state } = engine.cpu;
+  state.setWord(layout.segmentLimit + 4 * segment.cs, -1);
+  refreshMode(state);
+}
+
+function setRealSegment({ engine }: AnyMachine, random: Random, number: number): void {
   const selector = random.below(0x10000);
   const attributes = engine.cpu.state.eflagsRest & flag.VM ? 0xf3 : 0x93;
   engine.cpu.state.setSegment(number, selector, selector << 4, 0xffff, attributes);
 }
 
-function setSegment({ engine }: BareMachine, random: Random, number: number): void {
+function setSegment({ engine }: AnyMachine, random: Random, number: number): void {
   const isFlat = random.oneIn(3);
   const base = isFlat ? 0 : random.pick([0, 0x10, random.below(ramBytes), random.next32()]);
   const limit = isFlat ? 0xffffffff : random.pick([0, 1, 0xfff, 0xffff, random.next32(), 0xffffffff]);
@@ -67,7 +76,7 @@ function setSegment({ engine }: BareMachine, random: Random, number: number): vo
 }
 
 /** CS so that an instruction pointer inside of its limit leads to `code`. */
-function setCode({ engine }: BareMachine, random: Random, mode: LegacyMode, code: number): void {
+function setCode({ engine }: AnyMachine, random: Random, mode: LegacyMode, code: number): void {
   const { state } = engine.cpu;
   const offset =
     mode === 'real' || mode === 'virtual-8086' ? random.below(0xf000) & ~15 : random.pick([0, 0xff00, code]);
@@ -80,7 +89,7 @@ function setCode({ engine }: BareMachine, random: Random, mode: LegacyMode, code
   state.nextRip = state.rip;
 }
 
-function setTables({ engine, ram }: BareMachine, random: Random): void {
+function setTables({ engine, ram }: AnyMachine, random: Random): void {
   const { state } = engine.cpu;
   for (let at = 0x20000; at < 0x21000; at++) ram[at] = random.oneIn(3) ? 0 : random.below(256);
   Object.assign(state.idtr, {

@@ -98,6 +98,16 @@ test('records of a dropped block look their code up again, others are left alone
   assert.deepEqual(handlers, [resynchronize, resynchronize, handler]);
 });
 
+test('the way on behind a dropped block stays', () => {
+  const cache = withBlock();
+  const continuation = specialIndex('continue');
+  view.setUint16(end - record.bytes, continuation, true);
+
+  cache.dropPage(pageNumber);
+
+  assert.equal(view.getUint16(end - record.bytes, true), continuation);
+});
+
 test('all blocks of a page go with one of them, blocks of other pages stay', () => {
   const cache = withBlock();
   const neighbour = start + 0x100;

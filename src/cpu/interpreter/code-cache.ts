@@ -3,6 +3,9 @@ import { BlockTable } from './block-table.ts';
 import { specialIndex } from './handler-table.ts';
 import { jumpCache, jumpCacheIndex, record, targetCache } from './record.ts';
 
+const continuation = specialIndex('continue');
+const resynchronization = specialIndex('resynchronize');
+
 /** What is decoded of one page of RAM. */
 interface CodePage {
   /** Its first block, in the table. */
@@ -118,13 +121,15 @@ export class CodeCache {
   }
 
   #drop(address: number, start: number, end: number): void {
-    // Running code and links may still come here: every record finds its way back by looking up its own address.
     if (this.#half.getUint16(start, true) >= this.firstRegion) {
       this.#words[layout.codeDropped >>> 2] = 1;
       this.#words[layout.attention >>> 2] = (this.#words[layout.attention >>> 2] ?? 0) | attention.stale;
     }
-    const handler = specialIndex('resynchronize');
-    for (let at = start; at < end; at += record.bytes) this.#half.setUint16(at, handler, true);
+    // Running code and links may still come here: every instruction finds its way back by looking up its own address.
+    // Behind the last one the block ends as it would have: its instructions count, and attention has its turn.
+    for (let at = start; at < end; at += record.bytes) {
+      if (this.#half.getUint16(at, true) !== continuation) this.#half.setUint16(at, resynchronization, true);
+    }
     const slot = this.#slot(address);
     if (this.#words[slot + 2] === start) this.#words[slot] = 0;
   }

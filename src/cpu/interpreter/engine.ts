@@ -253,8 +253,11 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     if (wanted & attention.shadow) {
       // The shadowed instruction runs now: whatever is raised before the next slice must not come before it.
       this.#lowerAttention(attention.shadow);
+      const before = this.#instructions + this.cpu.faults;
       if (wanted & (attention.interrupt | attention.nmi | attention.singleStep)) this.#step();
       else this.#runCode(budget);
+      // A block that was only found hot, or stale, has the shadowed instruction before it still.
+      if (this.#instructions + this.cpu.faults === before) this.#raiseAttention(attention.shadow);
       return undefined;
     }
     if (wanted & attention.nmi && !state.nmiBlocked) {

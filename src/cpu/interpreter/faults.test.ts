@@ -202,3 +202,14 @@ test('a handler that begins with the fault that it handles does not run forever'
 
   assert.deepEqual([stop.kind, machine.instructions], ['budget', 0]);
 });
+
+test('a single-stepped store into its own code traps behind itself', () => {
+  const machine = new TrapMachine();
+  const enter = [0x68, ...byte4(flag.TF), 0x9d]; // push TF; popfq
+  const store = [0xc6, 0x05, ...byte4(0x10), 0x90]; // mov byte [rip+10h], 90h
+
+  const trap = machine.run([...enter, ...store, ...incEax, ...incEax]);
+
+  assert.deepEqual([trap?.vector, trap?.rip], [1, BigInt(code + enter.length + store.length)]);
+  assert.equal(machine.instructions, 3 + 1); // And the handler's HLT.
+});

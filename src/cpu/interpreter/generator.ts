@@ -2,8 +2,12 @@ import { asVal, type Val, Value, WasmEmitter } from '../isa/index.ts';
 import {
   emitInstruction,
   emitTlbEntry,
+  flagForm,
+  flagsOfForm,
+  flagWords,
   layout,
   noLookupKey,
+  originForms,
   type Shape,
   segment,
   tlb,
@@ -24,7 +28,7 @@ const plainShape: Shape = { width: 64, code: 64, stack: 'rsp' };
 /**
  * The interpreter's one module. Imports: `env.memory`, `env.slowAccess`, `env.flushBounce`, `env.raise` and
  * `helper.NAME` for each helper that an instruction calls. Exports: `run(record, budget)`, an `exit` code; for
- * translated regions `lookup(rip, budget, frames)`, `access`, `afterWrite` and the function `table`: handlers, then the helpers in the
+ * translated regions `lookup(rip, budget, frames)`, `access`, `stackAccess`, `afterWrite`, `settleFlags` and the function `table`: handlers, then the helpers in the
  * order of `names`, then room for regions.
  */
 export function generateInterpreter(table: HandlerTable, names: readonly string[]): Uint8Array<ArrayBuffer> {
@@ -39,9 +43,12 @@ export function generateInterpreter(table: HandlerTable, names: readonly string[
   const helpers = new Map<string, number>();
   for (const name of names) helpers.set(name, module.importFunction('helper', name, ['i32', 'i32', 'i32'], ['i32']));
   const helper = (name: string): number => helpers.get(name) ?? 0;
-  const partial = { handlerType, lookup: 0, lookupSlowly: 0, helper, ...imports };
-  const lookupSlowly = module.define(lookupParams, handlerResult, (body) => emitLookup(body, partial));
-  const fast = (body: FunctionBody): void => emitTargetLookup(body, { ...partial, lookupSlowly });
+  const settleFlags = module.define([], [], emitSettleFlags, 'settleFlags');
+  const partial = { handlerType, lookup: 0, lookupSlowly: 0, settleFlags, helper, ...imports };
+  const firstRegion = table.size + names.length;
+  const slow = (body: FunctionBody): void => emitLookup(body, partial, firstRegion);
+  const lookupSlowly = module.define(lookupParams, handlerResult, slow);
+  const fast = (body: FunctionBody): void => emitTargetLookup(body, { ...partial, lookupSlowly }, firstRegion);
   const lookup = module.define(lookupParams, handlerResult, fast, 'lookup');
   const core: CoreFunctions = { ...partial, lookup, lookupSlowly };
 
@@ -54,6 +61,7 @@ export function generateInterpreter(table: HandlerTable, names: readonly string[
   const helperIndices = names.map((name) => helper(name));
   module.setTable([...functions, ...helperIndices], functions.length + names.length + regionSlots, 'table');
   module.define(['i64', 'i32', 'i32'], handlerResult, (body) => emitAccess(body, core), 'access');
+  module.define(['i64', 'i32', 'i32'], handlerResult, (body) => emitStackAccess(body, core), 'stackAccess');
   module.define(['i32'], handlerResult, (body) => emitAfterWrite(body, core), 'afterWrite');
   module.define(['i32', 'i32'], handlerResult, (body) => emitRun(body, core), 'run');
   return module.encode();
@@ -78,6 +86,53 @@ function emitAccess(body: FunctionBody, { slowAccess }: CoreFunctions): void {
   body.call(slowAccess);
 }
 
+/** The same for an access to the stack, whose page translated code remembers while it may be written. */
+function emitStackAccess(body: FunctionBody, core: CoreFunctions): void {
+  const e = new WasmEmitter(body);
+  const linear = asVal(Value.local('i64', 0));
+  const page = e.op('i64.and', linear, e.i64(-4096n));
+  const entry = emitTlbEntry(e, e.loadMemory('i32.load', e.i32(0), layout.tlbBank), linear);
+  const remember = (): void => {
+    const isWritable = e.op('i64.eq', page, e.loadMemory('i64.load', entry, tlb.writeTag));
+    const remembered = e.select(isWritable, page, e.i64(tlb.invalid));
+    e.storeMemory('i64.store', e.i32(0), layout.stackPage, remembered);
+    e.storeMemory('i32.store', e.i32(0), layout.stackAddend, e.loadMemory('i32.load', entry, tlb.addend));
+  };
+  const size = e.op('i64.extend_i32_u', e.op('i32.and', asVal(Value.local('i32', 2)), e.i32(0xff)));
+  const last = e.op('i64.sub', e.op('i64.add', linear, size), e.i64(1n));
+  const isInPage = e.op('i64.eq', e.op('i64.and', last, e.i64(-4096n)), page);
+  const isWritable = e.op('i64.eq', page, e.loadMemory('i64.load', entry, tlb.writeTag));
+  e.when(e.op('i32.and', isInPage, isWritable), () => {
+    remember();
+    e.push(e.op('i32.add', e.op('i32.wrap_i64', linear), e.loadMemory('i32.load', entry, tlb.addend)));
+    body.return();
+  });
+  emitAccess(body, core);
+  const host = e.pop('i32');
+  remember();
+  e.push(host);
+}
+
+/** The flags of translated code, by their form, as words. */
+function emitSettleFlags(body: FunctionBody): void {
+  const e = new WasmEmitter(body);
+  const load = (type: 'i32' | 'i64', offset: number): Val => e.loadMemory(`${type}.load`, e.i32(0), offset);
+  const operand = (offset: number) => (width: number) => load(width === 64 ? 'i64' : 'i32', offset);
+  const form = load('i32', layout.flagForm);
+  e.when(e.op('i32.eqz', form), () => void body.return());
+  e.storeMemory('i32.store', e.i32(0), layout.flagForm, e.i32(flagForm.words));
+  for (const known of originForms) {
+    e.when(e.op('i32.eq', form, e.i32(known)), () => {
+      const operands = { a: operand(layout.flagA), b: operand(layout.flagB), carry: () => load('i64', layout.flagB) };
+      const { zero, sign, carry } = flagWords(flagsOfForm(e, known, operands));
+      e.storeMemory('i64.store', e.i32(0), layout.flagZero, zero);
+      e.storeMemory('i64.store', e.i32(0), layout.flagSign, sign);
+      e.storeMemory('i64.store', e.i32(0), layout.flagCarry, carry);
+      body.return();
+    });
+  }
+}
+
 /** After a translated region's slow write, done at an address: carries it on; whether translated code was dropped. */
 function emitAfterWrite(body: FunctionBody, { flushBounce }: CoreFunctions): void {
   const e = new WasmEmitter(body);
@@ -87,13 +142,14 @@ function emitAfterWrite(body: FunctionBody, { flushBounce }: CoreFunctions): voi
 }
 
 /** Enters generated code, and again for as long as the guest only returns to where nobody in there called it from. */
-function emitRun(body: FunctionBody, { handlerType, lookup }: CoreFunctions): void {
+function emitRun(body: FunctionBody, { handlerType, lookup, settleFlags }: CoreFunctions): void {
   const result = body.local('i32');
   body.get(0).get(1).i32(maximumFrames).get(0).memory('i32.load16_u', record.handler).callIndirect(handlerType);
   body.set(result).loop();
   body.get(result).if();
   body.i32(0).memory('i64.load', layout.rip).get(result).i32(maximumFrames).call(lookup).set(result).br(1);
   body.end().end();
+  body.call(settleFlags);
   body.i32(0).memory('i32.load', layout.exitCode);
 }
 
@@ -104,6 +160,7 @@ export function helperNames(table: HandlerTable): readonly string[] {
     handlerType: 0,
     lookup: 0,
     lookupSlowly: 0,
+    settleFlags: 0,
     slowAccess: 0,
     flushBounce: 0,
     raise: 0,
@@ -221,7 +278,7 @@ function lookupKeyOf(e: WasmEmitter, rip: Val): Val {
 }
 
 /** Goes on at a RIP by the target cache. */
-function emitTargetLookup(body: FunctionBody, core: CoreFunctions): void {
+function emitTargetLookup(body: FunctionBody, core: CoreFunctions, firstRegion: number): void {
   const e = new WasmEmitter(body);
   const x = new InterpreterTarget(e, core, plainShape);
   const rip = asVal(Value.local('i64', 0));
@@ -230,13 +287,13 @@ function emitTargetLookup(body: FunctionBody, core: CoreFunctions): void {
   const key = e.loadMemory('i32.load', slot, layout.targetCache + targetCache.key);
   e.when(e.op('i32.and', cached, e.op('i32.eq', key, lookupKeyOf(e, rip))), () => {
     x.setState('i64', layout.codePage, e.op('i64.and', rip, e.i64(-4096n)));
-    x.dispatch(e.loadMemory('i32.load', slot, layout.targetCache + targetCache.record));
+    x.dispatchAny(e.loadMemory('i32.load', slot, layout.targetCache + targetCache.record), firstRegion);
   });
   body.get(0).get(1).get(2).returnCall(core.lookupSlowly);
 }
 
 /** Goes on at a RIP: fetch TLB, then the jump cache; whatever misses is left to TypeScript. */
-function emitLookup(body: FunctionBody, core: CoreFunctions): void {
+function emitLookup(body: FunctionBody, core: CoreFunctions, firstRegion: number): void {
   const e = new WasmEmitter(body);
   const x = new InterpreterTarget(e, core, plainShape);
   const rip = asVal(Value.local('i64', 0));
@@ -264,5 +321,5 @@ function emitLookup(body: FunctionBody, core: CoreFunctions): void {
     e.storeMemory('i32.store', at, layout.targetCache + targetCache.key, key);
     e.storeMemory('i32.store', at, layout.targetCache + targetCache.record, found);
   });
-  x.dispatch(found);
+  x.dispatchAny(found, firstRegion);
 }

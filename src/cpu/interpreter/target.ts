@@ -32,6 +32,8 @@ export interface CoreFunctions {
   readonly lookup: number;
   /** The same when the target cache does not know. */
   readonly lookupSlowly: number;
+  /** Gives the flags that translated code left the form of words. */
+  readonly settleFlags: number;
   readonly slowAccess: number;
   readonly flushBounce: number;
   readonly raise: number;
@@ -314,6 +316,19 @@ export class InterpreterTarget implements X86Target, OperandSource {
     this.#body.returnCallIndirect(this.#core.handlerType);
   }
 
+  /** The same from code that may have been translated, to any: handlers before `firstRegion` need the flags as words. */
+  dispatchAny(address: Val, firstRegion: number): void {
+    const e = this.#e;
+    const handler = e.loadMemory('i32.load16_u', address, record.handler);
+    e.when(e.op('i32.lt_u', handler, e.i32(firstRegion)), () => this.settleFlags());
+    e.push(address, this.#budget, this.#frames, handler);
+    this.#body.returnCallIndirect(this.#core.handlerType);
+  }
+
+  settleFlags(): void {
+    this.#e.when(this.state('i32', layout.flagForm), () => this.#body.call(this.#core.settleFlags));
+  }
+
   dispatchNext(): void {
     this.dispatch(this.#e.op('i32.add', this.#record, this.#e.i32(record.bytes)));
   }
@@ -408,6 +423,7 @@ export class InterpreterTarget implements X86Target, OperandSource {
     e.push(result);
     this.#body.set(budget);
     this.setState('i64', layout.codePage, page);
+    this.settleFlags();
     this.#goToLink(record.bytes);
   }
 

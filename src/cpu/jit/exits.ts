@@ -1,6 +1,6 @@
 import { exit, pointOffsetShift } from '../interpreter/index.ts';
 import { asVal, type Val, Value, type WasmEmitter } from '../isa/index.ts';
-import { flagWords, layout } from '../isa/x86/index.ts';
+import { layout } from '../isa/x86/index.ts';
 import { flagForm } from './flag-forms.ts';
 import type { RegionFrame } from './frame.ts';
 import type { RegisterSet } from './touches.ts';
@@ -155,19 +155,9 @@ export class RegionExits {
   }
 
   #storeFlags(): void {
-    const e = this.#e;
-    const form = e.op('i32.shr_u', asVal(Value.local('i32', this.#mask)), e.i32(flagShift));
-    const whenForm = (wanted: number, store: () => void): void => {
-      e.push(e.op('i32.eq', form, e.i32(wanted)));
-      e.body.if();
-      store();
-      e.body.end();
-    };
     const { flagLocals, origins } = this.#frame;
-    whenForm(flagForm.words, () => this.#frame.storeWords(flagLocals.words()));
-    for (const origin of origins) {
-      whenForm(origin, () => this.#frame.storeWords(flagWords(flagLocals.ofOrigin(origin))));
-    }
+    const form = this.#e.op('i32.shr_u', asVal(Value.local('i32', this.#mask)), this.#e.i32(flagShift));
+    flagLocals.storeByKind(form, origins);
   }
 
   /** Whether to leave generated code: the slice is over or something wants attention. */

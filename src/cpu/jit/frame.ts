@@ -26,6 +26,10 @@ export class RegionFrame implements BranchWatcher {
   readonly #registers: (number | undefined)[] = new Array(2 * registerCount).fill(undefined);
   readonly #codePage: number;
   readonly #bank: number;
+  /** Locals: the page that the stack was in when it was accessed last, and its TLB addend. */
+  readonly stackPage: number;
+  readonly stackAddend: number;
+  readonly #settle: number;
   #valid: RegisterSet = 0;
   #dirty: RegisterSet = 0;
   #flags: FlagForm = flagForm.memory;
@@ -38,18 +42,28 @@ export class RegionFrame implements BranchWatcher {
   /** Registers and flag forms that some exit of the region may have to store. */
   everDirty: RegisterSet = 0;
 
-  constructor(e: WasmEmitter, origins: ReadonlySet<FlagForm>) {
+  /** `settleFlags`: the core's function. */
+  constructor(e: WasmEmitter, origins: ReadonlySet<FlagForm>, settleFlags: number) {
     this.#e = e;
     this.#origins = origins;
+    this.#settle = settleFlags;
     this.flagLocals = new FlagLocals(e);
     this.#codePage = e.body.local('i64');
     this.#bank = e.body.local('i32');
+    this.stackPage = e.body.local('i64');
+    this.stackAddend = e.body.local('i32');
   }
 
   /** Loads what the region needs all the time. */
   enter(): void {
     this.#e.body.i32(0).memory('i64.load', layout.codePage).set(this.#codePage);
     this.loadBank();
+    this.loadStackPage();
+  }
+
+  loadStackPage(): void {
+    this.#e.body.i32(0).memory('i64.load', layout.stackPage).set(this.stackPage);
+    this.#e.body.i32(0).memory('i32.load', layout.stackAddend).set(this.stackAddend);
   }
 
   loadBank(): void {
@@ -158,7 +172,8 @@ export class RegionFrame implements BranchWatcher {
 
   flags(): FlagVals {
     if (this.#flags >= flagForm.firstOrigin) return this.flagLocals.ofOrigin(this.#flags);
-    if (this.#flags === flagForm.memory && this.#branchDepth > 0) return this.#flagsInMemory();
+    const isInMemory = this.#flags === flagForm.memory || this.#flags === flagForm.memoryWords;
+    if (isInMemory && this.#branchDepth > 0) return this.#flagsInMemory();
     this.#makeWords();
     return this.flagLocals.words();
   }
@@ -176,15 +191,21 @@ export class RegionFrame implements BranchWatcher {
   }
 
   #flagsInMemory(): FlagVals {
-    const word = (offset: number): Val => this.#e.loadMemory('i64.load', this.#e.i32(0), offset);
-    return { zero: word(layout.flagZero), sign: word(layout.flagSign), carry: word(layout.flagCarry) };
+    if (this.#flags !== flagForm.memoryWords) this.#settleFlags();
+    return this.flagLocals.wordsInMemory();
+  }
+
+  /** Flags in memory are words afterwards. */
+  #settleFlags(): void {
+    const { body } = this.#e;
+    body.i32(0).memory('i32.load', layout.flagForm).if().call(this.#settle).end();
   }
 
   /** Whatever form the flags have, they are words in locals afterwards. */
   #makeWords(): void {
     const form = this.#flags;
     if (form === flagForm.words || form === flagForm.cleanWords) return;
-    if (form === flagForm.memory) {
+    if (form === flagForm.memory || form === flagForm.memoryWords) {
       this.flagLocals.setWords(this.#flagsInMemory());
       this.#flags = flagForm.cleanWords;
       return;
@@ -195,26 +216,14 @@ export class RegionFrame implements BranchWatcher {
   }
 
   #dynamicWords(): void {
-    this.whenKind(flagForm.memory, () => this.flagLocals.setWords(this.#flagsInMemory()));
-    for (const form of this.#origins) {
-      this.whenKind(form, () => this.flagLocals.setWords(flagWords(this.flagLocals.ofOrigin(form))));
-    }
-  }
-
-  /** Runs what is written when the dynamic form of the flags is this one. */
-  whenKind(form: FlagForm, write: () => void): void {
+    const kind = this.flagLocals.kind();
     const { body } = this.#e;
-    this.#e.push(this.#e.op('i32.eq', this.flagLocals.kind(), this.#e.i32(form)));
+    this.#e.push(this.#e.op('i32.ne', kind, this.#e.i32(flagForm.words)));
     body.if();
-    write();
+    this.flagLocals.storeByKind(kind, this.#origins);
+    this.#settleFlags();
+    this.flagLocals.setWords(this.flagLocals.wordsInMemory());
     body.end();
-  }
-
-  storeWords({ zero, sign, carry }: FlagVals): void {
-    const e = this.#e;
-    e.storeMemory('i64.store', e.i32(0), layout.flagZero, zero);
-    e.storeMemory('i64.store', e.i32(0), layout.flagSign, sign);
-    e.storeMemory('i64.store', e.i32(0), layout.flagCarry, carry);
   }
 
   // Branches inside of a body: what is set in one is known there only.
@@ -258,30 +267,37 @@ export class RegionFrame implements BranchWatcher {
   }
 
   #spillFlags(): void {
-    if (this.#flags === flagForm.memory || this.#flags === flagForm.cleanWords) return;
-    if (this.#flags >= flagForm.firstOrigin) {
-      this.storeWords(flagWords(this.flagLocals.ofOrigin(this.#flags)));
-      if (this.#branchDepth === 0) this.#flags = flagForm.memory;
-      return;
-    }
-    this.#makeWords();
-    this.storeWords(this.flagLocals.words());
-    if (this.#branchDepth === 0) this.#flags = flagForm.cleanWords;
+    const form = this.#flags;
+    if (form === flagForm.words) this.flagLocals.storeWords();
+    else if (form === flagForm.dynamic) this.flagLocals.storeByKind(this.flagLocals.kind(), this.#origins);
+    else if (form >= flagForm.firstOrigin) this.flagLocals.storeOrigin(form);
+    if (this.#branchDepth > 0) return;
+    if (form === flagForm.words) this.#flags = flagForm.cleanWords;
+    else if (form === flagForm.dynamic || form >= flagForm.firstOrigin) this.#flags = flagForm.memory;
   }
 
-  /** After a helper, which may have changed what it found in memory. */
-  forget(): void {
+  /** The same for a helper, which knows flags as words only. */
+  spillForHelper(): void {
+    const form = this.#flags;
+    this.spill();
+    const areWords = form === flagForm.words || form === flagForm.cleanWords || form === flagForm.memoryWords;
+    if (!areWords) this.#settleFlags();
+  }
+
+  /** After a helper, or a call of guest code: what was in memory may have changed. */
+  forget(after: 'helper' | 'call'): void {
     this.loadBank();
+    this.loadStackPage();
     if (this.#branchDepth === 0) {
       this.#valid = 0;
-      this.#flags = flagForm.memory;
+      this.#flags = after === 'helper' ? flagForm.memoryWords : flagForm.memory;
       this.ensure(this.#kept); // The rest of the instruction may write them in a branch.
       return;
     }
     // The other way through the body goes on with the same locals.
     for (let bit = 0; bit < 2 * registerCount; bit++) if (this.#valid & (1 << bit)) this.#load(bit);
     if (this.#flags === flagForm.words || this.#flags === flagForm.cleanWords) {
-      this.flagLocals.setWords(this.#flagsInMemory());
+      this.flagLocals.setWords(this.flagLocals.wordsInMemory());
     }
   }
 

@@ -12,6 +12,9 @@ export interface RegionImports {
   readonly access: number;
   /** (where a write was done) -> not zero when translated code was dropped since the region began. */
   readonly afterWrite: number;
+  /** `access`, for the stack: remembers its page in memory too. */
+  readonly stackAccess: number;
+  readonly settleFlags: number;
   readonly raise: number;
   /** (slot) -> 1 when the pages of the region in that slot are mapped as it was translated. */
   readonly verify: number;
@@ -27,6 +30,8 @@ export function importInto(module: ModuleBuilder, helperSlot: (name: string) => 
     lookup: module.importFunction('core', 'lookup', ['i64', 'i32', 'i32'], ['i32']),
     access: module.importFunction('core', 'access', ['i64', 'i32', 'i32'], ['i32']),
     afterWrite: module.importFunction('core', 'afterWrite', ['i32'], ['i32']),
+    stackAccess: module.importFunction('core', 'stackAccess', ['i64', 'i32', 'i32'], ['i32']),
+    settleFlags: module.importFunction('core', 'settleFlags', [], []),
     raise: module.importFunction('env', 'raise', ['i32', 'i32'], []),
     verify: module.importFunction('env', 'verify', ['i32'], ['i32']),
     regionType: module.type(regionParams, regionResults),

@@ -44,6 +44,8 @@ export class RegionMemory {
   /** Where a write that missed the TLB was done, 0 when none did since the last check. */
   readonly #slow: number;
   #wrote = false;
+  /** An address that lies in the stack, most likely. */
+  stackAddress: Val | undefined;
 
   constructor(e: WasmEmitter, frame: RegionFrame, imports: RegionImports, running: RunningInstruction) {
     this.#e = e;
@@ -89,6 +91,29 @@ export class RegionMemory {
     const { body } = e;
     const isRead = (kind & ~accessKind.onStack) === accessKind.read;
     this.#frame.begin();
+    if (kind & accessKind.onStack || linear === this.stackAddress) this.#probeStack(linear, bytes, kind, isRead);
+    else this.#probeTlb(linear, bytes, kind, isRead);
+    this.#frame.end();
+  }
+
+  /** The stack's page is in locals: most accesses of a function are to it. */
+  #probeStack(linear: Val, bytes: number, kind: number, isRead: boolean): void {
+    const e = this.#e;
+    const { body } = e;
+    const { stackPage, stackAddend } = this.#frame;
+    e.push(linear);
+    if (bytes > 1) body.i64(BigInt(bytes - 1)).op(op.add64);
+    body.i64(-4096n).op(op.and64).get(stackPage).op(op.equal64).if('i32');
+    e.push(linear);
+    body.op(op.wrap).get(stackAddend).op(op.add).else();
+    this.#miss(linear, bytes, kind, isRead, this.#imports.stackAccess);
+    this.#frame.loadStackPage();
+    body.end();
+  }
+
+  #probeTlb(linear: Val, bytes: number, kind: number, isRead: boolean): void {
+    const e = this.#e;
+    const { body } = e;
     // The tag must be the page of the last byte: that of the entry only when the access stays in its page.
     e.push(linear);
     if (bytes > 1) body.i64(BigInt(bytes - 1)).op(op.add64);
@@ -103,19 +128,18 @@ export class RegionMemory {
       .if('i32');
     e.push(linear);
     body.op(op.wrap).get(this.#entry).memory('i32.load', tlb.addend).op(op.add).else();
-    this.#miss(linear, bytes, kind, isRead);
-    this.#frame.end();
+    this.#miss(linear, bytes, kind, isRead, this.#imports.access);
     body.end();
   }
 
-  #miss(linear: Val, bytes: number, kind: number, isRead: boolean): void {
+  #miss(linear: Val, bytes: number, kind: number, isRead: boolean, access: number): void {
     const { body } = this.#e;
     const host = isRead ? this.#entry : this.#slow;
     this.#e.push(linear);
     this.#running.prepareFault();
     body
       .i32(bytes | (kind << 8))
-      .call(this.#imports.access)
+      .call(access)
       .tee(host)
       .op(op.isZero);
     this.#running.faultIf();

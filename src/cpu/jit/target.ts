@@ -160,6 +160,7 @@ export class JitTarget implements X86Target, OperandSource {
     const offset = this.#offset(memory, popAdjustment(instruction));
     const isAddressOnly = operand?.kind === 'address' && !operand.isLinear;
     if (isAddressOnly) return offset;
+    if (!isSegmented(this.#mode, memory) && isStackRelative(memory)) this.#memory.stackAddress = offset;
     if (this.#is64) {
       if (memory.segment < segment.fs) return offset;
       return this.#e.op('i64.add', offset, this.state('i64', layout.segmentBase + 8 * memory.segment));
@@ -265,11 +266,11 @@ export class JitTarget implements X86Target, OperandSource {
     this.#memory.settle();
     this.setState('i64', layout.rip, this.#rip());
     this.setState('i64', layout.nextRip, this.nextRip());
-    this.#frame.spill();
+    this.#frame.spillForHelper();
     e.push(...[...args, e.i32(0), e.i32(0), e.i32(0)].slice(0, 3), e.i32(this.#imports.helperSlot(name)));
     this.#body.callIndirect(this.#imports.regionType);
     const result = e.pop('i32');
-    this.#frame.forget();
+    this.#frame.forget('helper');
     this.#memory.noteHelper();
     this.#stores = true;
     e.when(this.state('i32', layout.faulted), () => this.#leaveWithFault());
@@ -364,7 +365,7 @@ export class JitTarget implements X86Target, OperandSource {
     e.push(result);
     this.#body.set(parameter.budget);
     this.setState('i64', layout.codePage, this.#frame.codePage());
-    this.#frame.forget();
+    this.#frame.forget('call');
     this.#follow((flow) => flow.returned());
   }
 
@@ -397,6 +398,10 @@ export class JitTarget implements X86Target, OperandSource {
     this.#e.restoreResults(results);
   }
 }
+
+/** Its address is near the stack pointer, or the frame's. */
+const isStackRelative = ({ base, index, segment: number }: EffectiveAddress): boolean =>
+  (base === 4 || base === 5) && index === noRegister && number < segment.fs;
 
 const kindOf = { read: 0, write: 1, 'read-write': 2 } as const;
 

@@ -71,7 +71,7 @@ class RegionWriter {
       ),
     );
     this.#facts = factsOf(region, this.#touches);
-    this.#frame = new RegionFrame(this.#e, flagOriginsOf(region));
+    this.#frame = new RegionFrame(this.#e, flagOriginsOf(region), imports.settleFlags);
     this.#e.branches = this.#frame;
     const wraps = (place.mode & modeKey.codeMask) !== modeKey.code64;
     this.#exits = new RegionExits(this.#e, this.#frame, (rip) =>
@@ -101,6 +101,7 @@ class RegionWriter {
       e.when(e.op('i32.eqz', e.pop('i32')), () => {
         const local = (name: keyof typeof parameter) => asVal(Value.local('i32', parameter[name]));
         const first = e.op('i32.add', local('record'), e.i32(record.bytes));
+        this.#body.call(this.#imports.settleFlags);
         e.push(first, local('budget'), local('frames'), e.loadMemory('i32.load16_u', first, record.handler));
         this.#body.returnCallIndirect(this.#imports.regionType);
       });

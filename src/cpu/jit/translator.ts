@@ -16,14 +16,14 @@ export interface JitOptions {
   readonly regionInstructions?: number;
 }
 
-const defaults = { threshold: 1_000, batch: 24, followsWarmOnly: true, regionInstructions: 250 } as const;
+const defaults = { threshold: 4_000, batch: 48, followsWarmOnly: true, regionInstructions: 250 } as const;
 const regionPages = 6;
 /** Wasm bytes that are compiled together at most. */
-const moduleBytes = 32 << 10;
+const moduleBytes = 64 << 10;
 /** Wasm bytes of live modules, above which the oldest quarter goes and is translated anew when it gets hot again. */
 const codeBytesLimit = 24 << 20;
 /** Slices that hot code waits for more of its kind to be compiled with. */
-const patienceSlices = 4;
+const patienceSlices = 16;
 
 /** A translated region that is in use, or will be. */
 interface Installed {

@@ -53,22 +53,46 @@ function collect(path: string, a: unknown, b: unknown, found: FieldDifference[])
 const show = (value: unknown): string =>
   typeof value === 'number' ? `0x${(value >>> 0).toString(16)}` : String(value);
 
-/** Large enough for the loop to be fast, small enough that a difference is told soon. */
-const chunkWords = 1 << 16;
+const pageWords = 1024;
+/** Large enough for the loop to be fast. */
+const chunkWords = 64 * pageWords;
 
-/**
- * Linear-memory offsets of the words of guest RAM that differ, at most `limit` of them. Reads all of RAM, which does
- * not make the host commit what the guest has not touched.
- */
+/** Linear-memory offsets of the words of guest RAM that differ, at most `limit` of them. */
 export function differingRam(a: ArrayBufferLike, b: ArrayBufferLike, limit: number): number[] {
   const [left, right] = [new Int32Array(a), new Int32Array(b)];
   const found: number[] = [];
-  for (let from = layout.ram >> 2; from < left.length && found.length < limit; from += chunkWords) {
-    const to = Math.min(from + chunkWords, left.length);
-    if (isSameRange(left, right, from, to)) continue;
-    for (let at = from; at < to && found.length < limit; at++) if (left[at] !== right[at]) found.push((at << 2) >>> 0);
+  for (const page of differingPages(left, right)) {
+    for (let at = page; at < page + pageWords; at++) if (left[at] !== right[at]) found.push(4 * at);
+    if (found.length >= limit) break;
   }
-  return found;
+  return found.slice(0, limit);
+}
+
+/** Makes guest RAM in `to` what it is in `from`, and tells of each piece. */
+export function copyRam(
+  from: ArrayBufferLike,
+  to: ArrayBufferLike,
+  onCopied: (at: number, bytes: number) => void,
+): void {
+  const [source, target] = [new Int32Array(from), new Int32Array(to)];
+  for (const page of differingPages(source, target)) {
+    target.set(source.subarray(page, page + pageWords), page);
+    onCopied(4 * page, 4 * pageWords);
+  }
+}
+
+/**
+ * Word numbers of the pages of guest RAM that differ. Reads all of RAM, which does not make the host commit what the
+ * guest has not touched.
+ */
+function* differingPages(left: Int32Array, right: Int32Array): Generator<number> {
+  for (let chunk = layout.ram >> 2; chunk < left.length; chunk += chunkWords) {
+    const end = Math.min(chunk + chunkWords, left.length);
+    if (isSameRange(left, right, chunk, end)) continue;
+    for (let page = chunk; page < end; page += pageWords) {
+      if (!isSameRange(left, right, page, page + pageWords)) yield page;
+    }
+  }
 }
 
 function isSameRange(left: Int32Array, right: Int32Array, from: number, to: number): boolean {

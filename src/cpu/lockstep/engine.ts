@@ -2,7 +2,7 @@ import { InterpreterEngine, type InterpreterOptions } from '../interpreter/index
 import { attention, flag, layout, type VcpuState, type X86Cpu } from '../isa/x86/index.ts';
 import type { Vcpu, VcpuCounters, VcpuProgress, VcpuStop } from '../vcpu.ts';
 import { type BusCall, describeCall, isSameCall, recordingBus, replayingBus } from './bus-log.ts';
-import { differences, differingRam, looksEqual } from './compare.ts';
+import { copyRam, differences, differingRam, looksEqual } from './compare.ts';
 import { LockstepDifference, type LockstepSlice } from './difference.ts';
 
 export interface LockstepOptions {
@@ -73,14 +73,18 @@ export class LockstepEngine implements Vcpu<VcpuState> {
     return this.#options.ramInstructions ?? 50_000_000;
   }
 
+  get #isCloseUp(): boolean {
+    return this.#base.subject.instructions >= (this.#options.closeUpFrom ?? Number.POSITIVE_INFINITY);
+  }
+
+  get #sliceBudget(): number {
+    return this.#isCloseUp ? 1 : (this.#options.sliceInstructions ?? 5000);
+  }
+
   /** Makes the reference equal to the subject. */
   synchronize(): void {
     const { subject, reference } = this.#memory;
-    const all = Number.POSITIVE_INFINITY;
-    for (const at of differingRam(subject.buffer, reference.buffer, all)) {
-      reference.set(subject.subarray(at, at + 4), at);
-      this.reference.hostWrote(at, 4);
-    }
+    copyRam(subject.buffer, reference.buffer, (at, bytes) => this.reference.hostWrote(at, bytes));
     this.#written = [];
     this.reference.restore(this.subject.save());
     this.#agreed();
@@ -89,13 +93,14 @@ export class LockstepEngine implements Vcpu<VcpuState> {
 
   run(budget: number): VcpuStop {
     if (!this.#isSynchronized) this.synchronize();
-    const end = this.subject.progress.instructions + budget;
-    for (;;) {
-      const left = end - this.subject.progress.instructions;
-      if (left <= 0) return { kind: 'budget' };
+    for (let left = budget; left > 0; ) {
+      const before = this.subject.progress.instructions;
       const stop = this.#slice(left);
       if (stop.kind !== 'budget') return stop;
+      // A slice of nothing but faults has used its budget all the same.
+      left -= this.subject.progress.instructions - before || this.#sliceBudget;
     }
+    return { kind: 'budget' };
   }
 
   kick(): void {
@@ -141,13 +146,12 @@ export class LockstepEngine implements Vcpu<VcpuState> {
   #slice(budget: number): VcpuStop {
     this.#takeHostWrites();
     if (this.#nmiWaits) this.#deliverNmi();
-    const { closeUpFrom = Number.POSITIVE_INFINITY, sliceInstructions = 5000 } = this.#options;
-    const isCloseUp = this.#base.subject.instructions >= closeUpFrom;
+    const isTraced = this.#isCloseUp;
     this.#isRunning = true;
-    const stop = this.subject.run(Math.min(budget, isCloseUp ? 1 : sliceInstructions));
+    const stop = this.subject.run(Math.min(budget, this.#sliceBudget));
     this.#isRunning = false;
     this.#isFollowing = true;
-    this.#follow(isCloseUp);
+    this.#follow(isTraced);
     this.#isFollowing = false;
     this.#compare();
     this.#agreed();
@@ -216,7 +220,8 @@ export class LockstepEngine implements Vcpu<VcpuState> {
       }
       state.leaveShadow(); // The subject has been through it, or is behind it.
       this.reference.setInterrupt(true);
-      this.#lead(at, isTraced);
+      // Single-stepped, the interrupt's first instruction comes with it: whether it was taken is seen further on.
+      this.reference.runTo(this.#referenceAt(at));
     }
     this.#lead(this.subject.progress, isTraced);
   }

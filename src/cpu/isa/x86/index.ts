@@ -3,6 +3,16 @@ export { Decoder } from './decoder.ts';
 export { describeRegisters, registerNames } from './describe.ts';
 export { divide128 } from './divide.ts';
 export { type Effects, effectsOf } from './effects.ts';
+export {
+  type FlagForm,
+  firstCarryForm,
+  flagForm,
+  flagsOfForm,
+  originForm,
+  originForms,
+  originOfForm,
+  wideFormBits,
+} from './flag-forms.ts';
 export { flagsFromWords, wordsFromFlags } from './flags.ts';
 export { type EffectiveAddress, type Instruction, noRegister, ripBase } from './instruction.ts';
 export { attention, flag, layout, noLookupKey, segment, tlb } from './layout.ts';

@@ -83,6 +83,17 @@ export const layout = {
   /** 64-bit code runs with IA32_EFER.SCE set and EFLAGS.TF clear, u32: 0 or 1. */
   fastSystemCalls: 0x350,
 
+  /**
+   * The form of the arithmetic flags, u32 (see flag-forms.ts): translated code leaves what they came from, and its operands,
+   * i64 each. Everyone else finds, and leaves, the three words, and 0 here.
+   */
+  flagForm: 0x358,
+  flagA: 0x360,
+  flagB: 0x368,
+  /** Linear address of the page that the stack was in when translated code looked last, i64, and its TLB addend, i32. */
+  stackPage: 0x370,
+  stackAddend: 0x378,
+
   /** XMM0-15, 16 bytes each; the upper halves of YMM0-15 follow. */
   xmm: 0x400,
   ymmHigh: 0x500,

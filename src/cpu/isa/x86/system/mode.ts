@@ -27,7 +27,14 @@ export const currentBank = (state: X86State): number => (state.word(layout.tlbBa
 export function setCpl(state: X86State, cpl: number): void {
   state.setWord(layout.cpl, cpl);
   state.setWord(layout.tlbBank, layout.tlb + bankFor(state, cpl) * tlb.bankBytes);
+  forgetStackPage(state);
   refreshLookupKeys(state);
+}
+
+/** The page that translated code remembers for the stack may not be what, or not do what, it did. */
+export function forgetStackPage(state: X86State): void {
+  state.setWord(layout.stackPage, Number(tlb.invalid));
+  state.setWord(layout.stackPage + 4, 0);
 }
 
 /** Where in a lookup key, behind the mode key and `supervisorKey`, the generation begins. */
@@ -49,6 +56,7 @@ export function refreshLookupKeys(state: X86State): void {
 
 /** RIPs of these halves of the address space may mean other bytes from now on. */
 export function changeFetches(state: X86State, halves: { low: boolean; high: boolean }): void {
+  forgetStackPage(state);
   if (halves.low) state.fetchGeneration++;
   if (halves.high) state.fetchGenerationHigh++;
   if (Math.max(state.fetchGeneration, state.fetchGenerationHigh) === generationLimit) {

@@ -34,14 +34,18 @@ function checkPort(cpu: X86Cpu, port: number, bytes: number): void {
 
 export function portIn(cpu: X86Cpu, port: number, bytes: number): number {
   checkPort(cpu, port & 0xffff, bytes);
-  return cpu.bus.readPort(port & 0xffff, bytes as PortSize);
+  const value = cpu.bus.readPort(port & 0xffff, bytes as PortSize);
+  return withinBytes(value, bytes);
 }
 
 export function portOut(cpu: X86Cpu, port: number, bytes: number, value: number): void {
   checkPort(cpu, port & 0xffff, bytes);
-  const unsigned = bytes === 4 ? value >>> 0 : bytes === 2 ? value & 0xffff : value & 0xff;
-  cpu.bus.writePort(port & 0xffff, bytes as PortSize, unsigned);
+  cpu.bus.writePort(port & 0xffff, bytes as PortSize, withinBytes(value, bytes));
 }
+
+/** Devices may answer with more than was asked for. */
+const withinBytes = (value: number, bytes: number): number =>
+  bytes === 4 ? value >>> 0 : bytes === 2 ? value & 0xffff : value & 0xff;
 
 /** Iterations that one call does; a longer string leaves RIP at the instruction and is called again. */
 const chunk = 1024;

@@ -3,7 +3,7 @@ import type { CodeTracker, CpuBus, CpuStop, DirectEntry, RamMap, X86CpuOptions }
 import { deliverException, deliverExternal, deliverSingleStep } from './event-delivery.ts';
 import { GuestFault, noErrorCode, vector } from './guest-fault.ts';
 import { Mmu } from './mmu.ts';
-import { currentBank, isCode64 } from './mode.ts';
+import { currentBank, forgetStackPage, isCode64 } from './mode.ts';
 import { enterDirect, resetState } from './reset.ts';
 import type { VcpuState } from './saved-state.ts';
 import { restoreVcpu, saveVcpu } from './saved-state.ts';
@@ -173,6 +173,7 @@ export class X86Cpu {
   /** Takes write permission for a page of RAM (linear-memory offset >>> 12) out of the TLB: it has code now. */
   protectCodePage(ramPage: number): void {
     this.mmu.tlb.protect(ramPage);
+    forgetStackPage(this.state);
   }
 
   /** Forgets every translation: RAM was remapped from outside. */
