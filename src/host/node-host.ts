@@ -1,6 +1,10 @@
+import { tuneWasm } from './engine-flags.ts';
+
 /** The clock, the scheduler and the accounts that a VM gets from Node (structurally vm's VmHost). */
 export const nodeHost = {
   nowNs: (): number => performance.now() * 1e6,
+
+  prepareEngine: tuneWasm,
 
   wallClockMs: (): number => Date.now(),
 

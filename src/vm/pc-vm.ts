@@ -43,6 +43,7 @@ const tscHz = 1_000_000_000;
  * RangeError for a debug-exit port that is taken.
  */
 export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<VirtualMachine> {
+  host.prepareEngine?.();
   host.compactMemory?.(); // What was needed to get here makes room for the engine's generation.
   const ranges = ramRangesFor(config.memoryBytes);
   const linear = createLinearMemory(ranges);

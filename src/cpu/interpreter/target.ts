@@ -190,7 +190,7 @@ export class InterpreterTarget implements X86Target, OperandSource {
       read: () => this.#e.loadMemory(load, host, 0),
       write: (value) => {
         this.#e.storeMemory(store, host, 0, value);
-        this.#e.when(this.#e.op('i32.eq', host, this.#e.i32(layout.bounce)), () =>
+        this.#e.rarely(this.#e.op('i32.eq', host, this.#e.i32(layout.bounce)), () =>
           this.#body.call(this.#core.flushBounce),
         );
       },
@@ -216,7 +216,7 @@ export class InterpreterTarget implements X86Target, OperandSource {
     e.push(low, high, e.i32(bytes), e.i32(kind));
     this.#body.call(this.#core.slowAccess);
     const host = e.pop('i32');
-    e.when(e.op('i32.eqz', host), () => this.#exitWithFault());
+    e.rarely(e.op('i32.eqz', host), () => this.#exitWithFault());
     return host;
   }
 
@@ -237,7 +237,7 @@ export class InterpreterTarget implements X86Target, OperandSource {
     e.push(...[...args, e.i32(0), e.i32(0), e.i32(0)].slice(0, 3));
     this.#body.call(this.#core.helper(name));
     const result = e.pop('i32');
-    e.when(this.state('i32', layout.faulted), () => this.#exitWithFault());
+    e.rarely(this.state('i32', layout.faulted), () => this.#exitWithFault());
     return result;
   }
 
@@ -326,7 +326,7 @@ export class InterpreterTarget implements X86Target, OperandSource {
   }
 
   settleFlags(): void {
-    this.#e.when(this.state('i32', layout.flagForm), () => this.#body.call(this.#core.settleFlags));
+    this.#e.rarely(this.state('i32', layout.flagForm), () => this.#body.call(this.#core.settleFlags));
   }
 
   dispatchNext(): void {
@@ -346,7 +346,7 @@ export class InterpreterTarget implements X86Target, OperandSource {
   #leaveOnAttention(rip: () => Val): void {
     const e = this.#e;
     const isOver = e.op('i32.le_s', asVal(Value.local('i32', budget)), e.i32(0));
-    e.when(e.op('i32.or', isOver, this.state('i32', layout.attention)), () => {
+    e.rarely(e.op('i32.or', isOver, this.state('i32', layout.attention)), () => {
       this.setState('i64', layout.rip, rip());
       this.#leave(exit.attention);
     });

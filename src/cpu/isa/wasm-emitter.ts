@@ -28,7 +28,8 @@ const binary64: Record<string, (a: bigint, b: bigint) => bigint> = {
 export interface BranchWatcher {
   begin(): void;
   otherwise(): void;
-  end(): void;
+  /** True when the first branch is rarely taken. */
+  end(): boolean;
 }
 
 /**
@@ -154,8 +155,8 @@ export class WasmEmitter {
     return typeof constant === 'number' ? constant : undefined;
   }
 
-  /** `condition` is an i32; runs `then` when it is not zero. */
-  when(condition: Val, then: () => void, otherwise?: () => void): void {
+  /** `condition` is an i32; runs `then` when it is not zero, which is or is not likely when that is told. */
+  when(condition: Val, then: () => void, otherwise?: () => void, isLikely?: boolean): void {
     const known = this.known(condition);
     if (known !== undefined) {
       if (known !== 0) then();
@@ -164,6 +165,7 @@ export class WasmEmitter {
     }
     this.branches?.begin();
     this.push(condition);
+    const at = this.body.code.length;
     this.body.if();
     then();
     if (otherwise) {
@@ -171,7 +173,16 @@ export class WasmEmitter {
       this.branches?.otherwise();
       otherwise();
     }
-    this.branches?.end();
+    if (this.branches?.end()) this.body.hintAt(at, false);
+    else if (isLikely !== undefined) this.body.hintAt(at, isLikely);
+    this.body.end();
+  }
+
+  /** As `when`, for what hardly ever happens and is no part of an instruction's body: the watcher does not hear of it. */
+  rarely(condition: Val, then: () => void): void {
+    this.push(condition);
+    this.body.hint(false).if();
+    then();
     this.body.end();
   }
 
@@ -185,13 +196,13 @@ export class WasmEmitter {
   }
 
   /** The value of whichever branch runs. */
-  choose(type: WasmType, condition: Val, then: () => Val, otherwise: () => Val): Val {
+  choose(type: WasmType, condition: Val, then: () => Val, otherwise: () => Val, isLikely?: boolean): Val {
     const local = this.result(type);
     const take = (make: () => Val) => () => {
       this.push(make());
       this.body.set(local);
     };
-    this.when(condition, take(then), take(otherwise));
+    this.when(condition, take(then), take(otherwise), isLikely);
     return asVal(Value.local(type, local));
   }
 

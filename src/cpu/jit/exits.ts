@@ -64,12 +64,13 @@ export class RegionExits {
   take(): void {
     const { body } = this.#e;
     body.br(body.depth - this.#depths.rare);
+    this.#frame.noteRare();
   }
 
   /** Takes it when what lies on the Wasm stack is not zero. */
   takeIf(): void {
     const { body } = this.#e;
-    body.brIf(body.depth - this.#depths.rare);
+    body.hint(false).brIf(body.depth - this.#depths.rare);
   }
 
   /** Sets what an exit from here needs; leaves its point on the Wasm stack. */
@@ -169,6 +170,6 @@ export class RegionExits {
 
   #leaveOnAttention(): void {
     const e = this.#e;
-    e.when(this.attention(), () => this.#exit(e.i32(exit.attention)));
+    e.rarely(this.attention(), () => this.#exit(e.i32(exit.attention)));
   }
 }

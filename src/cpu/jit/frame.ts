@@ -39,6 +39,8 @@ export class RegionFrame implements BranchWatcher {
   #copiesAll = false;
   #needsWords = false;
   #branchDepth = 0;
+  /** One more than the depth of the branch that left on a rare way, when it was the last thing written. */
+  #rareAt = 0;
   /** Registers and flag forms that some exit of the region may have to store. */
   everDirty: RegisterSet = 0;
 
@@ -198,7 +200,7 @@ export class RegionFrame implements BranchWatcher {
   /** Flags in memory are words afterwards. */
   #settleFlags(): void {
     const { body } = this.#e;
-    body.i32(0).memory('i32.load', layout.flagForm).if().call(this.#settle).end();
+    body.i32(0).memory('i32.load', layout.flagForm).hint(false).if().call(this.#settle).end();
   }
 
   /** Whatever form the flags have, they are words in locals afterwards. */
@@ -229,6 +231,7 @@ export class RegionFrame implements BranchWatcher {
   // Branches inside of a body: what is set in one is known there only.
 
   begin(): void {
+    this.#rareAt = 0;
     if (this.#branchDepth++ > 0) return;
     if (this.#needsWords) this.#makeWords();
   }
@@ -246,8 +249,13 @@ export class RegionFrame implements BranchWatcher {
     this.#branchDepth = depth;
   }
 
-  end(): void {
-    this.#branchDepth--;
+  end(): boolean {
+    return this.#rareAt > this.#branchDepth--;
+  }
+
+  /** The branch that is being written leaves the region on a rare way. */
+  noteRare(): void {
+    this.#rareAt = this.#branchDepth + 1;
   }
 
   // Going through memory.

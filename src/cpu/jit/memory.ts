@@ -103,7 +103,7 @@ export class RegionMemory {
     const { stackPage, stackAddend } = this.#frame;
     e.push(linear);
     if (bytes > 1) body.i64(BigInt(bytes - 1)).op(op.add64);
-    body.i64(-4096n).op(op.and64).get(stackPage).op(op.equal64).if('i32');
+    body.i64(-4096n).op(op.and64).get(stackPage).op(op.equal64).hint(true).if('i32');
     e.push(linear);
     body.op(op.wrap).get(stackAddend).op(op.add).else();
     this.#miss(linear, bytes, kind, isRead, this.#imports.stackAccess);
@@ -125,6 +125,7 @@ export class RegionMemory {
     body
       .memory('i64.load', isRead ? tlb.readTag : tlb.writeTag)
       .op(op.equal64)
+      .hint(true)
       .if('i32');
     e.push(linear);
     body.op(op.wrap).get(this.#entry).memory('i32.load', tlb.addend).op(op.add).else();
@@ -162,7 +163,7 @@ export class RegionMemory {
     this.#whenSlow(() => {
       const { body } = this.#e;
       this.#flush();
-      body.i32(0).set(this.#slow).if();
+      body.i32(0).set(this.#slow).hint(false).if();
       leave();
       body.end();
     });
@@ -170,7 +171,7 @@ export class RegionMemory {
 
   #whenSlow(then: () => void): void {
     const { body } = this.#e;
-    body.get(this.#slow).if();
+    body.get(this.#slow).hint(false).if();
     then();
     body.end();
   }
@@ -182,7 +183,8 @@ export class RegionMemory {
 
   /** After a helper, which may have changed code. */
   noteHelper(): void {
-    this.#e.body.i32(helperPlace).set(this.#slow);
+    // A write that was begun before keeps its place.
+    this.#e.body.get(this.#slow).i32(helperPlace).get(this.#slow).select().set(this.#slow);
   }
 }
 

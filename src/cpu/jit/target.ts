@@ -273,7 +273,7 @@ export class JitTarget implements X86Target, OperandSource {
     this.#frame.forget('helper');
     this.#memory.noteHelper();
     this.#stores = true;
-    e.when(this.state('i32', layout.faulted), () => this.#leaveWithFault());
+    e.rarely(this.state('i32', layout.faulted), () => this.#leaveWithFault());
     return result;
   }
 
@@ -351,7 +351,7 @@ export class JitTarget implements X86Target, OperandSource {
     this.#frame.spill();
     this.charge(this.#here.done + 1);
     e.push(this.#parameter('frames'));
-    this.#body.if().else();
+    this.#body.hint(true).if().else();
     this.#exits.leave(target);
     this.#body.end();
     e.push(target, this.#budget, e.op('i32.sub', this.#parameter('frames'), e.i32(1)));
@@ -359,7 +359,7 @@ export class JitTarget implements X86Target, OperandSource {
     const result = e.pop('i32');
     const isElsewhere = e.op('i64.ne', this.state('i64', layout.rip), behind);
     e.push(e.op('i32.or', e.op('i32.eqz', result), isElsewhere));
-    this.#body.if();
+    this.#body.hint(false).if();
     e.push(result);
     this.#body.return().end();
     e.push(result);

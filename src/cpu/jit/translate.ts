@@ -95,7 +95,7 @@ class RegionWriter {
     const isHigh = e.op('i32.wrap_i64', e.op('i64.shr_u', this.#frame.codePage(), e.i64(63n)));
     const key = e.loadMemory('i32.load', e.op('i32.shl', isHigh, e.i32(2)), layout.lookupKey);
     const verified = e.loadMemory('i32.load', e.i32(0), layout.regionKeys + 4 * this.#place.slot);
-    e.when(e.op('i32.ne', key, verified), () => {
+    e.rarely(e.op('i32.ne', key, verified), () => {
       e.push(e.i32(this.#place.slot));
       this.#body.call(this.#imports.verify);
       e.when(e.op('i32.eqz', e.pop('i32')), () => {
@@ -206,7 +206,7 @@ class RegionWriter {
     this.#meet(to);
     if (isBackward) {
       this.#e.push(this.#exits.attention());
-      this.#body.if();
+      this.#body.hint(false).if();
       this.#exits.rare(exit.attention, start, 0);
       this.#body.end();
     }

@@ -6,6 +6,8 @@ export class FunctionBody {
   readonly code = new ByteWriter();
   /** How many blocks, loops and ifs are open: what `br` counts in. */
   depth = 0;
+  /** Where in the code, and how likely (1) or not (0), a branch is taken. */
+  readonly #hints: { readonly at: number; readonly value: 0 | 1 }[] = [];
   readonly #locals: WasmType[];
   readonly #paramCount: number;
 
@@ -67,6 +69,34 @@ export class FunctionBody {
     if (!opcode) throw new RangeError(`Cannot encode memory access: "${name}" is not one`);
     this.code.bytes(opcode.code).byte(0).u32(offset);
     return this;
+  }
+
+  /** The branch that is written next, an `if` or `br_if`, is likely taken or not (branch hinting proposal). */
+  hint(isLikely: boolean): this {
+    this.hintAt(this.code.length, isLikely);
+    return this;
+  }
+
+  /** The same for the branch that was written when the code had this length. */
+  hintAt(at: number, isLikely: boolean): void {
+    this.#hints.push({ at, value: isLikely ? 1 : 0 });
+  }
+
+  get hasHints(): boolean {
+    return this.#hints.length > 0;
+  }
+
+  /** The hints as the section of them has them: offsets count from the declarations of the locals on. */
+  encodeHints(into: ByteWriter): void {
+    const declarations = new ByteWriter();
+    this.#encodeLocals(declarations);
+    const hints = this.#hints.toSorted((a, b) => a.at - b.at);
+    into.u32(hints.length);
+    for (const { at, value } of hints)
+      into
+        .u32(declarations.length + at)
+        .byte(1)
+        .byte(value);
   }
 
   memoryCopy(): this {
@@ -161,15 +191,19 @@ export class FunctionBody {
   /** The body with its local declarations, as the code section holds it. */
   encode(into: ByteWriter): void {
     into.sized((body) => {
-      const runs: { type: WasmType; count: number }[] = [];
-      for (const type of this.#locals.slice(this.#paramCount)) {
-        const last = runs.at(-1);
-        if (last?.type === type) last.count++;
-        else runs.push({ type, count: 1 });
-      }
-      body.u32(runs.length);
-      for (const run of runs) body.u32(run.count).byte(typeCodes[run.type]);
+      this.#encodeLocals(body);
       body.bytes(this.code.view()).byte(0x0b);
     });
+  }
+
+  #encodeLocals(body: ByteWriter): void {
+    const runs: { type: WasmType; count: number }[] = [];
+    for (const type of this.#locals.slice(this.#paramCount)) {
+      const last = runs.at(-1);
+      if (last?.type === type) last.count++;
+      else runs.push({ type, count: 1 });
+    }
+    body.u32(runs.length);
+    for (const run of runs) body.u32(run.count).byte(typeCodes[run.type]);
   }
 }

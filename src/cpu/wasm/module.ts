@@ -111,11 +111,26 @@ export class ModuleBuilder {
         for (const index of this.#table) s.u32(index);
       });
     }
+    this.#writeHints(out);
     section(out, 10, (s) => {
       s.u32(this.#functions.length);
       for (const f of this.#functions) f.body.encode(s);
     });
     return out.view().slice();
+  }
+
+  /** The custom section of the branch hinting proposal, before the code that it is about. */
+  #writeHints(out: ByteWriter): void {
+    const hinted = this.#functions.map(({ body }, i) => ({ body, index: this.#imports.length + i }));
+    const functions = hinted.filter(({ body }) => body.hasHints);
+    if (functions.length === 0) return;
+    section(out, 0, (s) => {
+      s.name('metadata.code.branch_hint').u32(functions.length);
+      for (const { body, index } of functions) {
+        s.u32(index);
+        body.encodeHints(s);
+      }
+    });
   }
 
   #writeTypes(s: ByteWriter): void {

@@ -65,7 +65,10 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
     this.emitter.branches = {
       begin: () => void this.#branchDepth++,
       otherwise: () => {},
-      end: () => void this.#branchDepth--,
+      end: () => {
+        this.#branchDepth--;
+        return false;
+      },
     };
   }
 

@@ -38,5 +38,6 @@ export function emitTlbProbe(e: WasmEmitter, { bank, linear, bytes, isRead, miss
     e.op('i64.eq', lastPage, tag),
     () => e.op('i32.add', low, e.loadMemory('i32.load', entry, tlb.addend)),
     () => miss(low, e.op('i32.wrap_i64', e.op('i64.shr_u', linear, e.i64(32n)))),
+    true,
   );
 }
