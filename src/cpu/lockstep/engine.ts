@@ -218,6 +218,7 @@ export class LockstepEngine implements Vcpu<VcpuState> {
         const why = isShadowed ? 'in the shadow of an instruction' : 'with EFLAGS.IF clear';
         throw this.#difference(`the subject took interrupt 0x${vector.toString(16)} ${why}`);
       }
+      state.leaveShadow(); // The subject has been through it, or is behind it.
       this.reference.setInterrupt(true);
       // Single-stepped, the interrupt's first instruction comes with it: whether it was taken is seen further on.
       this.reference.runTo(this.#referenceAt(at));

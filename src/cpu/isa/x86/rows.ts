@@ -11,8 +11,10 @@ import { sseInteger } from './definitions/sse-integer.ts';
 import { sseMoves } from './definitions/sse-moves.ts';
 import { sseShuffle } from './definitions/sse-shuffle.ts';
 import { sseState } from './definitions/sse-state.ts';
+import { strings } from './definitions/strings.ts';
 import { system } from './definitions/system.ts';
 import { systemCall } from './definitions/system-call.ts';
+import { wideExchange } from './definitions/wide-exchange.ts';
 import { x87 } from './definitions/x87.ts';
 import { buildOpcodeMaps } from './opcode-map.ts';
 import type { Row } from './row.ts';
@@ -24,9 +26,11 @@ export const x86Rows: readonly Row[] = [
   ...shifts,
   ...moves,
   ...control,
+  ...strings,
   ...flagControl,
   ...system,
   ...systemCall,
+  ...wideExchange,
   ...x87,
   ...mmx,
   ...sseArithmetic,

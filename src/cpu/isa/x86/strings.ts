@@ -1,4 +1,4 @@
-/** String instructions (SDM 1, 7.3.9): whole runs within a page at a time, a bounded number of elements a call. */
+/** What string instructions (SDM 1, 7.3.9) do that definitions/strings.ts leaves: whole runs within a page at a time, a bounded number of elements a call. */
 import { subtractionFlags } from './flags.ts';
 import { flag, layout, segment } from './layout.ts';
 import { formOf, StringOperand, StringRegister, stringRegister } from './string-operand.ts';
@@ -66,7 +66,7 @@ class StringUnit {
   }
 
   saveFlags(): void {
-    this.flags.set(this.words.subarray(flagWords, flagWords + this.flags.length));
+    for (let i = 0; i < this.flags.length; i++) this.flags[i] = this.words[flagWords + i] ?? 0;
   }
 
   /** A repetition that faults has the flags from before it (SDM 2B, REP). */
@@ -210,7 +210,11 @@ function fill(unit: StringUnit, at: number, elements: number, bytes: number): vo
     unit.memory.fill(low, at, at + elements * bytes);
     return;
   }
-  for (let i = 0; i < elements; i++) unit.memory.copyWithin(at + i * bytes, layout.gpr, layout.gpr + bytes);
+  unit.memory.copyWithin(at, layout.gpr, layout.gpr + bytes);
+  const length = elements * bytes;
+  for (let done = bytes; done < length; done *= 2) {
+    unit.memory.copyWithin(at + done, at, at + Math.min(done, length - done));
+  }
 }
 
 const lods: Helper = (cpu, bytes, form) => {

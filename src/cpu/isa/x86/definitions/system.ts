@@ -29,20 +29,14 @@ const onMemory =
     else x.helper(name, e.i32(w / 8), ...rest);
   };
 
-/** Strings run in chunks: a helper that has more to do leaves RIP at the instruction. */
-const strings: readonly Row[] = [
-  [0xa4, 'movs'],
-  [0xa6, 'cmps'],
-  [0xaa, 'stos'],
-  [0xac, 'lods'],
-  [0xae, 'scas'],
+/** They run in chunks: a helper that has more to do leaves RIP at the instruction. */
+const portStrings: readonly Row[] = [
   [0x6c, 'ins'],
   [0x6e, 'outs'],
 ].flatMap(([opcode, name]): Row[] => {
   const body: Body = (e, x, w, form) => x.helperEnds(`${name}String`, e.i32(w / 8), form);
-  const isPort = name === 'ins' || name === 'outs';
   const wide: Body = (e, x, w, form) => {
-    x.helperEnds(`${name}String`, e.i32(isPort && w === 64 ? 4 : w / 8), form);
+    x.helperEnds(`${name}String`, e.i32(Math.min(w, 32) / 8), form);
   };
   return [
     row(hex(opcode as number), name as string, '', body, { repeats: true, ends: true, width: 8 }),
@@ -167,11 +161,6 @@ const hints: readonly Row[] = [
   row('NP 0F AE /7', 'clflush', 'Nb', (_e, x, _w, linear) => void x.load(8, linear)),
 ];
 
-const exchange8: Body = (_e, x, w, linear) => {
-  x.setHelperArgument(linear);
-  x.helper(w === 64 ? 'cmpxchg16b' : 'cmpxchg8b');
-};
-
 const undefinedOpcode: Body = (_e, x) => x.raise(vectorUndefinedOpcode);
 
 const plain: readonly [string, string, RowOptions][] = [
@@ -190,7 +179,7 @@ const ending = [
 ] as const;
 
 export const system: readonly Row[] = [
-  ...strings,
+  ...portStrings,
   ...ports,
   ...tables,
   ...baseRows,
@@ -205,5 +194,4 @@ export const system: readonly Row[] = [
   row('0F 22', 'mov_to_cr', 'B,C', finish('movToCr'), { ...ends, sizes: 'branch' }),
   row('0F 21', 'mov_from_dr', 'B,C', call('movFromDr'), { sizes: 'branch' }),
   row('0F 23', 'mov_to_dr', 'B,C', finish('movToDr'), { ...ends, sizes: 'branch' }),
-  row('0F C7 /1', 'cmpxchg8b', 'Nc+', exchange8, { lock: true }),
 ];

@@ -120,27 +120,6 @@ test('ENTER that runs into an absent page changes nothing', () => {
   assert.equal(fixture.cpu.state.gpr(4), 0x400008n);
 });
 
-test('CMPXCHG8B and CMPXCHG16B exchange when equal and load when not', () => {
-  const fixture = long();
-  const { state } = fixture.cpu;
-  fixture.write64(0x6000, 0x2222222211111111n);
-  fixture.setArgument(0x6000n);
-  fixture.call('cmpxchg8b');
-  assert.deepEqual([state.gpr(0), state.gpr(2), state.eflags & 0x40], [0x11111111n, 0x22222222n, 0]);
-  state.setGpr(3, 0xaaaan);
-  state.setGpr(1, 0xbbbbn);
-  fixture.call('cmpxchg8b');
-  assert.deepEqual([fixture.read64(0x6000), state.eflags & 0x40], [0xbbbb_0000_aaaan, 0x40]);
-  fixture.setArgument(0x6008n);
-  assert.deepEqual(fixture.fault('cmpxchg16b'), [13, 0]);
-  state.setGpr(0, 0xbbbb_0000_aaaan);
-  state.setGpr(2, 0n);
-  state.setGpr(3, -1n & 0xffffffffffffffffn);
-  fixture.setArgument(0x6000n);
-  fixture.call('cmpxchg16b');
-  assert.deepEqual([fixture.read64(0x6000), fixture.read64(0x6008)], [0xffffffffffffffffn, 0xbbbbn]);
-});
-
 test('BOUND compares signed numbers', () => {
   const fixture = protected32();
   fixture.write32(0x6000, -5);

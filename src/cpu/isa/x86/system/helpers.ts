@@ -39,7 +39,6 @@ import { loadSegment } from './segment-load.ts';
 import { arpl, lar, lsl, verr, verw } from './segment-query.ts';
 import { enter, popa, pusha } from './stack-frames.ts';
 import { lgdt, lidt, lldt, ltr, sgdt, sidt, sldt, str } from './table-instructions.ts';
-import { cmpxchg8b, cmpxchg16b } from './wide-exchange.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 
 /** An instruction, or the hard part of one, done in TypeScript. May throw GuestFault and nothing else. */
@@ -138,8 +137,6 @@ export const systemHelpers = {
   popa,
   /** (opBytes, level | size << 8) */
   enter,
-  cmpxchg8b,
-  cmpxchg16b,
   /** Before WAIT. */
   requireWait,
   /** (segment | kind << 8 | size << 16, offset): the linear address */

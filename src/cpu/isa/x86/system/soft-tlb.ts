@@ -22,16 +22,37 @@ export const tlbIndex = (lo: number): number => (lo >>> 12) & (tlb.entries - 1);
 /** Low word of a tag that no page address equals. */
 const invalidLow = Number(tlb.invalid);
 
-/** The software TLB that generated code probes. Entries in use are listed, so that a flush costs what was filled. */
+/** Numbers of entries, each once. */
+class EntryList {
+  readonly numbers = new Int32Array(total);
+  readonly #isListed = new Uint8Array(total);
+  count = 0;
+
+  add(number: number): void {
+    if (this.#isListed[number]) return;
+    this.#isListed[number] = 1;
+    this.numbers[this.count++] = number;
+  }
+
+  clear(): void {
+    for (let i = 0; i < this.count; i++) this.#isListed[this.numbers[i] ?? 0] = 0;
+    this.count = 0;
+  }
+}
+
+/**
+ * The software TLB that generated code probes. Entries in use are listed, so that a flush costs what was filled; global ones
+ * apart, so that a switch of address spaces does not look at a kernel's thousands (fork row of the bench).
+ */
 export class SoftTlb {
   readonly #i32: Int32Array;
   /** RAM page (linear-memory offset >>> 12) of each entry, -1: free. */
   readonly #page = new Int32Array(total).fill(-1);
   readonly #linearLo = new Int32Array(total);
   readonly #linearHi = new Int32Array(total);
-  readonly #list = new Int32Array(total);
-  readonly #isListed = new Uint8Array(total);
-  #count = 0;
+  /** Every entry in use is in the list of its kind; one that was filled anew may be in the other too. */
+  readonly #globals = new EntryList();
+  readonly #locals = new EntryList();
   /** Hashes of 2 MiB regions (first half) and 1 GiB regions that large-page entries may exist for. */
   readonly #largeRegions = new Uint8Array(2048);
 
@@ -80,33 +101,25 @@ export class SoftTlb {
     this.#linearHi[number] = hi;
     const shift = flags >> tlbFlag.shiftBit;
     if (shift !== 12) this.#largeRegions[regionHash(shift, lo, hi)] = 1;
-    if (this.#isListed[number]) return;
-    this.#isListed[number] = 1;
-    this.#list[this.#count++] = number;
+    (flags & tlbFlag.global ? this.#globals : this.#locals).add(number);
   }
 
   flushAll(): void {
-    for (let i = 0; i < this.#count; i++) {
-      const number = this.#list[i] ?? 0;
-      this.#isListed[number] = 0;
-      this.#drop(number);
+    for (const { numbers, count } of [this.#globals, this.#locals]) {
+      for (let i = 0; i < count; i++) this.#drop(numbers[i] ?? 0);
     }
-    this.#count = 0;
+    this.#globals.clear();
+    this.#locals.clear();
     this.#largeRegions.fill(0);
   }
 
   flushNonGlobal(): void {
-    let kept = 0;
-    for (let i = 0; i < this.#count; i++) {
-      const number = this.#list[i] ?? 0;
-      if (this.#page[number] !== -1 && this.#flags(number) & tlbFlag.global) {
-        this.#list[kept++] = number;
-        continue;
-      }
-      this.#isListed[number] = 0;
-      this.#drop(number);
+    const { numbers, count } = this.#locals;
+    for (let i = 0; i < count; i++) {
+      const number = numbers[i] ?? 0;
+      if (!(this.#flags(number) & tlbFlag.global)) this.#drop(number);
     }
-    this.#count = kept;
+    this.#locals.clear();
   }
 
   /** Forgets the translation of one address, with all of a large page that may map it. */
@@ -125,8 +138,12 @@ export class SoftTlb {
   }
 
   #flushLarge(lo: number, hi: number, shift: number): void {
-    for (let i = 0; i < this.#count; i++) {
-      const number = this.#list[i] ?? 0;
+    for (const list of [this.#globals, this.#locals]) this.#flushLargeOf(list, lo, hi, shift);
+  }
+
+  #flushLargeOf({ numbers, count }: EntryList, lo: number, hi: number, shift: number): void {
+    for (let i = 0; i < count; i++) {
+      const number = numbers[i] ?? 0;
       const entryShift = this.#flags(number) >> tlbFlag.shiftBit;
       if (entryShift === 12 || this.#linearHi[number] !== hi) continue;
       if ((this.#linearLo[number] ?? 0) >>> shift === lo >>> shift) this.#drop(number);

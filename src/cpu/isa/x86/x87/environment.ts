@@ -93,11 +93,11 @@ export function setPointer(fpu: X87, at: number, low: number, high: number): voi
   fpu.words[(at >> 2) + 1] = high;
 }
 
-/** Copies ST(0) to ST(7), `stride` bytes apart, into an image. */
+/** Copies ST(0) to ST(7), `stride` bytes apart, into an image. Views of single registers would cost more than their bytes. */
 export function writeRegisters(fpu: X87, image: Uint8Array, offset: number, stride: number): void {
   for (let i = 0; i < 8; i++) {
     const from = layout.x87 + (((fpu.top + i) & 7) << 4);
-    image.set(fpu.bytes.subarray(from, from + 10), offset + i * stride);
+    for (let j = 0; j < 10; j++) image[offset + i * stride + j] = fpu.bytes[from + j]!;
   }
 }
 
@@ -105,6 +105,6 @@ export function writeRegisters(fpu: X87, image: Uint8Array, offset: number, stri
 export function readRegisters(fpu: X87, image: Uint8Array, offset: number, stride: number): void {
   for (let i = 0; i < 8; i++) {
     const to = layout.x87 + (((fpu.top + i) & 7) << 4);
-    fpu.bytes.set(image.subarray(offset + i * stride, offset + i * stride + 10), to);
+    for (let j = 0; j < 10; j++) fpu.bytes[to + j] = image[offset + i * stride + j]!;
   }
 }
