@@ -145,6 +145,30 @@ export function engineContract({ name, create, rounds, flushCounter }: EngineCon
     assert.equal(machine.view.getUint32(code + 11 + 0x80, true), 5000);
   });
 
+  test(`${name}: a store beside the stack pointer into two pages reaches both`, () => {
+    const machine = new BareMachine(create);
+    const [first, second, elsewhere] = [0x300000, 0x301000, 0x340000];
+    machine.map(first, elsewhere);
+    machine.engine.cpu.state.setGpr(5, BigInt(first + 0xffc));
+    machine.engine.cpu.state.setGpr(4, BigInt(second + 0x100));
+    machine.engine.cpu.state.setGpr(0, 0x1122334455667788n);
+    machine.load(
+      code,
+      0x50, // push rax: the second page is where the stack is
+      ...[0x48, 0x89, 0x45, 0], // mov [rbp], rax
+      ...[0x48, 0x8b, 0x5d, 0], // mov rbx, [rbp]
+      hlt,
+    );
+
+    machine.run(code);
+
+    assert.equal(machine.register(3), 0x1122334455667788n);
+    assert.deepEqual(
+      [machine.view.getUint32(elsewhere + 0xffc, true), machine.view.getUint32(second, true)],
+      [0x55667788, 0x11223344],
+    );
+  });
+
   test(`${name}: more code than the record area holds still runs`, () => {
     const machine = new BareMachine(create);
     const bytes = 4 << 20;

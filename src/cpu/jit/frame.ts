@@ -238,6 +238,10 @@ export class RegionFrame implements BranchWatcher {
 
   otherwise(): void {}
 
+  get isInBranch(): boolean {
+    return this.#branchDepth > 0;
+  }
+
   /** Code that does not come back here is written from a branch: it begins outside of any. */
   leaveBranches(): number {
     const depth = this.#branchDepth;

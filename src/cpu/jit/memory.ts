@@ -96,14 +96,22 @@ export class RegionMemory {
     this.#frame.end();
   }
 
-  /** The stack's page is in locals: most accesses of a function are to it. */
+  /**
+   * The stack's page is in locals: most accesses of a function are to it. They are aligned, so one comparison tells both that
+   * the access begins in that page and that it does not leave it.
+   */
   #probeStack(linear: Val, bytes: number, kind: number, isRead: boolean): void {
     const e = this.#e;
     const { body } = e;
     const { stackPage, stackAddend } = this.#frame;
     e.push(linear);
-    if (bytes > 1) body.i64(BigInt(bytes - 1)).op(op.add64);
-    body.i64(-4096n).op(op.and64).get(stackPage).op(op.equal64).hint(true).if('i32');
+    body
+      .i64(-4096n | BigInt(bytes - 1))
+      .op(op.and64)
+      .get(stackPage)
+      .op(op.equal64)
+      .hint(true)
+      .if('i32');
     e.push(linear);
     body.op(op.wrap).get(stackAddend).op(op.add).else();
     this.#miss(linear, bytes, kind, isRead, this.#imports.stackAccess);
@@ -150,7 +158,7 @@ export class RegionMemory {
   /** After a write, before its instruction does anything else that goes through the bounce buffer, or ends. */
   settle(): void {
     if (!this.#wrote) return;
-    this.#wrote = false;
+    if (!this.#frame.isInBranch) this.#wrote = false; // The other way through the body has to look, too.
     this.#whenSlow(() => {
       this.#flush();
       this.#e.body.drop().i32(0).set(this.#slow);

@@ -37,8 +37,7 @@ export function forgetStackPage(state: X86State): void {
   state.setWord(layout.stackPage + 4, 0);
 }
 
-const beginEpoch = (state: X86State): void =>
-  state.setWord(layout.fetchEpoch, (state.word(layout.fetchEpoch) + 1) | 0);
+const beginEpoch = (state: X86State): void => state.setWord(layout.fetchEpoch, (state.word(layout.fetchEpoch) + 1) | 0);
 
 /** Where in a lookup key, behind the mode key and `supervisorKey`, the generation begins. */
 const generationShift = 10;
