@@ -1,3 +1,4 @@
+import type { EngineParts } from '../interpreter/index.ts';
 import type { ModuleBuilder, WasmType } from '../wasm/index.ts';
 
 /** (record, budget, frames) -> as a handler of the interpreter; helpers have the same type. */
@@ -19,11 +20,16 @@ export interface RegionImports {
   /** (slot) -> 1 when the pages of the region in that slot are mapped as it was translated. */
   readonly verify: number;
   readonly regionType: number;
+  /** Places in the table from here on are regions'. */
+  readonly firstRegion: number;
   helperSlot(name: string): number;
 }
 
 /** The same for every module: each import makes an instance dearer. */
-export function importInto(module: ModuleBuilder, helperSlot: (name: string) => number): RegionImports {
+export function importInto(
+  module: ModuleBuilder,
+  { helperSlot, firstSlot }: Pick<EngineParts, 'helperSlot' | 'firstSlot'>,
+): RegionImports {
   module.importMemory('env', 'memory', 65536);
   module.importTable('core', 'table');
   return {
@@ -35,6 +41,7 @@ export function importInto(module: ModuleBuilder, helperSlot: (name: string) => 
     raise: module.importFunction('env', 'raise', ['i32', 'i32'], []),
     verify: module.importFunction('env', 'verify', ['i32'], ['i32']),
     regionType: module.type(regionParams, regionResults),
+    firstRegion: firstSlot,
     helperSlot,
   };
 }
