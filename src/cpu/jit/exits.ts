@@ -8,6 +8,8 @@ import type { RegisterSet } from './touches.ts';
 
 /** Parameters of a region's function. */
 export const parameter = { record: 0, budget: 1, frames: 2 } as const;
+/** Further ones of a region with several entries. */
+export const dispatchParameter = { rip: 3, codePage: 4 } as const;
 
 /** Code that is found without a look-up: its record, and its page, counted from the entry's. */
 export interface Link {

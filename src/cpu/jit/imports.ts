@@ -3,6 +3,8 @@ import type { ModuleBuilder, WasmType } from '../wasm/index.ts';
 
 /** (record, budget, frames) -> as a handler of the interpreter; helpers have the same type. */
 export const regionParams: readonly WasmType[] = ['i32', 'i32', 'i32'];
+/** The same, then the RIP where a region of several entries begins, and the address of its first page. */
+export const dispatchParams: readonly WasmType[] = ['i32', 'i32', 'i32', 'i64', 'i64'];
 export const regionResults: readonly WasmType[] = ['i32'];
 
 /** What a region's code calls besides its own: function indices, and places in the table. */
@@ -19,6 +21,8 @@ export interface RegionImports {
   readonly raise: number;
   /** (slot) -> 1 when the pages of the region in that slot are mapped as it was translated. */
   readonly verify: number;
+  /** (slot): the region's indirect jumps have been seen often enough (see profile.ts). */
+  readonly noteProfile: number;
   readonly regionType: number;
   /** Places in the table from here on are regions'. */
   readonly firstRegion: number;
@@ -40,6 +44,7 @@ export function importInto(
     settleFlags: module.importFunction('core', 'settleFlags', [], []),
     raise: module.importFunction('env', 'raise', ['i32', 'i32'], []),
     verify: module.importFunction('env', 'verify', ['i32'], ['i32']),
+    noteProfile: module.importFunction('env', 'noteProfile', ['i32'], []),
     regionType: module.type(regionParams, regionResults),
     firstRegion: firstSlot,
     helperSlot,

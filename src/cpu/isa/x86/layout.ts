@@ -120,7 +120,9 @@ export const layout = {
   targetCache: 0x180000,
   /** The lookup key for which a translated region of several pages was last found to be mapped as it was translated, u32 each. */
   regionKeys: 0x1c0000,
-  records: 0x200000,
+  /** Where indirect jumps of translated regions led (see jit/profile.ts). */
+  regionProfiles: 0x200000,
+  records: 0x420000,
   /** Guest RAM starts here. */
   ram: 0x2000000,
 } as const;
