@@ -68,10 +68,10 @@ export function readRunOptions({ operands, options, command }: Arguments): RunOp
   };
 }
 
-/** `auto` is the interpreter until the JIT has seen as many guests. */
+/** `auto` is the fastest engine that runs here. */
 function parseEngine(name: string): EngineName {
   if (name === 'jit' || name === 'interpreter') return name;
-  if (name === 'auto') return 'interpreter';
+  if (name === 'auto') return 'jit';
   throw new UsageError(`use engine "${name}"`, 'there are auto, jit and interpreter');
 }
 

@@ -81,7 +81,7 @@ test('statistics are written as JSON', async () => {
   const path = scratchFile('stats.json');
   await run('stats', [...print('hello'), ...powerOff], ['--stats', path]);
   const figures = JSON.parse(readFileSync(path, 'utf8'));
-  assert.deepEqual([figures.engine, figures.end], ['interpreter', 'power-off']);
+  assert.deepEqual([figures.engine, figures.end], ['jit', 'power-off']);
   assert.ok(figures.instructions >= 15 && figures.counters.instructions === figures.instructions);
   assert.ok(figures.wallSeconds > 0 && figures.secondsToFirstConsoleByte > 0 && figures.peakRssBytes > 2 ** 20);
 });
