@@ -17,7 +17,10 @@ export const runOptionTable = {
     help: 'a write of V to this I/O port ends the run with status (V << 1) | 1; by convention 0xf4',
   },
   timeout: { value: 'SECONDS', help: 'stop the guest after so long' },
-  stats: { value: 'FILE', help: 'write figures about the run as JSON' },
+  stats: {
+    value: 'FILE',
+    help: 'write figures about the run as JSON: counts, and where the time went; the run is a little slower',
+  },
 } as const satisfies Record<string, Option>;
 
 export type SerialTarget =

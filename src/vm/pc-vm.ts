@@ -24,6 +24,8 @@ export interface PcVmConfig {
   readonly serialPorts: readonly [SerialBackend, ...(SerialBackend | undefined)[]];
   readonly debugExitPort?: number | undefined;
   readonly engine?: EngineName | EngineMaker | undefined;
+  /** Count what costs time to count; see VmStatistics. */
+  readonly statistics?: boolean | undefined;
 }
 
 /** What executes guest code. */
@@ -74,7 +76,7 @@ export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<Virt
       return offset < 0 ? -1 : offset + layout.ram;
     },
   };
-  const parts = { memory: linear, ram, bus: cpuBusOf(board, 0, timers), tscHz };
+  const parts = { memory: linear, ram, bus: cpuBusOf(board, 0, timers), tscHz, statistics: config.statistics };
   const { engine: wanted = 'jit' } = config;
   const engine = typeof wanted === 'string' ? engineMakers[wanted](parts) : wanted(parts);
   memory.onHostWrite((offset, length) => engine.hostWrote(offset + layout.ram, length));

@@ -3,6 +3,7 @@ import { asVal, type Val, Value, type WasmEmitter } from '../isa/index.ts';
 import { layout } from '../isa/x86/index.ts';
 import { flagForm } from './flag-forms.ts';
 import type { RegionFrame } from './frame.ts';
+import type { RegionImports } from './imports.ts';
 import type { RegisterSet } from './touches.ts';
 
 /** Parameters of a region's function. */
@@ -18,6 +19,15 @@ const packPoint = (code: number, offset: number, count: number): number => {
   if (count >= 1 << point.countBits) throw new RangeError(`Cannot leave a region: ${count} instructions to charge`);
   return (offset << pointOffsetShift) | (count << point.codeBits) | code;
 };
+
+/** Takes retired instructions off the budget. `isCounted`: for statistics too. */
+export function chargeBudget(e: WasmEmitter, count: Val, isCounted: boolean): void {
+  e.push(e.op('i32.sub', asVal(Value.local('i32', parameter.budget)), count));
+  e.body.set(parameter.budget);
+  if (!isCounted) return;
+  const sum = e.op('i32.add', e.loadMemory('i32.load', e.i32(0), layout.translatedCount), count);
+  e.storeMemory('i32.store', e.i32(0), layout.translatedCount, sum);
+}
 
 /**
  * The ways out of a region, shared by all places that take them. Rare ones say by constants what is newer in locals than
@@ -104,11 +114,11 @@ export class RegionExits {
     body.set(this.#rip).br(body.depth - this.#depths[way]);
   }
 
-  /** Closes the function. `lookup` is the core's. */
-  close(lookup: number): void {
+  /** Closes the function. */
+  close({ lookup, countsInstructions }: RegionImports): void {
     const { body } = this.#e;
     body.unreachable().end();
-    this.#closeRare();
+    this.#closeRare(countsInstructions);
     body.end();
     this.#leaveOnAttention();
     body.get(this.#rip).get(parameter.budget).get(parameter.frames).returnCall(lookup);
@@ -118,13 +128,12 @@ export class RegionExits {
     body.unreachable();
   }
 
-  #closeRare(): void {
+  #closeRare(countsInstructions: boolean): void {
     const e = this.#e;
     const { body } = e;
     const at = asVal(Value.local('i32', this.#point));
     const count = e.op('i32.and', e.op('i32.shr_u', at, e.i32(point.codeBits)), e.i32((1 << point.countBits) - 1));
-    e.push(e.op('i32.sub', asVal(Value.local('i32', parameter.budget)), count));
-    body.set(parameter.budget);
+    chargeBudget(e, count, countsInstructions);
     const offset = e.op('i64.extend_i32_s', e.op('i32.shr_s', at, e.i32(pointOffsetShift)));
     e.push(this.#wrap(e.op('i64.add', this.#frame.codePage(), offset)));
     body.set(this.#rip);

@@ -1,3 +1,4 @@
+import type { EngineParts } from '../interpreter/index.ts';
 import type { ModuleBuilder, WasmType } from '../wasm/index.ts';
 
 /** (record, budget, frames) -> as a handler of the interpreter; helpers have the same type. */
@@ -19,11 +20,13 @@ export interface RegionImports {
   /** (slot) -> 1 when the pages of the region in that slot are mapped as it was translated. */
   readonly verify: number;
   readonly regionType: number;
+  /** Regions count what they retire. */
+  readonly countsInstructions: boolean;
   helperSlot(name: string): number;
 }
 
 /** The same for every module: each import makes an instance dearer. */
-export function importInto(module: ModuleBuilder, helperSlot: (name: string) => number): RegionImports {
+export function importInto(module: ModuleBuilder, parts: EngineParts): RegionImports {
   module.importMemory('env', 'memory', 65536);
   module.importTable('core', 'table');
   return {
@@ -35,6 +38,7 @@ export function importInto(module: ModuleBuilder, helperSlot: (name: string) => 
     raise: module.importFunction('env', 'raise', ['i32', 'i32'], []),
     verify: module.importFunction('env', 'verify', ['i32'], ['i32']),
     regionType: module.type(regionParams, regionResults),
-    helperSlot,
+    countsInstructions: parts.countsInstructions,
+    helperSlot: (name) => parts.helperSlot(name),
   };
 }

@@ -86,7 +86,7 @@ class RegionWriter {
     this.#e.storeMemory('i32.store', this.#e.i32(0), layout.codeDropped, this.#e.i32(0));
     this.#exits.open();
     this.#tree(0);
-    this.#exits.close(this.#imports.lookup);
+    this.#exits.close(this.#imports);
   }
 
   /** Where the further pages are mapped otherwise than when this was translated, the interpreter goes on with the block. */

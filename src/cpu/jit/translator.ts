@@ -25,6 +25,9 @@ const codeBytesLimit = 24 << 20;
 /** Slices that hot code waits for more of its kind to be compiled with. */
 const patienceSlices = 16;
 
+/** Places of translated code that statistics remember at most. */
+const mostNoted = 1_000_000;
+
 /** A translated region that is in use, or will be. */
 interface Installed {
   readonly block: HotBlock;
@@ -56,10 +59,16 @@ export class RegionTranslator implements HotCode {
     translatedInstructions: 0,
     translatedModules: 0,
     translatedBytes: 0,
+    /** Of code that was translated before, at the same address; noted for statistics only. */
+    retranslatedRegions: 0,
     evictedModules: 0,
+    evictedRegions: 0,
     verifications: 0,
+    mostLiveBytes: 0,
   };
-  #milliseconds = 0;
+  readonly #translated = new Set<string>();
+  #translationMs = 0;
+  #compilationMs = 0;
 
   constructor(options: JitOptions = {}) {
     this.#options = { ...defaults, ...options };
@@ -77,16 +86,12 @@ export class RegionTranslator implements HotCode {
     const begun = performance.now();
     const region = this.#form(block);
     if (region.instructionCount > 0) this.#add(block, region);
+    this.#translationMs += performance.now() - begun;
     if (this.#pending && this.#isFull(this.#pending)) this.#compile();
-    this.#milliseconds += performance.now() - begun;
   }
 
   settle(): boolean {
-    if (this.#pending && ++this.#waited > patienceSlices) {
-      const begun = performance.now();
-      this.#compile();
-      this.#milliseconds += performance.now() - begun;
-    }
+    if (this.#pending && ++this.#waited > patienceSlices) this.#compile();
     if (this.#liveBytes > codeBytesLimit) this.#evict(this.#liveBytes - (codeBytesLimit * 3) / 4);
     return false;
   }
@@ -105,7 +110,9 @@ export class RegionTranslator implements HotCode {
       ...this.#counters,
       liveModules: this.#live.length,
       liveBytes: this.#liveBytes,
-      translationMs: Math.round(this.#milliseconds),
+      liveBytesLimit: codeBytesLimit,
+      translationMs: Math.round(this.#translationMs),
+      compilationMs: Math.round(this.#compilationMs),
     };
   }
 
@@ -143,6 +150,13 @@ export class RegionTranslator implements HotCode {
     this.#view.setUint32(layout.regionKeys + 4 * slot, 0, true);
     this.#counters.translatedRegions++;
     this.#counters.translatedInstructions += region.instructionCount;
+    if (this.#attached.countsInstructions) this.#noteAgain(block);
+  }
+
+  #noteAgain({ address, mode }: HotBlock): void {
+    const key = `${address} ${mode}`;
+    if (this.#translated.has(key)) this.#counters.retranslatedRegions++;
+    else if (this.#translated.size < mostNoted) this.#translated.add(key);
   }
 
   #begin(): { module: PendingModule; regions: Installed[] } {
@@ -186,7 +200,9 @@ export class RegionTranslator implements HotCode {
     this.#pending = undefined;
     if (!pending || pending.regions.length === 0) return;
     const { cache, firstSlot } = this.#attached;
+    const begun = performance.now();
     const bytes = pending.module.instantiate((slot) => this.#verify(slot));
+    this.#compilationMs += performance.now() - begun;
     for (const { block, slot } of pending.regions) {
       const isCurrent = cache.find(block.address, block.mode) === block.start;
       if (!isCurrent || this.#handlerOf(block) !== specialIndex('count')) continue;
@@ -194,6 +210,7 @@ export class RegionTranslator implements HotCode {
     }
     this.#live.push({ regions: pending.regions, bytes });
     this.#liveBytes += bytes;
+    this.#counters.mostLiveBytes = Math.max(this.#counters.mostLiveBytes, this.#liveBytes);
     this.#counters.translatedModules++;
     this.#counters.translatedBytes += bytes;
   }
@@ -221,6 +238,7 @@ export class RegionTranslator implements HotCode {
       left -= module.bytes;
       this.#liveBytes -= module.bytes;
       this.#counters.evictedModules++;
+      this.#counters.evictedRegions += module.regions.length;
       for (const { block, slot } of module.regions) {
         if (this.#handlerOf(block) === firstSlot + slot) {
           this.#view.setUint16(block.start + record.handler, specialIndex('count'), true);
