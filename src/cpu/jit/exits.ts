@@ -1,4 +1,4 @@
-import { exit, pointOffsetShift } from '../interpreter/index.ts';
+import { emitTargetProbe, exit, pointOffsetShift, record } from '../interpreter/index.ts';
 import { asVal, type Val, Value, type WasmEmitter } from '../isa/index.ts';
 import { layout } from '../isa/x86/index.ts';
 import { flagForm } from './flag-forms.ts';
@@ -8,6 +8,12 @@ import type { RegisterSet } from './touches.ts';
 
 /** Parameters of a region's function. */
 export const parameter = { record: 0, budget: 1, frames: 2 } as const;
+
+/** Code that is found without a look-up: its record, and its page, counted from the entry's. */
+export interface Link {
+  readonly record: number;
+  readonly page: number;
+}
 
 /** A point where a region may be left, as one number: offset of the instruction, instructions to charge, exit code. */
 const point = { codeBits: 3, countBits: pointOffsetShift - 3 } as const;
@@ -36,6 +42,7 @@ export function chargeBudget(e: WasmEmitter, count: Val, isCounted: boolean): vo
 export class RegionExits {
   readonly #e: WasmEmitter;
   readonly #frame: RegionFrame;
+  readonly #imports: RegionImports;
   /** Mask of the bits of RIP that count. */
   readonly #wrap: (rip: Val) => Val;
   readonly #point: number;
@@ -45,9 +52,10 @@ export class RegionExits {
   readonly #depths = { rare: 0, leave: 0, return: 0 };
   #isVector = false;
 
-  constructor(e: WasmEmitter, frame: RegionFrame, wrap: (rip: Val) => Val) {
+  constructor(e: WasmEmitter, frame: RegionFrame, imports: RegionImports, wrap: (rip: Val) => Val) {
     this.#e = e;
     this.#frame = frame;
+    this.#imports = imports;
     this.#wrap = wrap;
     this.#point = e.body.local('i32');
     this.#mask = e.body.local('i32');
@@ -103,6 +111,41 @@ export class RegionExits {
     this.#go(rip, 'leave');
   }
 
+  /** As `leave`, to the code of a record in a page of the region. */
+  leaveTo(rip: Val, link: Link): void {
+    const e = this.#e;
+    e.rarely(this.attention(), () => this.leave(rip));
+    this.#enter(link, asVal(Value.local('i32', parameter.frames)));
+    e.body.returnCallIndirect(this.#regionType);
+  }
+
+  /** Calls the code of a record in a page of the region; its result is on the Wasm stack. */
+  callTo(link: Link, frames: Val): void {
+    this.#enter(link, frames);
+    this.#e.body.callIndirect(this.#regionType);
+  }
+
+  /** Pushes what the handler of a record is called with. Handlers of the interpreter need the flags as words. */
+  #enter({ record: target, page }: Link, frames: Val): void {
+    const e = this.#e;
+    if (page !== 0) {
+      const codePage = e.op('i64.add', this.#frame.codePage(), e.i64(BigInt(page * 4096)));
+      e.storeMemory('i64.store', e.i32(0), layout.codePage, this.#wrap(codePage));
+    }
+    this.#pushCall(e.i32(target), frames);
+  }
+
+  #pushCall(target: Val, frames: Val): void {
+    const e = this.#e;
+    const handler = e.loadMemory('i32.load16_u', target, record.handler);
+    e.rarely(e.op('i32.lt_u', handler, e.i32(this.#imports.firstRegion)), () => e.body.call(this.#imports.settleFlags));
+    e.push(target, asVal(Value.local('i32', parameter.budget)), frames, handler);
+  }
+
+  get #regionType(): number {
+    return this.#imports.regionType;
+  }
+
   /** Returns to whoever called this code; everything is stored and charged. */
   return(rip: Val): void {
     this.#go(rip, 'return');
@@ -121,11 +164,23 @@ export class RegionExits {
     this.#closeRare(countsInstructions);
     body.end();
     this.#leaveOnAttention();
+    this.#leaveByTargetCache();
     body.get(this.#rip).get(parameter.budget).get(parameter.frames).returnCall(lookup);
     body.end();
     this.#leaveOnAttention();
     body.i32(0).get(this.#rip).memory('i64.store', layout.rip).get(parameter.budget).return();
     body.unreachable();
+  }
+
+  /** What the core's `lookup` does first, without the way there. */
+  #leaveByTargetCache(): void {
+    const e = this.#e;
+    const rip = asVal(Value.local('i64', this.#rip));
+    emitTargetProbe(e, rip, (found) => {
+      e.storeMemory('i64.store', e.i32(0), layout.codePage, e.op('i64.and', rip, e.i64(-4096n)));
+      this.#pushCall(found, asVal(Value.local('i32', parameter.frames)));
+      e.body.returnCallIndirect(this.#regionType);
+    });
   }
 
   #closeRare(countsInstructions: boolean): void {

@@ -22,11 +22,16 @@ export interface RegionImports {
   readonly regionType: number;
   /** Regions count what they retire. */
   readonly countsInstructions: boolean;
+  /** Places in the table from here on are regions'. */
+  readonly firstRegion: number;
   helperSlot(name: string): number;
 }
 
 /** The same for every module: each import makes an instance dearer. */
-export function importInto(module: ModuleBuilder, parts: EngineParts): RegionImports {
+export function importInto(
+  module: ModuleBuilder,
+  { helperSlot, firstSlot, countsInstructions }: Pick<EngineParts, 'helperSlot' | 'firstSlot' | 'countsInstructions'>,
+): RegionImports {
   module.importMemory('env', 'memory', 65536);
   module.importTable('core', 'table');
   return {
@@ -38,7 +43,8 @@ export function importInto(module: ModuleBuilder, parts: EngineParts): RegionImp
     raise: module.importFunction('env', 'raise', ['i32', 'i32'], []),
     verify: module.importFunction('env', 'verify', ['i32'], ['i32']),
     regionType: module.type(regionParams, regionResults),
-    countsInstructions: parts.countsInstructions,
-    helperSlot: (name) => parts.helperSlot(name),
+    countsInstructions,
+    firstRegion: firstSlot,
+    helperSlot,
   };
 }

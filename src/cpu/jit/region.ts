@@ -38,6 +38,8 @@ export interface Region {
   readonly instructionCount: number;
   /** The entry's first. */
   readonly pages: readonly RegionPage[];
+  /** Records of code in these pages that the region may go to, by offset: calls and exits need no look-up then. */
+  readonly links: ReadonlyMap<number, number>;
 }
 
 /** Where a region's code comes from. */
@@ -49,6 +51,10 @@ export interface CodeSource {
   pageAt(index: number): number;
   /** Whether the code at this address is worth following: it has run. */
   isWarm(address: number): boolean;
+  /** The record where the block for the code at this address starts, if it is decoded. */
+  recordAt(address: number): number | undefined;
+  /** Whether calls may be linked to pages that the region has no code of: their mapping is checked with that of the others. */
+  readonly linksFar: boolean;
 }
 
 export interface RegionLimits {
@@ -56,13 +62,15 @@ export interface RegionLimits {
   readonly pages: number;
 }
 
+const isRelative = ({ variant }: Instruction): boolean => variant?.operands.some((o) => o.kind === 'relative') ?? false;
+
 /** What an instruction does to the flow inside a region. Branches of 16 bits leave it: they wrap at 64 KiB. */
-export function flowOf({ variant }: Instruction): Flow {
+export function flowOf(instruction: Instruction): Flow {
+  const { variant } = instruction;
   if (!variant) return 'leave';
   if (!variant.row.ends) return 'through';
   if (variant.row.name === 'call_indirect') return 'call';
-  const isRelative = variant.operands.some((o) => o.kind === 'relative');
-  if (!isRelative || variant.shape.width === 16) return 'leave';
+  if (!isRelative(instruction) || variant.shape.width === 16) return 'leave';
   if (variant.row.name === 'call') return 'call';
   return variant.row.name === 'jmp' ? 'jump' : 'branch';
 }
@@ -84,6 +92,7 @@ class RegionFormer {
   readonly #decoded = new Map<number, PlacedInstruction>();
   readonly #leaders = new Set<number>();
   readonly #pages = new Map<number, number>();
+  readonly #links = new Map<number, number>();
 
   constructor(source: CodeSource, limits: RegionLimits) {
     this.#source = source;
@@ -100,8 +109,31 @@ class RegionFormer {
         open.push(leader);
       }
     }
+    const blocks = this.#split(entry);
+    this.#link(blocks);
     const pages = [...this.#pages].map(([index, address]) => ({ index, address }));
-    return { blocks: this.#split(entry), instructionCount: this.#decoded.size, pages };
+    return { blocks, instructionCount: this.#decoded.size, pages, links: this.#links };
+  }
+
+  /** Finds the records of what is called, and of where the region is left for. */
+  #link(blocks: readonly RegionBlock[]): void {
+    for (const { instructions, end, flow, taken, next } of blocks) {
+      const last = instructions.at(-1);
+      if (!last || flow === 'leave') continue;
+      if (flow !== 'through' && taken === undefined && isRelative(last.instruction)) this.#linkTo(targetOf(last));
+      if (flow !== 'jump' && next === undefined) this.#linkTo(end);
+    }
+  }
+
+  #linkTo(offset: number): void {
+    const index = offset >> 12;
+    const isFar = !this.#pages.has(index);
+    if (isFar && !this.#source.linksFar) return;
+    const page = this.#page(index);
+    const target = page < 0 ? undefined : this.#source.recordAt(page + (offset & (pageBytes - 1)));
+    if (target === undefined) return;
+    this.#links.set(offset, target);
+    this.#pages.set(index, page);
   }
 
   /** Decodes up to the end of a basic block; where it may go on. */

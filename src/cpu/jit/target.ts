@@ -18,7 +18,7 @@ import {
   type X86Target,
 } from '../isa/x86/index.ts';
 import type { FunctionBody } from '../wasm/index.ts';
-import { chargeBudget, parameter, type RegionExits } from './exits.ts';
+import { chargeBudget, type Link, parameter, type RegionExits } from './exits.ts';
 import type { RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
 import { RegionMemory } from './memory.ts';
@@ -42,6 +42,13 @@ export interface Position {
   readonly flow: InstructionFlow;
 }
 
+export interface TargetParts {
+  readonly e: WasmEmitter;
+  readonly frame: RegionFrame;
+  readonly exits: RegionExits;
+  readonly imports: RegionImports;
+}
+
 /** Whether a memory operand needs its segment's base or limit in this mode. */
 export function isSegmented(mode: number, memory: EffectiveAddress): boolean {
   if ((mode & modeKey.codeMask) === modeKey.code64) return false;
@@ -63,12 +70,15 @@ export class JitTarget implements X86Target, OperandSource {
   readonly #memory: RegionMemory;
   readonly #mode: number;
   readonly #is64: boolean;
+  readonly #linkTo: (offset: number) => Link | undefined;
   #position: Position | undefined;
   #immediates = 0;
   #stores = false;
 
-  constructor(e: WasmEmitter, frame: RegionFrame, exits: RegionExits, imports: RegionImports, mode: number) {
+  /** `linkTo`: how the code at an offset is found without a look-up. */
+  constructor({ e, frame, exits, imports }: TargetParts, mode: number, linkTo: (offset: number) => Link | undefined) {
     this.#e = e;
+    this.#linkTo = linkTo;
     this.#body = e.body;
     this.#frame = frame;
     this.#exits = exits;
@@ -340,10 +350,12 @@ export class JitTarget implements X86Target, OperandSource {
     const rip = this.ripAt(offset);
     // Branches of 16 bits clear the upper half of EIP when they are taken (SDM 2A, Jcc).
     const is16 = isTaken && this.shape.width === 16;
-    this.#exits.leave(is16 ? this.#e.op('i64.and', rip, this.#e.i64(0xffffn)) : rip);
+    const link = is16 ? undefined : this.#linkTo(offset);
+    if (link) this.#exits.leaveTo(rip, link);
+    else this.#exits.leave(is16 ? this.#e.op('i64.and', rip, this.#e.i64(0xffffn)) : rip);
   }
 
-  call(target: Val): void {
+  call(target: Val, link?: Link): void {
     const e = this.#e;
     const behind = this.nextRip();
     const epoch = this.state('i32', layout.fetchEpoch);
@@ -354,8 +366,12 @@ export class JitTarget implements X86Target, OperandSource {
     this.#body.hint(true).if().else();
     this.#exits.leave(target);
     this.#body.end();
-    e.push(target, this.#budget, e.op('i32.sub', this.#parameter('frames'), e.i32(1)));
-    this.#body.call(this.#imports.lookup);
+    const frames = e.op('i32.sub', this.#parameter('frames'), e.i32(1));
+    if (link) this.#exits.callTo(link, frames);
+    else {
+      e.push(target, this.#budget, frames);
+      this.#body.call(this.#imports.lookup);
+    }
     const result = e.pop('i32');
     const isElsewhere = e.op('i64.ne', this.state('i64', layout.rip), behind);
     const isOther = e.op('i32.or', isElsewhere, e.op('i32.ne', this.state('i32', layout.fetchEpoch), epoch));
@@ -372,8 +388,10 @@ export class JitTarget implements X86Target, OperandSource {
 
   callRelative(): void {
     const { instruction, offset } = this.#here;
-    const target = this.ripAt(offset + instruction.length + instruction.relative);
-    this.call(this.shape.width === 16 ? this.#e.op('i64.and', target, this.#e.i64(0xffffn)) : target);
+    const targetOffset = offset + instruction.length + instruction.relative;
+    const target = this.ripAt(targetOffset);
+    if (this.shape.width === 16) this.call(this.#e.op('i64.and', target, this.#e.i64(0xffffn)));
+    else this.call(target, this.#linkTo(targetOffset));
   }
 
   jumpRelative(): void {
@@ -401,7 +419,7 @@ export class JitTarget implements X86Target, OperandSource {
 }
 
 /** Its address is near the stack pointer, or the frame's. */
-const isStackRelative = ({ base, index, segment: number }: EffectiveAddress): boolean =>
+export const isStackRelative = ({ base, index, segment: number }: EffectiveAddress): boolean =>
   (base === 4 || base === 5) && index === noRegister && number < segment.fs;
 
 const kindOf = { read: 0, write: 1, 'read-write': 2 } as const;

@@ -9,7 +9,7 @@ import { RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
 import type { PlacedInstruction, Region, RegionBlock } from './region.ts';
 import { type Structure, structureOf } from './structure.ts';
-import { isSegmented, JitTarget } from './target.ts';
+import { isSegmented, isStackRelative, JitTarget } from './target.ts';
 import { type Touches, touchesOf } from './touches.ts';
 
 const vectorUndefined = 6;
@@ -41,6 +41,14 @@ function flagOriginsOf(region: Region): Set<FlagForm> {
   return forms;
 }
 
+/** Whether some access is to memory near the stack pointer (see RegionMemory). */
+const usesStack = (region: Region): boolean =>
+  region.blocks.some(({ instructions }) =>
+    instructions.some(({ instruction: { variant, memory } }) => {
+      return variant?.row.usesStack === true || (memory !== undefined && isStackRelative(memory));
+    }),
+  );
+
 class RegionWriter {
   readonly #body: FunctionBody;
   readonly #e: WasmEmitter;
@@ -71,22 +79,39 @@ class RegionWriter {
       ),
     );
     this.#facts = factsOf(region, this.#touches);
-    this.#frame = new RegionFrame(this.#e, flagOriginsOf(region), imports.settleFlags);
+    this.#frame = new RegionFrame(this.#e, {
+      origins: flagOriginsOf(region),
+      usesStack: usesStack(region),
+      settleFlags: imports.settleFlags,
+    });
     this.#e.branches = this.#frame;
     const wraps = (place.mode & modeKey.codeMask) !== modeKey.code64;
-    this.#exits = new RegionExits(this.#e, this.#frame, (rip) =>
+    this.#exits = new RegionExits(this.#e, this.#frame, imports, (rip) =>
       wraps ? this.#e.op('i64.and', rip, this.#e.i64(0xffffffffn)) : rip,
     );
-    this.#target = new JitTarget(this.#e, this.#frame, this.#exits, imports, place.mode);
+    const parts = { e: this.#e, frame: this.#frame, exits: this.#exits, imports };
+    this.#target = new JitTarget(parts, place.mode, (offset) => {
+      const target = region.links.get(offset);
+      return target === undefined ? undefined : { record: target, page: offset >> 12 };
+    });
   }
 
   write(): void {
     this.#frame.enter();
     if (this.#region.pages.length > 1) this.#verifyPages();
-    this.#e.storeMemory('i32.store', this.#e.i32(0), layout.codeDropped, this.#e.i32(0));
+    if (this.#mayChangeCode()) this.#e.storeMemory('i32.store', this.#e.i32(0), layout.codeDropped, this.#e.i32(0));
     this.#exits.open();
     this.#tree(0);
     this.#exits.close(this.#imports);
+  }
+
+  #mayChangeCode(): boolean {
+    return this.#region.blocks.some(({ instructions }) =>
+      instructions.some(({ instruction: { variant } }) => {
+        const effects = variant && effectsOf(variant);
+        return effects !== undefined && (effects.stores || effects.helpers.size > 0);
+      }),
+    );
   }
 
   /** Where the further pages are mapped otherwise than when this was translated, the interpreter goes on with the block. */

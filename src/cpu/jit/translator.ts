@@ -17,7 +17,7 @@ export interface JitOptions {
 }
 
 const defaults = { threshold: 4_000, batch: 48, followsWarmOnly: true, regionInstructions: 250 } as const;
-const regionPages = 6;
+const regionPages = 12;
 /** Wasm bytes that are compiled together at most. */
 const moduleBytes = 64 << 10;
 /** Wasm bytes of live modules, above which the oldest quarter goes and is translated anew when it gets hot again. */
@@ -133,7 +133,9 @@ export class RegionTranslator implements HotCode {
       bytes: this.#code,
       mode,
       pageAt: (index) => (index === 0 ? page : codePageAt(index, !followsWarmOnly)),
-      isWarm: (at) => !followsWarmOnly || cache.has(at, mode),
+      isWarm: (at) => !followsWarmOnly || cache.peek(at, mode) !== undefined,
+      recordAt: (at) => cache.peek(at, mode),
+      linksFar: this.#view.getInt32(layout.codePage + 4, true) < 0,
     };
     return formRegion(source, address - page, { instructions: regionInstructions, pages: regionPages });
   }

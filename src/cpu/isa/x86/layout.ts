@@ -153,6 +153,9 @@ export const supervisorKey = 1 << 9;
 /** Never the key of an entry. */
 export const noLookupKey = -1;
 
+/** `stackPage` when none is remembered: never equal to an address without its bits 4 to 11. */
+export const noStackPage = 0x10n;
+
 /** Segment register numbers, as the ModRM reg field encodes them (SDM 2A, 3.1.1.1). */
 export const segment = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5 } as const;
 
