@@ -58,3 +58,38 @@ test('indirect jumps that lead to the same places stay in one region, with the s
   assert.equal(machine.register(3), 15_000n);
   assert.ok((machine.engine.counters().dispatchingRegions ?? 0) > 0);
 });
+
+test('statistics tell the instructions of translated code, every one, from those of the interpreter', () => {
+  const eagerly = { threshold: 100, batch: 1, followsWarmOnly: false };
+  const machine = new BareMachine((options) => createJitEngine({ ...options, statistics: true }, eagerly));
+  machine.load(
+    0x100000,
+    ...[0xb9, 0xe8, 0x03, 0, 0], // mov ecx, 1000
+    ...[0x01, 0xc8], // add eax, ecx
+    ...[0x74, 0], // jz to the next
+    ...[0xff, 0xc9], // dec ecx
+    ...[0x75, 0xf8], // jnz to add
+    0xf4, // hlt
+  );
+
+  machine.run(0x100000, 10_000);
+
+  const { instructions, interpreterInstructions, translatedCodeInstructions } = machine.engine.counters();
+  assert.equal(instructions, 4002);
+  // In its hundredth round the block of DEC is hot: MOV, 99 rounds and two instructions came before that.
+  assert.deepEqual([interpreterInstructions, translatedCodeInstructions], [1 + 99 * 4 + 2, 3603]);
+});
+
+test('code that is translated again, because it was rewritten, is told in statistics', () => {
+  const eagerly = { threshold: 1, batch: 1, followsWarmOnly: false };
+  const machine = new BareMachine((options) => createJitEngine({ ...options, statistics: true }, eagerly));
+  const program = (value: number) => [0xb8, value, 0, 0, 0, 0xeb, 0xf9]; // mov eax, value; jmp -7
+  machine.load(0x100000, ...program(1));
+  machine.run(0x100000, 100);
+  const before = machine.engine.counters();
+
+  machine.load(0x100000, ...program(2));
+  machine.run(0x100000, 100);
+
+  assert.deepEqual([before.retranslatedRegions, machine.engine.counters().retranslatedRegions], [0, 1]);
+});

@@ -28,6 +28,15 @@ const packPoint = (code: number, offset: number, count: number): number => {
   return (offset << pointOffsetShift) | (count << point.codeBits) | code;
 };
 
+/** Takes retired instructions off the budget. `isCounted`: for statistics too. */
+export function chargeBudget(e: WasmEmitter, count: Val, isCounted: boolean): void {
+  e.push(e.op('i32.sub', asVal(Value.local('i32', parameter.budget)), count));
+  e.body.set(parameter.budget);
+  if (!isCounted) return;
+  const sum = e.op('i32.add', e.loadMemory('i32.load', e.i32(0), layout.translatedCount), count);
+  e.storeMemory('i32.store', e.i32(0), layout.translatedCount, sum);
+}
+
 /**
  * The ways out of a region, shared by all places that take them. Rare ones say by constants what is newer in locals than
  * in memory, so that each place is small; the frequent ones have stored it already.
@@ -150,11 +159,11 @@ export class RegionExits {
     body.set(this.#rip).br(body.depth - this.#depths[way]);
   }
 
-  /** Closes the function. `lookup` is the core's. */
-  close(lookup: number): void {
+  /** Closes the function. */
+  close({ lookup, countsInstructions }: RegionImports): void {
     const { body } = this.#e;
     body.unreachable().end();
-    this.#closeRare();
+    this.#closeRare(countsInstructions);
     body.end();
     this.#leaveOnAttention();
     this.#leaveByTargetCache();
@@ -176,13 +185,12 @@ export class RegionExits {
     });
   }
 
-  #closeRare(): void {
+  #closeRare(countsInstructions: boolean): void {
     const e = this.#e;
     const { body } = e;
     const at = asVal(Value.local('i32', this.#point));
     const count = e.op('i32.and', e.op('i32.shr_u', at, e.i32(point.codeBits)), e.i32((1 << point.countBits) - 1));
-    e.push(e.op('i32.sub', asVal(Value.local('i32', parameter.budget)), count));
-    body.set(parameter.budget);
+    chargeBudget(e, count, countsInstructions);
     const offset = e.op('i64.extend_i32_s', e.op('i32.shr_s', at, e.i32(pointOffsetShift)));
     e.push(this.#wrap(e.op('i64.add', this.#frame.codePage(), offset)));
     body.set(this.#rip);

@@ -24,6 +24,8 @@ export interface RegionImports {
   /** (slot): the region's indirect jumps have been seen often enough (see profile.ts). */
   readonly noteProfile: number;
   readonly regionType: number;
+  /** Regions count what they retire. */
+  readonly countsInstructions: boolean;
   /** Places in the table from here on are regions'. */
   readonly firstRegion: number;
   helperSlot(name: string): number;
@@ -32,7 +34,7 @@ export interface RegionImports {
 /** The same for every module: each import makes an instance dearer. */
 export function importInto(
   module: ModuleBuilder,
-  { helperSlot, firstSlot }: Pick<EngineParts, 'helperSlot' | 'firstSlot'>,
+  { helperSlot, firstSlot, countsInstructions }: Pick<EngineParts, 'helperSlot' | 'firstSlot' | 'countsInstructions'>,
 ): RegionImports {
   module.importMemory('env', 'memory', 65536);
   module.importTable('core', 'table');
@@ -46,6 +48,7 @@ export function importInto(
     verify: module.importFunction('env', 'verify', ['i32'], ['i32']),
     noteProfile: module.importFunction('env', 'noteProfile', ['i32'], []),
     regionType: module.type(regionParams, regionResults),
+    countsInstructions,
     firstRegion: firstSlot,
     helperSlot,
   };

@@ -18,7 +18,7 @@ import {
   type X86Target,
 } from '../isa/x86/index.ts';
 import type { FunctionBody } from '../wasm/index.ts';
-import { type Link, parameter, type RegionExits } from './exits.ts';
+import { chargeBudget, type Link, parameter, type RegionExits } from './exits.ts';
 import type { RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
 import { RegionMemory } from './memory.ts';
@@ -337,8 +337,7 @@ export class JitTarget implements X86Target, OperandSource {
 
   charge(instructions: number): void {
     if (instructions === 0) return;
-    this.#e.push(this.#e.op('i32.sub', this.#budget, this.#e.i32(instructions)));
-    this.#body.set(parameter.budget);
+    chargeBudget(this.#e, this.#e.i32(instructions), this.#imports.countsInstructions);
   }
 
   get #budget(): Val {

@@ -100,7 +100,7 @@ class RegionWriter {
     if (this.#mayChangeCode()) this.#e.storeMemory('i32.store', this.#e.i32(0), layout.codeDropped, this.#e.i32(0));
     this.#exits.open();
     this.#tree(0);
-    this.#exits.close(this.#imports.lookup);
+    this.#exits.close(this.#imports);
   }
 
   #mayChangeCode(): boolean {

@@ -39,6 +39,9 @@ const codeBytesLimit = 24 << 20;
 /** Slices that hot code waits for more of its kind to be compiled with. */
 const patienceSlices = 16;
 
+/** Places of translated code that statistics remember at most. */
+const mostNoted = 1_000_000;
+
 /** A translated region that is in use, or will be. */
 interface Installed {
   readonly block: HotBlock;
@@ -74,10 +77,16 @@ export class RegionTranslator implements HotCode {
     translatedInstructions: 0,
     translatedModules: 0,
     translatedBytes: 0,
+    /** Of code that was translated before, at the same address; noted for statistics only. */
+    retranslatedRegions: 0,
     evictedModules: 0,
+    evictedRegions: 0,
     verifications: 0,
+    mostLiveBytes: 0,
   };
-  #milliseconds = 0;
+  readonly #translated = new Set<string>();
+  #translationMs = 0;
+  #compilationMs = 0;
 
   constructor(options: JitOptions = {}) {
     this.#options = { ...defaults, ...options };
@@ -95,16 +104,12 @@ export class RegionTranslator implements HotCode {
     const begun = performance.now();
     const region = this.#form(block);
     if (region.instructionCount > 0) this.#add(block, region);
+    this.#translationMs += performance.now() - begun;
     if (this.#pending && this.#isFull(this.#pending)) this.#compile();
-    this.#milliseconds += performance.now() - begun;
   }
 
   settle(): boolean {
-    if (this.#pending && ++this.#waited > patienceSlices) {
-      const begun = performance.now();
-      this.#compile();
-      this.#milliseconds += performance.now() - begun;
-    }
+    if (this.#pending && ++this.#waited > patienceSlices) this.#compile();
     if (this.#liveBytes > codeBytesLimit) this.#evict(this.#liveBytes - (codeBytesLimit * 3) / 4);
     return false;
   }
@@ -123,7 +128,9 @@ export class RegionTranslator implements HotCode {
       ...this.#counters,
       liveModules: this.#live.length,
       liveBytes: this.#liveBytes,
-      translationMs: Math.round(this.#milliseconds),
+      liveBytesLimit: codeBytesLimit,
+      translationMs: Math.round(this.#translationMs),
+      compilationMs: Math.round(this.#compilationMs),
     };
   }
 
@@ -165,6 +172,13 @@ export class RegionTranslator implements HotCode {
     );
     this.#counters.translatedRegions++;
     this.#counters.translatedInstructions += region.instructionCount;
+    if (this.#attached.countsInstructions) this.#noteAgain(block);
+  }
+
+  #noteAgain({ address, mode }: HotBlock): void {
+    const key = `${address} ${mode}`;
+    if (this.#translated.has(key)) this.#counters.retranslatedRegions++;
+    else if (this.#translated.size < mostNoted) this.#translated.add(key);
   }
 
   #place(regions: Installed[], installed: Installed, profiledJumps: number): void {
@@ -186,7 +200,7 @@ export class RegionTranslator implements HotCode {
     const begun = performance.now();
     const targets = this.#targetsOf(installed);
     if (targets.length > installed.targets.length) this.#addDispatching(installed, targets);
-    this.#milliseconds += performance.now() - begun;
+    this.#translationMs += performance.now() - begun;
   }
 
   /** Offsets that a region's indirect jumps have led to, and so on from the regions there. */
@@ -282,10 +296,12 @@ export class RegionTranslator implements HotCode {
     this.#pending = undefined;
     if (!pending || pending.regions.length === 0) return;
     const { cache, firstSlot } = this.#attached;
+    const begun = performance.now();
     const bytes = pending.module.instantiate({
       verify: (slot) => this.#verify(slot),
       noteProfile: (slot) => this.#noteProfile(slot),
     });
+    this.#compilationMs += performance.now() - begun;
     for (const { block, slot } of pending.regions) {
       const isCurrent = cache.find(block.address, block.mode) === block.start;
       const handler = this.#handlerOf(block);
@@ -294,6 +310,7 @@ export class RegionTranslator implements HotCode {
     }
     this.#live.push({ regions: pending.regions, bytes });
     this.#liveBytes += bytes;
+    this.#counters.mostLiveBytes = Math.max(this.#counters.mostLiveBytes, this.#liveBytes);
     this.#counters.translatedModules++;
     this.#counters.translatedBytes += bytes;
   }
@@ -321,6 +338,7 @@ export class RegionTranslator implements HotCode {
       left -= module.bytes;
       this.#liveBytes -= module.bytes;
       this.#counters.evictedModules++;
+      this.#counters.evictedRegions += module.regions.length;
       for (const { block, slot } of module.regions) {
         if (this.#handlerOf(block) === firstSlot + slot) {
           this.#view.setUint16(block.start + record.handler, specialIndex('count'), true);

@@ -67,6 +67,8 @@ export const layout = {
   exitRecord: 0x1d4,
   /** Set when translated code was dropped, u32; translated regions clear it when they begin. */
   codeDropped: 0x1d8,
+  /** Instructions that translated regions have retired since this was cleared, u32; counted for statistics only. */
+  translatedCount: 0x1dc,
 
   /** The level of INTR, u32: 0 or 1. The attention word has it only while interrupts are enabled. */
   interruptLine: 0x300,
