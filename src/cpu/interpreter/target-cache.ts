@@ -11,7 +11,7 @@ export function targetSlot(e: WasmEmitter, rip: Val): Val {
 
 /** The lookup key of the half of the address space that a RIP is in. */
 export function lookupKeyOf(e: WasmEmitter, rip: Val): Val {
-  const isHigh = e.op('i32.wrap_i64', e.op('i64.shr_u', rip, e.i64(63n)));
+  const isHigh = e.op('i32.wrap_i64', e.op('i64.shr_u', rip, e.loadMemory('i64.load', e.i32(0), layout.halfBit)));
   return e.loadMemory('i32.load', e.op('i32.shl', isHigh, e.i32(2)), layout.lookupKey);
 }
 

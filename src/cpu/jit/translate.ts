@@ -46,6 +46,9 @@ const usesStack = (region: Region): boolean =>
     }),
   );
 
+/** The bit of an address that says in which half of the address space it is (`layout.halfBit`). */
+const halfBitOf = (mode: number): bigint => ((mode & modeKey.codeMask) === modeKey.code64 ? 63n : 31n);
+
 class RegionWriter {
   readonly #body: FunctionBody;
   readonly #e: WasmEmitter;
@@ -115,7 +118,7 @@ class RegionWriter {
   /** Where the further pages are mapped otherwise than when this was translated, the interpreter goes on with the block. */
   #verifyPages(): void {
     const e = this.#e;
-    const isHigh = e.op('i32.wrap_i64', e.op('i64.shr_u', this.#frame.codePage(), e.i64(63n)));
+    const isHigh = e.op('i32.wrap_i64', e.op('i64.shr_u', this.#frame.codePage(), e.i64(halfBitOf(this.#place.mode))));
     const key = e.loadMemory('i32.load', e.op('i32.shl', isHigh, e.i32(2)), layout.lookupKey);
     const verified = e.loadMemory('i32.load', e.i32(0), layout.regionKeys + 4 * this.#place.slot);
     e.rarely(e.op('i32.ne', key, verified), () => {

@@ -153,7 +153,7 @@ export class RegionTranslator implements HotCode {
       pageAt: (index) => (index === 0 ? page : codePageAt(index, !followsWarmOnly)),
       isWarm: (at) => !followsWarmOnly || cache.peek(at, mode) !== undefined,
       recordAt: (at) => cache.peek(at, mode),
-      linksFar: this.#view.getInt32(layout.codePage + 4, true) < 0,
+      linksFar: this.#isInUpperHalf(),
     };
     const instructions = targets.length > 0 ? dispatchingInstructions : regionInstructions;
     return formRegion(source, address - page, { instructions, pages: regionPages }, targets);
@@ -323,10 +323,15 @@ export class RegionTranslator implements HotCode {
     for (const { index, address } of installed.pages) {
       if (this.#attached.codePageAt(index, true) !== address) return 0;
     }
-    const isHigh = this.#view.getInt32(layout.codePage + 4, true) < 0;
-    const key = this.#view.getInt32(isHigh ? layout.lookupKeyHigh : layout.lookupKey, true);
+    const key = this.#view.getInt32(this.#isInUpperHalf() ? layout.lookupKeyHigh : layout.lookupKey, true);
     this.#view.setInt32(layout.regionKeys + 4 * slot, key, true);
     return 1;
+  }
+
+  /** Of the running code: a kernel's, whose translations seldom change. */
+  #isInUpperHalf(): boolean {
+    const isShort = this.#view.getUint32(layout.halfBit, true) === 31;
+    return this.#view.getInt32(layout.codePage + (isShort ? 0 : 4), true) < 0;
   }
 
   /** Gives up the oldest modules, at least so many bytes of them. */

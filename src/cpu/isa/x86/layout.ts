@@ -53,6 +53,8 @@ export const layout = {
    */
   lookupKey: 0x164,
   lookupKeyHigh: 0x168,
+  /** Bit of a RIP that says in which half it is, i64: 63, or 31 outside of 64-bit mode. */
+  halfBit: 0x170,
   /** Counted up whenever a RIP may mean other code than before, u32: calls that were made earlier do not return then. */
   fetchEpoch: 0x16c,
   /** Arguments and results of helpers that do not fit i32 parameters, 8 x 8 bytes. */

@@ -47,6 +47,8 @@ const generationLimit = 2 ** (32 - generationShift);
 export function refreshLookupKeys(state: X86State): void {
   const mode = state.word(layout.modeKey);
   const is64 = (mode & modeKey.codeMask) === modeKey.code64;
+  state.setWord(layout.halfBit, is64 ? 63 : 31);
+  state.setWord(layout.halfBit + 4, 0);
   const isFlatCode = is64 || (state.legacyBase[segment.cs] === 0 && state.segmentLimit(segment.cs) === 0xffffffff);
   const context = (currentBank(state) === bank.user ? 0 : supervisorKey) | mode;
   state.setWord(layout.lookupKey, isFlatCode ? (state.fetchGeneration << generationShift) | context : noLookupKey);
