@@ -1,6 +1,7 @@
 import { emitTargetProbe, exit, pointOffsetShift, record } from '../interpreter/index.ts';
-import { asVal, type Val, Value, type WasmEmitter } from '../isa/index.ts';
+import { asVal, type Val, Value, WasmEmitter } from '../isa/index.ts';
 import { layout } from '../isa/x86/index.ts';
+import type { FunctionBody } from '../wasm/index.ts';
 import { flagForm } from './flag-forms.ts';
 import type { RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
@@ -15,6 +16,33 @@ export const dispatchParameter = { rip: 3, codePage: 4 } as const;
 export interface Link {
   readonly record: number;
   readonly page: number;
+}
+
+/** Pushes what the handler of a record is called with. Handlers of the interpreter need the flags as words. */
+function pushCall(
+  e: WasmEmitter,
+  { firstRegion, settleFlags }: Pick<RegionImports, 'firstRegion' | 'settleFlags'>,
+  { target, budget, frames }: { target: Val; budget: Val; frames: Val },
+): void {
+  const handler = e.loadMemory('i32.load16_u', target, record.handler);
+  e.rarely(e.op('i32.lt_u', handler, e.i32(firstRegion)), () => e.body.call(settleFlags));
+  e.push(target, budget, frames, handler);
+}
+
+/**
+ * A module's own copy of the first part of the core's `lookup`, (rip, budget, frames): most targets are found without
+ * leaving the module's instance, and V8 may inline it. `lookup` is the core's.
+ */
+export function emitOwnLookup(body: FunctionBody, imports: Omit<RegionImports, 'lookup'>, lookup: number): void {
+  const e = new WasmEmitter(body);
+  const rip = asVal(Value.local('i64', 0));
+  emitTargetProbe(e, rip, (target) => {
+    e.storeMemory('i64.store', e.i32(0), layout.codePage, e.op('i64.and', rip, e.i64(-4096n)));
+    const [budget, frames] = [asVal(Value.local('i32', 1)), asVal(Value.local('i32', 2))];
+    pushCall(e, imports, { target, budget, frames });
+    body.returnCallIndirect(imports.regionType);
+  });
+  body.get(0).get(1).get(2).returnCall(lookup);
 }
 
 /** A point where a region may be left, as one number: offset of the instruction, instructions to charge, exit code. */
@@ -134,14 +162,7 @@ export class RegionExits {
       const codePage = e.op('i64.add', this.#frame.codePage(), e.i64(BigInt(page * 4096)));
       e.storeMemory('i64.store', e.i32(0), layout.codePage, this.#wrap(codePage));
     }
-    this.#pushCall(e.i32(target), frames);
-  }
-
-  #pushCall(target: Val, frames: Val): void {
-    const e = this.#e;
-    const handler = e.loadMemory('i32.load16_u', target, record.handler);
-    e.rarely(e.op('i32.lt_u', handler, e.i32(this.#imports.firstRegion)), () => e.body.call(this.#imports.settleFlags));
-    e.push(target, asVal(Value.local('i32', parameter.budget)), frames, handler);
+    pushCall(e, this.#imports, { target: e.i32(target), budget: asVal(Value.local('i32', parameter.budget)), frames });
   }
 
   get #regionType(): number {
@@ -166,23 +187,11 @@ export class RegionExits {
     this.#closeRare(countsInstructions);
     body.end();
     this.#leaveOnAttention();
-    this.#leaveByTargetCache();
     body.get(this.#rip).get(parameter.budget).get(parameter.frames).returnCall(lookup);
     body.end();
     this.#leaveOnAttention();
     body.i32(0).get(this.#rip).memory('i64.store', layout.rip).get(parameter.budget).return();
     body.unreachable();
-  }
-
-  /** What the core's `lookup` does first, without the way there. */
-  #leaveByTargetCache(): void {
-    const e = this.#e;
-    const rip = asVal(Value.local('i64', this.#rip));
-    emitTargetProbe(e, rip, (found) => {
-      e.storeMemory('i64.store', e.i32(0), layout.codePage, e.op('i64.and', rip, e.i64(-4096n)));
-      this.#pushCall(found, asVal(Value.local('i32', parameter.frames)));
-      e.body.returnCallIndirect(this.#regionType);
-    });
   }
 
   #closeRare(countsInstructions: boolean): void {

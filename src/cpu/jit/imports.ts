@@ -1,5 +1,6 @@
 import type { EngineParts } from '../interpreter/index.ts';
 import type { ModuleBuilder, WasmType } from '../wasm/index.ts';
+import { emitOwnLookup } from './exits.ts';
 
 /** (record, budget, frames) -> as a handler of the interpreter; helpers have the same type. */
 export const regionParams: readonly WasmType[] = ['i32', 'i32', 'i32'];
@@ -31,15 +32,15 @@ export interface RegionImports {
   helperSlot(name: string): number;
 }
 
-/** The same for every module: each import makes an instance dearer. */
+/** The same for every module: each import makes an instance dearer. Defines the module's own `lookup`. */
 export function importInto(
   module: ModuleBuilder,
   { helperSlot, firstSlot, countsInstructions }: Pick<EngineParts, 'helperSlot' | 'firstSlot' | 'countsInstructions'>,
 ): RegionImports {
   module.importMemory('env', 'memory', 65536);
   module.importTable('core', 'table');
-  return {
-    lookup: module.importFunction('core', 'lookup', ['i64', 'i32', 'i32'], ['i32']),
+  const lookup = module.importFunction('core', 'lookup', ['i64', 'i32', 'i32'], ['i32']);
+  const imports = {
     access: module.importFunction('core', 'access', ['i64', 'i32', 'i32'], ['i32']),
     afterWrite: module.importFunction('core', 'afterWrite', ['i32'], ['i32']),
     stackAccess: module.importFunction('core', 'stackAccess', ['i64', 'i32', 'i32'], ['i32']),
@@ -52,4 +53,6 @@ export function importInto(
     firstRegion: firstSlot,
     helperSlot,
   };
+  const own = module.define(['i64', 'i32', 'i32'], ['i32'], (body) => emitOwnLookup(body, imports, lookup));
+  return { ...imports, lookup: own };
 }
