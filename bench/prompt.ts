@@ -2,31 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { failure } from './measured-run.ts';
-import {
-  type AddressRange,
-  mappingOfSize,
-  peakResidentBytes,
-  processorSeconds,
-  residentBytes,
-  touchedBytes,
-} from './process-memory.ts';
+import { isGone, type MemoryMap, MemoryMeter, type MemoryUse } from './memory-meter.ts';
+import { processorSeconds } from './process-memory.ts';
 
-export interface PromptOptions {
+export interface PromptOptions extends MemoryMap {
   readonly command: readonly string[];
-  /** Size of the mapping that holds guest RAM, and where in it RAM begins. */
-  readonly mappingBytes: number;
-  readonly ramOffset: number;
   readonly idleSeconds: number;
-}
-
-export interface MemoryUse {
-  /** The largest resident set until the prompt. */
-  readonly peakResidentBytes: number;
-  /** Guest RAM that was touched until then, by the guest and by who loaded it. */
-  readonly touchedBytes: number;
-  /** The difference of the two at the prompt, and at the moment when it was largest (before there is a guest, mostly). */
-  readonly overheadAtPromptBytes: number;
-  readonly overheadMaxBytes: number;
 }
 
 export interface PromptFigures {
@@ -80,48 +61,5 @@ async function prompt(child: ChildProcess, command: readonly string[], sample: (
       if (!isGone(error)) throw error;
     }
     await delay(sampleMs);
-  }
-}
-
-const isGone = (error: unknown): boolean => ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
-
-class MemoryMeter {
-  readonly #pid: number;
-  readonly #options: PromptOptions;
-  #ram: AddressRange | undefined;
-  #overheadMaxBytes = 0;
-
-  constructor(pid: number, options: PromptOptions) {
-    this.#pid = pid;
-    this.#options = options;
-  }
-
-  /** The resident set less what the guest has touched, now. */
-  sample(): number {
-    const { mappingBytes, ramOffset } = this.#options;
-    if (!this.#ram) {
-      const mapping = mappingOfSize(this.#pid, mappingBytes);
-      if (mapping) this.#ram = { start: mapping.start + ramOffset, sizeBytes: mappingBytes - ramOffset };
-    }
-    const overhead = residentBytes(this.#pid) - this.#touched();
-    this.#overheadMaxBytes = Math.max(this.#overheadMaxBytes, overhead);
-    return overhead;
-  }
-
-  result(): MemoryUse {
-    const overheadAtPromptBytes = this.sample();
-    if (!this.#ram) {
-      throw new RangeError(`Cannot measure memory: process ${this.#pid} has no mapping of guest RAM's size`);
-    }
-    return {
-      peakResidentBytes: peakResidentBytes(this.#pid),
-      touchedBytes: this.#touched(),
-      overheadAtPromptBytes,
-      overheadMaxBytes: this.#overheadMaxBytes,
-    };
-  }
-
-  #touched(): number {
-    return this.#ram ? touchedBytes(this.#pid, this.#ram) : 0;
   }
 }

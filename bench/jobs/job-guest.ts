@@ -19,8 +19,8 @@ export interface JobGuest {
   readonly debian: DebianTree | undefined;
 }
 
-/** Makes the programs of one bitness and puts them into a guest; `folder` takes the files. */
-export async function makeJobGuest(bits: Bits, folder: string): Promise<JobGuest> {
+/** Makes the programs of one bitness and puts them into a guest, with `more` files; `folder` takes the files. */
+export async function makeJobGuest(bits: Bits, folder: string, more: readonly CpioEntry[] = []): Promise<JobGuest> {
   const programs = join(folder, `programs-${bits}`);
   const binaries = await compilePrograms(bits, programs);
   const data = await writeProgramData(programs);
@@ -34,6 +34,7 @@ export async function makeJobGuest(bits: Bits, folder: string): Promise<JobGuest
     { kind: 'symlink', path: 'bin/cat', target: 'busybox' },
     { kind: 'directory', path: 'bench' },
     ...(await Promise.all([...binaries, ...data].map((name) => program(programs, name)))),
+    ...more,
   ]);
   const initrd = join(folder, `jobs-initrd-${bits}`);
   await writeFile(initrd, joinInitramfs(await readFile(image.initrd), archive));

@@ -74,6 +74,11 @@ export class Session {
     }
   }
 
+  /** Of the machine's process. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   get isOpen(): boolean {
     return !this.#isClosed;
   }
