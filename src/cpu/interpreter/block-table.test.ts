@@ -22,8 +22,8 @@ test('dropping a list tells of each of its blocks and hides them', () => {
   const dropped: number[][] = [];
   table.dropList(second, (...figures) => dropped.push(figures));
   assert.deepEqual(dropped, [
-    [0xf000_1010, 48, 80],
-    [0x1000, 16, 48],
+    [0xf000_1010, 48, 80, 1],
+    [0x1000, 16, 48, 1],
   ]);
   assert.equal(table.find(0x1000, 1), undefined);
   assert.equal(table.find(0xf000_1010, 1), undefined);

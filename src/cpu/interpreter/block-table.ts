@@ -52,13 +52,14 @@ export class BlockTable {
   }
 
   /** Forgets a page's list, calling back for each block in it: that can't be found any more, by whatever entry. */
-  dropList(first: number, onDrop: (address: number, start: number, end: number) => void): void {
+  dropList(first: number, onDrop: (address: number, start: number, end: number, mode: number) => void): void {
     for (let at = first; at !== 0; ) {
       const words = this.#words;
       const address = words[at + entry.address] ?? 0;
       const start = words[at + entry.start] ?? 0;
-      this.#hide(address, words[at + entry.mode] ?? 0, start);
-      onDrop(address >>> 0, start, words[at + entry.end] ?? 0);
+      const mode = words[at + entry.mode] ?? 0;
+      this.#hide(address, mode, start);
+      onDrop(address >>> 0, start, words[at + entry.end] ?? 0, mode);
       const next = words[at + entry.nextInPage] ?? 0;
       words[at + entry.nextInPage] = this.#firstFree;
       this.#firstFree = at;

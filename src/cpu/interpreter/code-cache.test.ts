@@ -185,3 +185,33 @@ test('a block that is decoded again after a drop is found at its new records', (
   assert.equal(cache.find(page + 0x88, mode), again);
   assert.equal(jumpTarget(page + 0x88), again);
 });
+
+test('the records of a dropped block are used again once, for the same code, when they suffice', () => {
+  const cache = withBlock();
+  const bytes = end - start;
+
+  cache.dropPage(pageNumber);
+
+  assert.equal(cache.takeDropped(page + 0x89, mode, bytes), undefined);
+  assert.equal(cache.takeDropped(page + 0x88, otherMode, bytes), undefined);
+  assert.equal(cache.takeDropped(page + 0x88, mode, bytes), start);
+  assert.equal(cache.takeDropped(page + 0x88, mode, bytes), undefined);
+});
+
+test('records are not used again for more than they held', () => {
+  const cache = withBlock();
+
+  cache.dropPage(pageNumber);
+
+  assert.equal(cache.takeDropped(page + 0x88, mode, end - start + record.bytes), undefined);
+});
+
+test('records that a translation may be on its way to are not used again', () => {
+  const cache = withBlock();
+  view.setUint16(start + record.handler, specialIndex('count'), true);
+  view.setInt32(start + record.immediate, 0, true);
+
+  cache.dropPage(pageNumber);
+
+  assert.equal(cache.takeDropped(page + 0x88, mode, end - start), undefined);
+});

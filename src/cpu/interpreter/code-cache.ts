@@ -5,15 +5,11 @@ import { jumpCache, jumpCacheIndex, record, targetCache } from './record.ts';
 
 const continuation = specialIndex('continue');
 const resynchronization = specialIndex('resynchronize');
+const counter = specialIndex('count');
 
-/** What is decoded of one page of RAM. */
-interface CodePage {
-  /** Its first block, in the table. */
-  first: number;
-  /** 64-byte lines of the page that have decoded bytes, 32 in each word. */
-  lowLines: number;
-  highLines: number;
-}
+/** Dropped blocks whose records may be used again, direct-mapped; numbers of each, 32 bits. */
+const dropped = { slots: 256, address: 0, mode: 1, start: 2, end: 3, words: 4 } as const;
+const droppedSlot = (address: number): number => (jumpCacheIndex(address) & (dropped.slots - 1)) * dropped.words;
 
 /**
  * The decoded basic blocks, by the linear-memory address of their code and the mode key, and which bytes of RAM
@@ -24,17 +20,24 @@ export class CodeCache {
   readonly #half: DataView;
   readonly #bytes: Uint8Array;
   readonly #blocks = new BlockTable();
-  readonly #pages = new Map<number, CodePage>();
+  readonly #dropped = new Int32Array(dropped.slots * dropped.words);
   /** Handlers from this one on are translated regions. */
   firstRegion = 0x10000;
   /** One byte a page of linear memory: 1 when it has code. */
   readonly #hasCode: Uint8Array;
+  /** For a page that has code: its first block, in the table. */
+  readonly #first: Int32Array;
+  /** 64-byte lines of it that have decoded bytes, 32 in each of two words. */
+  readonly #lines: Int32Array;
 
   constructor(memory: WebAssembly.Memory) {
     this.#words = new Int32Array(memory.buffer);
     this.#half = new DataView(memory.buffer);
     this.#bytes = new Uint8Array(memory.buffer);
-    this.#hasCode = new Uint8Array(memory.buffer.byteLength >>> 12);
+    const pages = memory.buffer.byteLength >>> 12;
+    this.#hasCode = new Uint8Array(pages);
+    this.#first = new Int32Array(pages);
+    this.#lines = new Int32Array(2 * pages);
   }
 
   hasCode(ramPage: number): boolean {
@@ -58,11 +61,36 @@ export class CodeCache {
   ): void {
     const block = { address, mode, start, end };
     pieces.forEach((piece, i) => {
-      const page = this.#mark(piece.address, piece.length);
-      page.first = this.#blocks.add(block, page.first);
-      if (i === 0) this.#blocks.publish(page.first);
+      this.#mark(piece.address, piece.length);
+      const first = this.#list(piece.address >>> 12, block);
+      if (i === 0) this.#blocks.publish(first);
     });
     this.#cacheJump(address, mode, start);
+  }
+
+  /**
+   * Where the records of this code's block were when it was dropped, if `length` bytes are free there: whatever still leads
+   * there means this code. Once for each drop, and only legal while no generated code runs.
+   */
+  takeDropped(address: number, mode: number, length: number): number | undefined {
+    const at = droppedSlot(address);
+    const words = this.#dropped;
+    if (words[at + dropped.address] !== (address | 0) || words[at + dropped.mode] !== mode) return undefined;
+    const start = words[at + dropped.start] ?? 0;
+    words[at + dropped.address] = 0;
+    return (words[at + dropped.end] ?? 0) - start >= length ? start : undefined;
+  }
+
+  /** A translation of the code as it was may still be on its way to a block that has been hot. */
+  #keepDropped(address: number, start: number, end: number, mode: number): void {
+    const handler = this.#half.getUint16(start, true);
+    const mayBeAwaited = handler === counter && (this.#words[(start + record.immediate) >>> 2] ?? 0) <= 0;
+    if (handler >= this.firstRegion || handler === resynchronization || mayBeAwaited) return;
+    const at = droppedSlot(address);
+    this.#dropped[at + dropped.address] = address;
+    this.#dropped[at + dropped.mode] = mode;
+    this.#dropped[at + dropped.start] = start;
+    this.#dropped[at + dropped.end] = end;
   }
 
   /** As `find`, and changes nothing. */
@@ -75,17 +103,20 @@ export class CodeCache {
    * their page, and the block with it.
    */
   cover(block: { address: number; mode: number; start: number }, address: number, length: number): void {
-    const hadPage = this.#pages.has(address >>> 12);
-    const page = this.#mark(address, length);
-    const isOwn = address >>> 12 === block.address >>> 12;
-    if (!isOwn && !this.#isListed(page, block.start)) {
-      page.first = this.#blocks.add({ ...block, end: block.start + record.bytes }, page.first);
-    }
-    if (!hadPage) this.onNewPage(address >>> 12);
+    const page = address >>> 12;
+    const hadPage = this.hasCode(page);
+    this.#mark(address, length);
+    const isOwn = page === block.address >>> 12;
+    const isListed = this.#blocks.startOf(this.#first[page] ?? 0) === block.start;
+    if (!isOwn && !isListed) this.#list(page, { ...block, end: block.start + record.bytes });
+    if (!hadPage) this.onNewPage(page);
   }
 
-  #isListed(page: CodePage, start: number): boolean {
-    return this.#blocks.startOf(page.first) === start;
+  /** Makes a block the first of a page; its link. */
+  #list(page: number, block: { address: number; mode: number; start: number; end: number }): number {
+    const first = this.#blocks.add(block, this.#first[page] ?? 0);
+    this.#first[page] = first;
+    return first;
   }
 
   /** Called for a page of RAM that has code from now on, by `cover`. */
@@ -95,30 +126,32 @@ export class CodeCache {
   written(address: number, length: number): void {
     const end = address + length;
     for (let at = address; at < end; at = ((at >>> 12) + 1) * 4096) {
-      const page = this.#pages.get(at >>> 12);
-      if (!page) continue;
+      if (!this.hasCode(at >>> 12)) continue;
       const last = Math.min(end - 1, (at | 0xfff) >>> 0);
-      if (touches(page, (at & 0xfff) >>> 6, (last & 0xfff) >>> 6)) this.dropPage(at >>> 12);
+      if (this.#hasDecoded(at >>> 12, (at & 0xfff) >>> 6, (last & 0xfff) >>> 6)) this.dropPage(at >>> 12);
     }
   }
 
   /** Drops every block that has a byte in this page. */
   dropPage(ramPage: number): void {
-    const page = this.#pages.get(ramPage);
-    if (!page) return;
-    this.#pages.delete(ramPage);
+    if (!this.hasCode(ramPage)) return;
     this.#hasCode[ramPage] = 0;
-    this.#blocks.dropList(page.first, (address, start, end) => this.#drop(address, start, end));
+    this.#blocks.dropList(this.#first[ramPage] ?? 0, this.#onDrop);
   }
 
   /** Forgets everything; the record area may be written anew. Only legal while no generated code runs. */
   clear(): void {
     this.#blocks.clear();
-    this.#pages.clear();
+    this.#dropped.fill(0);
     this.#hasCode.fill(0);
     this.#bytes.fill(0, layout.jumpCache, layout.jumpCache + jumpCache.entries * jumpCache.entryBytes);
     this.#bytes.fill(0, layout.targetCache, layout.targetCache + targetCache.entries * targetCache.entryBytes);
   }
+
+  readonly #onDrop = (address: number, start: number, end: number, mode: number): void => {
+    this.#keepDropped(address, start, end, mode);
+    this.#drop(address, start, end);
+  };
 
   #drop(address: number, start: number, end: number): void {
     if (this.#half.getUint16(start, true) >= this.firstRegion) {
@@ -145,27 +178,25 @@ export class CodeCache {
     this.#words[slot + 2] = start;
   }
 
-  #mark(address: number, length: number): CodePage {
-    const number = address >>> 12;
-    let page = this.#pages.get(number);
-    if (!page) {
-      page = { first: 0, lowLines: 0, highLines: 0 };
-      this.#pages.set(number, page);
-      this.#hasCode[number] = 1;
+  #mark(address: number, length: number): void {
+    const page = address >>> 12;
+    if (!this.hasCode(page)) {
+      this.#hasCode[page] = 1;
+      this.#first[page] = 0;
+      this.#lines[2 * page] = 0;
+      this.#lines[2 * page + 1] = 0;
     }
     const last = ((address & 0xfff) + length - 1) >>> 6;
     for (let line = (address & 0xfff) >>> 6; line <= last; line++) {
-      if (line < 32) page.lowLines |= 1 << line;
-      else page.highLines |= 1 << (line - 32);
+      const word = 2 * page + (line >>> 5);
+      this.#lines[word] = (this.#lines[word] ?? 0) | (1 << (line & 31));
     }
-    return page;
   }
-}
 
-function touches(page: CodePage, first: number, last: number): boolean {
-  for (let line = first; line <= last; line++) {
-    const word = line < 32 ? page.lowLines : page.highLines;
-    if (word & (1 << (line & 31))) return true;
+  #hasDecoded(page: number, first: number, last: number): boolean {
+    for (let line = first; line <= last; line++) {
+      if ((this.#lines[2 * page + (line >>> 5)] ?? 0) & (1 << (line & 31))) return true;
+    }
+    return false;
   }
-  return false;
 }

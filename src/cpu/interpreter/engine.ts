@@ -248,10 +248,10 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   #link(): void {
     const { state } = this.cpu;
     const slot = state.word(layout.exitRecord) >>> 2;
-    const flushes = this.#translator.counters.recordFlushes;
+    const generation = this.#translator.recordGeneration;
     const target = this.#translator.blockAt(state.word(layout.modeKey));
     if (target < 0) this.cpu.deliverPendingFault();
-    else if (flushes === this.#translator.counters.recordFlushes) state.i32[slot] = target;
+    else if (generation === this.#translator.recordGeneration) state.i32[slot] = target;
   }
 
   /** Interrupts, single steps and stops, between instructions. */

@@ -38,6 +38,7 @@ export class Translator {
   #high = 0;
   #decoded = 0;
   #flushes = 0;
+  #moves = 0;
 
   constructor(cpu: X86Cpu, cache: CodeCache, table: HandlerTable, memory: WebAssembly.Memory, hot?: HotCode) {
     this.#hot = hot;
@@ -51,6 +52,11 @@ export class Translator {
   /** Instructions decoded, and how often the record area was full. */
   get counters(): { decodedInstructions: number; recordFlushes: number } {
     return { decodedInstructions: this.#decoded, recordFlushes: this.#flushes };
+  }
+
+  /** Changes whenever records may have been written where others were. */
+  get recordGeneration(): number {
+    return this.#flushes + this.#moves;
   }
 
   /**
@@ -128,8 +134,7 @@ export class Translator {
     if (count === 0) this.#writer.at = start;
     if (count === 0) return this.#decodeCrossing(address, mode, low, high);
     this.#writer.continuation({ pageOffset: pageOffset + (at - address), count, mode });
-    this.#finish(address, mode, start, count, [{ address, length: at - address }]);
-    return start;
+    return this.#finish(address, mode, start, count, [{ address, length: at - address }]);
   }
 
   /** An instruction whose bytes go on in the next page is a block of its own, which checks that page each time. */
@@ -142,11 +147,10 @@ export class Translator {
     this.#writer.crossing(position, second);
     this.#writer.instruction(instruction, position);
     this.#writer.continuation({ ...position, pageOffset: position.pageOffset + instruction.length });
-    this.#finish(address, mode, start, 1, [
+    return this.#finish(address, mode, start, 1, [
       { address, length: inFirst },
       { address: second, length: Math.max(1, instruction.length - inFirst) },
     ]);
-    return start;
   }
 
   /** The instruction that begins in the page of `address` and goes on at `second`; undefined: its fetch faults. */
@@ -176,12 +180,25 @@ export class Translator {
     start: number,
     count: number,
     pieces: { address: number; length: number }[],
-  ): void {
+  ): number {
     this.#decoded += count;
+    const placed = this.#place(address, mode, start);
     for (const piece of pieces) {
       if (!this.#cache.hasCode(piece.address >>> 12)) this.#cpu.protectCodePage(piece.address >>> 12);
     }
-    this.#cache.add(address, mode, start, this.#writer.at, pieces);
+    this.#cache.add(address, mode, placed.start, placed.end, pieces);
+    return placed.start;
+  }
+
+  /** Where the records written last are to stay: code that is written over and over must not fill the record area. */
+  #place(address: number, mode: number, start: number): { start: number; end: number } {
+    const end = this.#writer.at;
+    const old = this.#cache.takeDropped(address, mode, end - start);
+    if (old === undefined) return { start, end };
+    this.#moves++;
+    this.#bytes.copyWithin(old, start, end);
+    this.#writer.at = start;
+    return { start: old, end: old + (end - start) };
   }
 
   /** The block whose counter ran out, at RIP, is hot. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { enterLong64, places, SystemFixture } from '../../../../testing/x86-system.ts';
-import { tlb } from '../layout.ts';
+import { layout, tlb } from '../layout.ts';
 
 /** 64-bit mode; linear 0x80_0000_0000 + n maps RAM by a 4 KiB page table at `table`. */
 const table = 0x16000;
@@ -49,6 +49,22 @@ test('INVLPG drops one page in every bank, global or not', () => {
   fixture.setArgument(0x8000001234n);
   fixture.call('invlpg');
   assert.deepEqual([isCached(fixture, 0), isCached(fixture, 0x1000)], [true, false]);
+});
+
+test('a page that gets code loses its write permission wherever it is mapped, in every bank', () => {
+  const fixture = pagedFixture();
+  const { cpu } = fixture;
+  fixture.write64(table + 16, 0x20007n);
+  const write = (lo: number): number => cpu.slowAccess(lo, 0x80, 4, 1);
+  const isWritable = (lo: number): boolean => cpu.mmu.tlb.probe(1, lo, 0x80, tlb.writeTag) >= 0;
+  for (const lo of [0, 0x1000, 0x2000]) write(lo);
+  cpu.protectCodePage((layout.ram + 0x20000) >>> 12);
+  assert.deepEqual([0, 0x1000, 0x2000].map(isWritable), [false, true, false]);
+  for (const lo of [0, 0x2000]) write(lo);
+  fixture.setArgument(0x8000000000n);
+  fixture.call('invlpg');
+  cpu.protectCodePage((layout.ram + 0x20000) >>> 12);
+  assert.deepEqual([isCached(fixture, 0), isWritable(0x1000), isWritable(0x2000)], [false, true, false]);
 });
 
 test('INVLPG drops all of a large page', () => {

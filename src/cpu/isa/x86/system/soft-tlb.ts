@@ -40,14 +40,58 @@ class EntryList {
   }
 }
 
+const chains = 4096;
+
+/**
+ * The entries that map a page of RAM, found without a look at all: a page whose code is written anew each time gets its
+ * protection back each time (rewrite row of the bench).
+ */
+class PageChains {
+  readonly #page = new Int32Array(total).fill(-1);
+  readonly #first = new Int32Array(chains).fill(-1);
+  readonly #next = new Int32Array(total);
+  readonly #previous = new Int32Array(total);
+
+  /** -1: none. */
+  set(number: number, page: number): void {
+    if (this.#page[number] === page) return;
+    this.#unlink(number);
+    this.#page[number] = page;
+    if (page < 0) return;
+    const chain = page & (chains - 1);
+    const first = this.#first[chain] ?? -1;
+    this.#next[number] = first;
+    this.#previous[number] = -1;
+    if (first >= 0) this.#previous[first] = number;
+    this.#first[chain] = number;
+  }
+
+  /** The entry of this page after another one, -1: the first; -1 when there is none. */
+  after(number: number, page: number): number {
+    let at = (number < 0 ? this.#first[page & (chains - 1)] : this.#next[number]) ?? -1;
+    while (at >= 0 && this.#page[at] !== page) at = this.#next[at] ?? -1;
+    return at;
+  }
+
+  #unlink(number: number): void {
+    const page = this.#page[number] ?? -1;
+    if (page < 0) return;
+    const next = this.#next[number] ?? -1;
+    const previous = this.#previous[number] ?? -1;
+    if (next >= 0) this.#previous[next] = previous;
+    if (previous >= 0) this.#next[previous] = next;
+    else this.#first[page & (chains - 1)] = next;
+  }
+}
+
 /**
  * The software TLB that generated code probes. Entries in use are listed, so that a flush costs what was filled; global ones
  * apart, so that a switch of address spaces does not look at a kernel's thousands (fork row of the bench).
  */
 export class SoftTlb {
   readonly #i32: Int32Array;
-  /** RAM page (linear-memory offset >>> 12) of each entry, -1: free. */
-  readonly #page = new Int32Array(total).fill(-1);
+  /** RAM page (linear-memory offset >>> 12) of each entry in use. */
+  readonly #pages = new PageChains();
   readonly #linearLo = new Int32Array(total);
   readonly #linearHi = new Int32Array(total);
   /** Every entry in use is in the list of its kind; one that was filled anew may be in the other too. */
@@ -96,7 +140,7 @@ export class SoftTlb {
     i32[word + tlb.executeTag / 4 + 1] = rights & right.execute ? hi : 0;
     i32[word + tlb.addend / 4] = pageOffset - pageLo;
     i32[word + tlb.flags / 4] = flags;
-    this.#page[number] = pageOffset >>> 12;
+    this.#pages.set(number, pageOffset >>> 12);
     this.#linearLo[number] = pageLo;
     this.#linearHi[number] = hi;
     const shift = flags >> tlbFlag.shiftBit;
@@ -132,7 +176,7 @@ export class SoftTlb {
 
   /** Takes the write tag from every entry that maps this RAM page. */
   protect(ramPage: number): void {
-    for (let number = this.#page.indexOf(ramPage); number >= 0; number = this.#page.indexOf(ramPage, number + 1)) {
+    for (let number = this.#pages.after(-1, ramPage); number >= 0; number = this.#pages.after(number, ramPage)) {
       this.#clearTag(number, tlb.writeTag);
     }
   }
@@ -155,7 +199,7 @@ export class SoftTlb {
   }
 
   #drop(number: number): void {
-    this.#page[number] = -1;
+    this.#pages.set(number, -1);
     this.#clearTags(number);
   }
 
