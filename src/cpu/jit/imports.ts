@@ -1,3 +1,5 @@
+import type { EngineParts } from '../interpreter/index.ts';
+import { sharedFunction } from '../isa/x86/index.ts';
 import type { ModuleBuilder, WasmType } from '../wasm/index.ts';
 
 /** (record, budget, frames) -> as a handler of the interpreter; helpers have the same type. */
@@ -20,10 +22,15 @@ export interface RegionImports {
   readonly verify: number;
   readonly regionType: number;
   helperSlot(name: string): number;
+  /** Place and type of a shared function. */
+  shared(name: string): { readonly slot: number; readonly type: number };
 }
 
+/** Places in the function table. */
+type Slots = Pick<EngineParts, 'helperSlot' | 'sharedSlot'>;
+
 /** The same for every module: each import makes an instance dearer. */
-export function importInto(module: ModuleBuilder, helperSlot: (name: string) => number): RegionImports {
+export function importInto(module: ModuleBuilder, { helperSlot, sharedSlot }: Slots): RegionImports {
   module.importMemory('env', 'memory', 65536);
   module.importTable('core', 'table');
   return {
@@ -36,5 +43,9 @@ export function importInto(module: ModuleBuilder, helperSlot: (name: string) => 
     verify: module.importFunction('env', 'verify', ['i32'], ['i32']),
     regionType: module.type(regionParams, regionResults),
     helperSlot,
+    shared: (name) => {
+      const { params, results } = sharedFunction(name);
+      return { slot: sharedSlot(name), type: module.type(params, results) };
+    },
   };
 }

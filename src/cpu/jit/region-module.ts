@@ -21,7 +21,7 @@ export class RegionModule implements PendingModule {
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
-    this.#imports = importInto(this.#module, (name) => parts.helperSlot(name));
+    this.#imports = importInto(this.#module, parts);
   }
 
   get codeBytes(): number {
