@@ -65,9 +65,9 @@ export class CodeCache {
     this.#cacheJump(address, mode, start);
   }
 
-  /** Whether the block for this code is decoded. */
-  has(address: number, mode: number): boolean {
-    return this.#blocks.find(address, mode) !== undefined;
+  /** As `find`, and changes nothing. */
+  peek(address: number, mode: number): number | undefined {
+    return this.#blocks.find(address, mode);
   }
 
   /**

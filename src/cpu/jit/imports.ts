@@ -1,9 +1,12 @@
 import type { EngineParts } from '../interpreter/index.ts';
 import { sharedFunction } from '../isa/x86/index.ts';
 import type { ModuleBuilder, WasmType } from '../wasm/index.ts';
+import { emitOwnLookup } from './exits.ts';
 
 /** (record, budget, frames) -> as a handler of the interpreter; helpers have the same type. */
 export const regionParams: readonly WasmType[] = ['i32', 'i32', 'i32'];
+/** The same, then the RIP where a region of several entries begins, and the address of its first page. */
+export const dispatchParams: readonly WasmType[] = ['i32', 'i32', 'i32', 'i64', 'i64'];
 export const regionResults: readonly WasmType[] = ['i32'];
 
 /** What a region's code calls besides its own: function indices, and places in the table. */
@@ -20,32 +23,45 @@ export interface RegionImports {
   readonly raise: number;
   /** (slot) -> 1 when the pages of the region in that slot are mapped as it was translated. */
   readonly verify: number;
+  /** (slot): the region's indirect jumps have been seen often enough (see profile.ts). */
+  readonly noteProfile: number;
   readonly regionType: number;
+  /** Regions count what they retire. */
+  readonly countsInstructions: boolean;
+  /** Places in the table from here on are regions'. */
+  readonly firstRegion: number;
   helperSlot(name: string): number;
   /** Place and type of a shared function. */
   shared(name: string): { readonly slot: number; readonly type: number };
 }
 
-/** Places in the function table. */
-type Slots = Pick<EngineParts, 'helperSlot' | 'sharedSlot'>;
+type Parts = Pick<EngineParts, 'helperSlot' | 'sharedSlot' | 'firstSlot' | 'countsInstructions'>;
 
-/** The same for every module: each import makes an instance dearer. */
-export function importInto(module: ModuleBuilder, { helperSlot, sharedSlot }: Slots): RegionImports {
+/** The same for every module: each import makes an instance dearer. Defines the module's own `lookup`. */
+export function importInto(
+  module: ModuleBuilder,
+  { helperSlot, sharedSlot, firstSlot, countsInstructions }: Parts,
+): RegionImports {
   module.importMemory('env', 'memory', 65536);
   module.importTable('core', 'table');
-  return {
-    lookup: module.importFunction('core', 'lookup', ['i64', 'i32', 'i32'], ['i32']),
+  const lookup = module.importFunction('core', 'lookup', ['i64', 'i32', 'i32'], ['i32']);
+  const imports = {
     access: module.importFunction('core', 'access', ['i64', 'i32', 'i32'], ['i32']),
     afterWrite: module.importFunction('core', 'afterWrite', ['i32'], ['i32']),
     stackAccess: module.importFunction('core', 'stackAccess', ['i64', 'i32', 'i32'], ['i32']),
     settleFlags: module.importFunction('core', 'settleFlags', [], []),
     raise: module.importFunction('env', 'raise', ['i32', 'i32'], []),
     verify: module.importFunction('env', 'verify', ['i32'], ['i32']),
+    noteProfile: module.importFunction('env', 'noteProfile', ['i32'], []),
     regionType: module.type(regionParams, regionResults),
+    countsInstructions,
+    firstRegion: firstSlot,
     helperSlot,
-    shared: (name) => {
+    shared: (name: string) => {
       const { params, results } = sharedFunction(name);
       return { slot: sharedSlot(name), type: module.type(params, results) };
     },
   };
+  const own = module.define(['i64', 'i32', 'i32'], ['i32'], (body) => emitOwnLookup(body, imports, lookup));
+  return { ...imports, lookup: own };
 }

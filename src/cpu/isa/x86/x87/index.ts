@@ -1,5 +1,4 @@
-export { x87Functions } from './code/index.ts';
-export { plan as storePlan } from './code/store.ts';
+export { storePlan, x87Functions } from './code/index.ts';
 export { order } from './compare.ts';
 export { decodeX87, type X87Instruction, type X87Memory } from './decode.ts';
 export { type GuestLinear, X87, type X87Host } from './fpu.ts';
