@@ -7,6 +7,7 @@ import {
   modeKey,
   noErrorCode,
   type RamMap,
+  sharedFunctions,
   type VcpuState,
   X86Cpu,
 } from '../isa/x86/index.ts';
@@ -89,7 +90,9 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     const { exports } = new WebAssembly.Instance(module, { env, helper });
     this.#enter = exports.run as (record: number, budget: number) => number;
     const slotOf = new Map(helpers.map((name, i) => [name, table.size + i]));
-    const firstSlot = table.size + helpers.length;
+    const firstShared = table.size + helpers.length;
+    const sharedSlots = new Map(Object.keys(sharedFunctions).map((name, i) => [name, firstShared + i]));
+    const firstSlot = firstShared + sharedSlots.size;
     this.#cache.firstRegion = firstSlot;
     this.#cache.onNewPage = (ramPage) => this.cpu.protectCodePage(ramPage);
     hot?.attach({
@@ -102,6 +105,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       cache: this.#cache,
       countsInstructions: statistics,
       helperSlot: (name) => slotOf.get(name) ?? unknownHelper(name),
+      sharedSlot: (name) => sharedSlots.get(name) ?? unknownHelper(name),
       codePageAt: (index, walks) => this.#translator.codePageAt(index, walks),
     });
   }

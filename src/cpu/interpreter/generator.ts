@@ -10,7 +10,11 @@ import {
   noStackPage,
   originForms,
   type Shape,
+  type SharedScope,
   segment,
+  sharedFunction,
+  sharedFunctions,
+  takeResults,
   tlb,
   type Variant,
 } from '../isa/x86/index.ts';
@@ -31,7 +35,7 @@ const plainShape: Shape = { width: 64, code: 64, stack: 'rsp' };
  * The interpreter's one module. Imports: `env.memory`, `env.slowAccess`, `env.flushBounce`, `env.raise` and
  * `helper.NAME` for each helper that an instruction calls. Exports: `run(record, budget)`, an `exit` code; for
  * translated regions `lookup(rip, budget, frames)`, `access`, `stackAccess`, `afterWrite`, `settleFlags` and the function `table`: handlers, then the helpers in the
- * order of `names`, then room for regions.
+ * order of `names`, the shared functions, then room for regions.
  */
 export function generateInterpreter(table: HandlerTable, names: readonly string[]): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
@@ -46,8 +50,10 @@ export function generateInterpreter(table: HandlerTable, names: readonly string[
   for (const name of names) helpers.set(name, module.importFunction('helper', name, ['i32', 'i32', 'i32'], ['i32']));
   const helper = (name: string): number => helpers.get(name) ?? 0;
   const settleFlags = module.define([], [], emitSettleFlags, 'settleFlags');
-  const partial = { handlerType, lookup: 0, lookupSlowly: 0, settleFlags, helper, ...imports };
-  const firstRegion = table.size + names.length;
+  const sharedIndices = defineShared(module, helper);
+  const shared = (name: string): number => sharedIndices.get(name) ?? 0;
+  const partial = { handlerType, lookup: 0, lookupSlowly: 0, settleFlags, helper, shared, ...imports };
+  const firstRegion = table.size + names.length + sharedIndices.size;
   const slow = (body: FunctionBody): void => emitLookup(body, partial, firstRegion);
   const lookupSlowly = module.define(lookupParams, handlerResult, slow);
   const fast = (body: FunctionBody): void => emitTargetLookup(body, { ...partial, lookupSlowly }, firstRegion);
@@ -60,13 +66,38 @@ export function generateInterpreter(table: HandlerTable, names: readonly string[
       module.define(handlerParams, handlerResult, (b) => emitVariant(b, core, variant)),
     ),
   ];
-  const helperIndices = names.map((name) => helper(name));
-  module.setTable([...functions, ...helperIndices], functions.length + names.length + regionSlots, 'table');
+  const elements = [...functions, ...names.map((name) => helper(name)), ...sharedIndices.values()];
+  module.setTable(elements, elements.length + regionSlots, 'table');
   module.define(['i64', 'i32', 'i32'], handlerResult, (body) => emitAccess(body, core), 'access');
   module.define(['i64', 'i32', 'i32'], handlerResult, (body) => emitStackAccess(body, core), 'stackAccess');
   module.define(['i32'], handlerResult, (body) => emitAfterWrite(body, core), 'afterWrite');
   module.define(['i32', 'i32'], handlerResult, (body) => emitRun(body, core), 'run');
   return module.encode();
+}
+
+/** Writes the shared functions; their indices by name. */
+function defineShared(module: ModuleBuilder, helper: (name: string) => number): Map<string, number> {
+  const indices = new Map<string, number>();
+  for (const [name, { params, results, emit }] of Object.entries(sharedFunctions)) {
+    const write = (body: FunctionBody): void => {
+      const e = new WasmEmitter(body);
+      const scope: SharedScope = {
+        call: (callee, ...args) => {
+          e.push(...args);
+          body.call(indices.get(callee) ?? 0);
+          return takeResults(e, sharedFunction(callee));
+        },
+        helper: (callee, ...args) => {
+          e.push(...[...args, e.i32(0), e.i32(0), e.i32(0)].slice(0, 3));
+          body.call(helper(callee));
+          return e.pop('i32');
+        },
+      };
+      e.push(...emit(e, scope, ...params.map((type, i) => asVal(Value.local(type, i)))));
+    };
+    indices.set(name, module.define(params, results, write));
+  }
+  return indices;
 }
 
 /**
@@ -155,7 +186,7 @@ function emitRun(body: FunctionBody, { handlerType, lookup, settleFlags }: CoreF
   body.i32(0).memory('i32.load', layout.exitCode);
 }
 
-/** The helpers that the tables' bodies call: found by writing every handler once into nothing. */
+/** The helpers that the tables' bodies and the shared functions call: found by writing each once into nothing. */
 export function helperNames(table: HandlerTable): readonly string[] {
   const names = new Set<string>(['segmentAddress']);
   const core: CoreFunctions = {
@@ -170,7 +201,9 @@ export function helperNames(table: HandlerTable): readonly string[] {
       names.add(name);
       return 0;
     },
+    shared: () => 0,
   };
+  defineShared(new ModuleBuilder(), core.helper);
   // A module for each, so that nothing is kept: a start's garbage is most of a VM's memory for a while.
   for (const variant of table.variants)
     new ModuleBuilder().define(handlerParams, handlerResult, (b) => emitVariant(b, core, variant));

@@ -3,7 +3,7 @@ import type { CodeCache } from './code-cache.ts';
 /** What generated code outside of the interpreter's module may use. */
 export interface EngineParts {
   readonly memory: WebAssembly.Memory;
-  /** Handlers and helpers, then `firstSlot` and on: room for translated regions. */
+  /** Handlers, helpers and shared functions, then `firstSlot` and on: room for translated regions. */
   readonly table: WebAssembly.Table;
   readonly firstSlot: number;
   readonly slots: number;
@@ -16,6 +16,8 @@ export interface EngineParts {
   readonly countsInstructions: boolean;
   /** Place of a helper in the table. */
   helperSlot(name: string): number;
+  /** Place of a shared function in the table. */
+  sharedSlot(name: string): number;
   /**
    * Linear-memory address of the code page so many pages behind the one at `layout.codePage`, or -1 where it is not mapped
    * for fetches, or code is not flat. `walks`: look it up in the page tables when the TLB does not know.

@@ -9,6 +9,8 @@ import {
   type MemoryType,
   type OperandSource,
   type Shape,
+  sharedFunction,
+  takeResults,
   type VariantOperand,
   type WritableMemory,
   type X86Target,
@@ -38,6 +40,8 @@ export interface CoreFunctions {
   readonly flushBounce: number;
   readonly raise: number;
   helper(name: string): number;
+  /** Function index of a shared function. */
+  shared(name: string): number;
 }
 
 /** The interpreter's view of the processor: operands are dug out of the record, state lies in linear memory. */
@@ -239,6 +243,20 @@ export class InterpreterTarget implements X86Target, OperandSource {
     const result = e.pop('i32');
     e.rarely(this.state('i32', layout.faulted), () => this.#exitWithFault());
     return result;
+  }
+
+  unitHelper(name: string, ...args: readonly Val[]): Val {
+    return this.helper(name, ...args);
+  }
+
+  shared(name: string, ...args: readonly Val[]): readonly Val[] {
+    this.#e.push(...args);
+    this.#body.call(this.#core.shared(name));
+    return takeResults(this.#e, sharedFunction(name));
+  }
+
+  faultIf(condition: Val): void {
+    this.#e.rarely(condition, () => this.#exitWithFault());
   }
 
   helperEnds(name: string, ...args: readonly Val[]): void {

@@ -1,4 +1,5 @@
 import type { EngineParts } from '../interpreter/index.ts';
+import { sharedFunction } from '../isa/x86/index.ts';
 import type { ModuleBuilder, WasmType } from '../wasm/index.ts';
 import { emitOwnLookup } from './exits.ts';
 
@@ -30,12 +31,16 @@ export interface RegionImports {
   /** Places in the table from here on are regions'. */
   readonly firstRegion: number;
   helperSlot(name: string): number;
+  /** Place and type of a shared function. */
+  shared(name: string): { readonly slot: number; readonly type: number };
 }
+
+type Parts = Pick<EngineParts, 'helperSlot' | 'sharedSlot' | 'firstSlot' | 'countsInstructions'>;
 
 /** The same for every module: each import makes an instance dearer. Defines the module's own `lookup`. */
 export function importInto(
   module: ModuleBuilder,
-  { helperSlot, firstSlot, countsInstructions }: Pick<EngineParts, 'helperSlot' | 'firstSlot' | 'countsInstructions'>,
+  { helperSlot, sharedSlot, firstSlot, countsInstructions }: Parts,
 ): RegionImports {
   module.importMemory('env', 'memory', 65536);
   module.importTable('core', 'table');
@@ -52,6 +57,10 @@ export function importInto(
     countsInstructions,
     firstRegion: firstSlot,
     helperSlot,
+    shared: (name: string) => {
+      const { params, results } = sharedFunction(name);
+      return { slot: sharedSlot(name), type: module.type(params, results) };
+    },
   };
   const own = module.define(['i64', 'i32', 'i32'], ['i32'], (body) => emitOwnLookup(body, imports, lookup));
   return { ...imports, lookup: own };

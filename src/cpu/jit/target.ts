@@ -13,6 +13,8 @@ import {
   ripBase,
   type Shape,
   segment,
+  sharedFunction,
+  takeResults,
   type VariantOperand,
   type WritableMemory,
   type X86Target,
@@ -292,7 +294,7 @@ export class JitTarget implements X86Target, OperandSource {
   helper(name: string, ...args: readonly Val[]): Val {
     const e = this.#e;
     this.#memory.settle();
-    this.setState('i64', layout.rip, this.#rip());
+    this.setState('i64', layout.rip, this.rip());
     this.setState('i64', layout.nextRip, this.nextRip());
     this.#frame.spillForHelper();
     e.push(...[...args, e.i32(0), e.i32(0), e.i32(0)].slice(0, 3), e.i32(this.#imports.helperSlot(name)));
@@ -305,13 +307,38 @@ export class JitTarget implements X86Target, OperandSource {
     return result;
   }
 
+  unitHelper(name: string, ...args: readonly Val[]): Val {
+    const e = this.#e;
+    this.#memory.settle();
+    this.setState('i64', layout.rip, this.rip());
+    e.push(...[...args, e.i32(0), e.i32(0), e.i32(0)].slice(0, 3), e.i32(this.#imports.helperSlot(name)));
+    this.#body.callIndirect(this.#imports.regionType);
+    const result = e.pop('i32');
+    this.faultIf(this.state('i32', layout.faulted));
+    return result;
+  }
+
+  shared(name: string, ...args: readonly Val[]): readonly Val[] {
+    const { slot, type } = this.#imports.shared(name);
+    this.#e.push(...args, this.#e.i32(slot));
+    this.#body.callIndirect(type);
+    return takeResults(this.#e, sharedFunction(name));
+  }
+
+  faultIf(condition: Val): void {
+    this.#exits.prepare(exit.translatedFault, this.#here.offset, this.#here.done);
+    this.#body.drop();
+    this.#e.push(condition);
+    this.#exits.takeIf();
+  }
+
   helperEnds(name: string, ...args: readonly Val[]): void {
     this.helper(name, ...args);
     this.jump(this.state('i64', layout.nextRip));
   }
 
   raise(vector: number, errorCode = -1): void {
-    this.setState('i64', layout.rip, this.#rip());
+    this.setState('i64', layout.rip, this.rip());
     this.#e.push(this.#e.i32(vector), this.#e.i32(errorCode));
     this.#body.call(this.#imports.raise);
     this.#leaveWithFault();
@@ -331,7 +358,7 @@ export class JitTarget implements X86Target, OperandSource {
     return this.ripAt(this.#here.offset + this.#here.instruction.length);
   }
 
-  #rip(): Val {
+  rip(): Val {
     return this.ripAt(this.#here.offset);
   }
 

@@ -37,7 +37,7 @@ i>f   f32.convert_i32_s=b2 f32.reinterpret_i32=be
 l>f   f32.convert_i64_s=b4
 d>f   f32.demote_f64=b6
 i>d   f64.convert_i32_s=b7
-l>d   f64.convert_i64_s=b9 f64.reinterpret_i64=bf
+l>d   f64.convert_i64_s=b9 f64.convert_i64_u=ba f64.reinterpret_i64=bf
 f>d   f64.promote_f32=bb
 i>v   i8x16.splat=fd.0f i16x8.splat=fd.10 i32x4.splat=fd.11
 l>v   i64x2.splat=fd.12

@@ -4,6 +4,7 @@ import { FunctionBody } from '../../wasm/index.ts';
 import { asVal, type Operand, type Val, Value, WasmEmitter, type Width } from '../index.ts';
 import { flagWords } from './arithmetic-flags.ts';
 import { emitInstruction, type OperandSource } from './operand-access.ts';
+import { sharedFunction } from './shared-functions.ts';
 import type { FlagOrigin, FlagVals, MemoryType, Shape, WritableMemory, X86Target } from './target.ts';
 import type { Variant, VariantOperand } from './variant.ts';
 
@@ -178,6 +179,10 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
     else this.setsFlagsInBranch = true;
   }
 
+  rip(): Val {
+    return this.#unknown('i64');
+  }
+
   nextRip(): Val {
     return this.#unknown('i64');
   }
@@ -194,10 +199,19 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
     return this.#unknown('i32');
   }
 
+  unitHelper(): Val {
+    return this.#unknown('i32');
+  }
+
+  shared(name: string): readonly Val[] {
+    return sharedFunction(name).results.map((type) => this.#unknown(type));
+  }
+
   helperEnds(name: string): void {
     this.helpers.add(name);
   }
 
+  faultIf(): void {}
   raise(): void {}
   jump(): void {}
   jumpRelative(): void {}

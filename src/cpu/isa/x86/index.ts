@@ -22,6 +22,8 @@ export { modeKey } from './mode.ts';
 export type { Candidate, OpcodeMap, OpcodeMapName } from './opcode-map.ts';
 export { accessOf, emitInstruction, type OperandSource } from './operand-access.ts';
 export { x86OpcodeMaps, x86Rows } from './rows.ts';
+export { type SharedScope, takeResults } from './shared-function.ts';
+export { sharedFunction, sharedFunctions } from './shared-functions.ts';
 export { stringHelpers } from './strings.ts';
 export * from './system/index.ts';
 export type { FlagOrigin, FlagVals, MemoryType, Shape, WritableMemory, X86Target } from './target.ts';

@@ -59,6 +59,8 @@ export interface X86Target {
   flags(): FlagVals;
   setFlags(flags: FlagVals): void;
 
+  /** Address of the running instruction. */
+  rip(): Val;
   /** Address of the next instruction. */
   nextRip(): Val;
   /** The 64-bit argument (or result) of a helper, `index` 0 to 7 in `layout.helper`. */
@@ -66,7 +68,13 @@ export interface X86Target {
   helperResult(index?: number): Val;
   /** Calls a TypeScript helper with up to three i32s; it may fault. Its i32 result. */
   helper(name: string, ...args: readonly Val[]): Val;
-  /** The same for helpers that change what runs next or what may interrupt: nothing may follow. */
+  /** The same for helpers that see and change no general register, no flag and no guest memory. */
+  unitHelper(name: string, ...args: readonly Val[]): Val;
+  /** Calls a function of the core (see shared-function.ts); its results. */
+  shared(name: string, ...args: readonly Val[]): readonly Val[];
+  /** Leaves the instruction, with the fault that was recorded, when the condition, an i32, is not zero. */
+  faultIf(condition: Val): void;
+  /** As `helper`, for those that change what runs next or what may interrupt: nothing may follow. */
   helperEnds(name: string, ...args: readonly Val[]): void;
   /** Raises an exception, without error code unless one is given. */
   raise(vector: number, errorCode?: number): void;

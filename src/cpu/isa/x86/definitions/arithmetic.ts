@@ -1,6 +1,7 @@
 /** Integer arithmetic and logic (SDM 2, instruction pages named by mnemonic). */
 import type { Val, WasmEmitter, Width } from '../../index.ts';
 import { addFlags, carryFlag, carryFrom, flagsOf, subFlags, withCarryFlag } from '../arithmetic-flags.ts';
+import { highProduct } from '../high-product.ts';
 import { hex, type Row, row } from '../row.ts';
 import type { Body, X86Target } from '../target.ts';
 
@@ -101,16 +102,6 @@ function productFlags(e: WasmEmitter, x: X86Target, w: Width, low: Val, overflow
   const wide = e.signExtend(w, 64, low);
   const cf = e.op('i64.extend_i32_u', overflows);
   x.setFlags({ zero: wide, sign: wide, carry: carryFrom(e, cf, cf) });
-}
-
-/** High 64 bits of an unsigned 64-bit product, from four 32-bit ones. */
-export function highProduct(e: WasmEmitter, a: Val, b: Val): Val {
-  const low = (v: Val): Val => e.op('i64.and', v, e.i64(0xffffffffn));
-  const high = (v: Val): Val => e.op('i64.shr_u', v, e.i64(32n));
-  const [al, ah, bl, bh] = [low(a), high(a), low(b), high(b)];
-  const cross = e.op('i64.add', e.op('i64.mul', ah, bl), high(e.op('i64.mul', al, bl)));
-  const middle = e.op('i64.add', e.op('i64.mul', al, bh), low(cross));
-  return e.op('i64.add', e.op('i64.add', e.op('i64.mul', ah, bh), high(cross)), high(middle));
 }
 
 function signedHighProduct(e: WasmEmitter, a: Val, b: Val): Val {

@@ -1,9 +1,7 @@
 /** FADD, FMUL, FSUB(R), FDIV(R) in all their forms, and the one-operand arithmetic. */
-import { layout } from '../../layout.ts';
 import { add, multiply } from '../arithmetic.ts';
 import { fromDouble, fromInt32, fromSingle, loaded, roundToIntegral } from '../convert.ts';
 import { divide, squareRoot } from '../divide.ts';
-import { addFast, divideFast, multiplyFast } from '../fast-path.ts';
 import { conditionCodes, status, type X87 } from '../fpu.ts';
 import { remainder } from '../remainder.ts';
 import { extract, scale } from '../scale.ts';
@@ -32,49 +30,9 @@ function apply(u: Float80Unit, op: number): void {
   }
 }
 
-const registerWord = layout.x87 >> 2;
-
-/** The common case of x op y into the register at word `target`; false, with nothing done, for all others. */
-function applyFast(
-  fpu: X87,
-  op: number,
-  target: number,
-  xSignExponent: number,
-  xHi: number,
-  xLo: number,
-  ySignExponent: number,
-  yHi: number,
-  yLo: number,
-): boolean {
-  switch (op) {
-    case operation.fadd:
-      return addFast(fpu, target, xSignExponent, xHi, xLo, ySignExponent, yHi, yLo);
-    case operation.fmul:
-      return multiplyFast(fpu, target, xSignExponent, xHi, xLo, ySignExponent, yHi, yLo);
-    case operation.fsub:
-      return addFast(fpu, target, xSignExponent, xHi, xLo, ySignExponent ^ 0x8000, yHi, yLo);
-    case operation.fsubr:
-      return addFast(fpu, target, xSignExponent ^ 0x8000, xHi, xLo, ySignExponent, yHi, yLo);
-    case operation.fdiv:
-      return divideFast(fpu, target, xSignExponent, xHi, xLo, ySignExponent, yHi, yLo);
-    default:
-      return divideFast(fpu, target, ySignExponent, yHi, yLo, xSignExponent, xHi, xLo);
-  }
-}
-
 /** ST(destination) = ST(0) op ST(i); true when the instruction may pop. */
 function registers(fpu: X87, op: number, i: number, destination: number, opcode: number): boolean {
   fpu.start();
-  const top = fpu.top;
-  const other = (top + i) & 7;
-  const needed = (1 << top) | (1 << other);
-  if ((fpu.tags & needed) === needed) {
-    const w = fpu.words;
-    const x = registerWord + (top << 2);
-    const y = registerWord + (other << 2);
-    const target = destination === 0 ? x : y;
-    if (applyFast(fpu, op, target, w[x + 2]!, w[x + 1]!, w[x]!, w[y + 2]!, w[y + 1]!, w[y]!)) return true;
-  }
   if (fpu.isEmpty(0) || fpu.isEmpty(i)) {
     const isMasked = fpu.stackFault(0, opcode);
     if (isMasked) fpu.storeIndefinite(destination);
@@ -127,30 +85,11 @@ function formsOf(name: string, op: number): X87Helpers {
       if (registers(fpu, op, a, a, b)) fpu.pop();
     },
     [`${name}M32`]: (fpu, _a, b) => {
-      if (!isReady(fpu, b)) return;
-      const bits = fpu.words[operandWord]!;
-      const exponent = (bits >>> 23) & 0xff;
-      if (exponent !== 0 && exponent !== 0xff) {
-        const x = registerWord + (fpu.top << 2);
-        const w = fpu.words;
-        const sign = (bits >>> 16) & 0x8000;
-        const hi = 0x80000000 | (bits << 8);
-        if (applyFast(fpu, op, x, w[x + 2]!, w[x + 1]!, w[x]!, sign | (exponent + 16256), hi, 0)) return;
-      }
-      withMemory(fpu, op, fromSingle(fpu.unit, memoryCell(op), bits), b);
+      if (isReady(fpu, b)) withMemory(fpu, op, fromSingle(fpu.unit, memoryCell(op), fpu.words[operandWord]!), b);
     },
     [`${name}M64`]: (fpu, _a, b) => {
       if (!isReady(fpu, b)) return;
-      const w = fpu.words;
-      const lo = w[operandWord]!;
-      const hi = w[operandWord + 1]!;
-      const exponent = (hi >>> 20) & 0x7ff;
-      if (exponent !== 0 && exponent !== 0x7ff) {
-        const x = registerWord + (fpu.top << 2);
-        const ySignExponent = ((hi >>> 16) & 0x8000) | (exponent + 15360);
-        const yHi = 0x80000000 | (hi << 11) | (lo >>> 21);
-        if (applyFast(fpu, op, x, w[x + 2]!, w[x + 1]!, w[x]!, ySignExponent, yHi, lo << 11)) return;
-      }
+      const [lo, hi] = [fpu.words[operandWord]!, fpu.words[operandWord + 1]!];
       withMemory(fpu, op, fromDouble(fpu.unit, memoryCell(op), hi, lo), b);
     },
     [`${integerName}M32`]: (fpu, _a, b) => {

@@ -1,5 +1,4 @@
 /** FCOM, FUCOM, FICOM, FTST, FXAM, and FCOMI, which answers in EFLAGS. */
-import { layout } from '../../layout.ts';
 import { compare, examine, order } from '../compare.ts';
 import { fromDouble, fromInt32, fromSingle, loaded } from '../convert.ts';
 import { status, type X87 } from '../fpu.ts';
@@ -71,40 +70,21 @@ function memoryForms(): X87Helpers {
   return forms;
 }
 
-const zeroWord = layout.flagZero >> 2;
-const signWord = layout.flagSign >> 2;
-const carryWord = layout.flagCarry >> 2;
-
-/** ZF, PF and CF say what C3, C2 and C0 would; OF, SF and AF are cleared. See flags.ts for the words. */
-function setFlags(fpu: X87, outcome: number): void {
-  const isEqual = outcome >= order.equal;
-  const isUnordered = outcome === order.unordered;
-  const isBelow = outcome === order.less || isUnordered;
-  const w = fpu.words;
-  w[zeroWord] = isEqual ? 0 : 1;
-  w[zeroWord + 1] = 0;
-  w[signWord] = isUnordered ? 0 : 1;
-  w[signWord + 1] = 0;
-  w[carryWord] = 0;
-  // Carry, and its neighbour so that OF is clear.
-  w[carryWord + 1] = isBelow ? 0xc0000000 | 0 : 0;
-}
-
-function compareToFlags(fpu: X87, i: number, quietIsInvalid: boolean, opcode: number): boolean {
+/** The outcome, which generated code gives the flags. */
+function compareToFlags(fpu: X87, i: number, quietIsInvalid: boolean, opcode: number, pops: boolean): number {
   fpu.start();
   if (fpu.isEmpty(0) || fpu.isEmpty(i)) {
-    setFlags(fpu, order.unordered);
-    return fpu.stackFault(0, opcode);
+    if (fpu.stackFault(0, opcode) && pops) fpu.pop();
+    return order.unordered;
   }
   fpu.load(0, cell.a);
   fpu.load(i, cell.b);
   const outcome = compare(fpu.unit, quietIsInvalid);
-  setFlags(fpu, outcome);
   const { raised } = fpu.unit;
-  if (raised === 0) return true;
   // Unlike FCOM, FCOMI clears C1 only with a stack fault (checked on hardware).
-  fpu.raise(raised, (fpu.status & C1) >> 9, opcode);
-  return (raised & ~fpu.control) === 0;
+  if (raised !== 0) fpu.raise(raised, (fpu.status & C1) >> 9, opcode);
+  if (pops && (raised & ~fpu.control) === 0) fpu.pop();
+  return outcome;
 }
 
 function ftst(fpu: X87, _a: number, opcode: number): void {
@@ -150,18 +130,10 @@ export const compareHelpers: X87Helpers = {
     fpu.pop();
     fpu.pop();
   },
-  fcomi: (fpu, a, b) => {
-    compareToFlags(fpu, a, true, b);
-  },
-  fcomip: (fpu, a, b) => {
-    if (compareToFlags(fpu, a, true, b)) fpu.pop();
-  },
-  fucomi: (fpu, a, b) => {
-    compareToFlags(fpu, a, false, b);
-  },
-  fucomip: (fpu, a, b) => {
-    if (compareToFlags(fpu, a, false, b)) fpu.pop();
-  },
+  fcomi: (fpu, a, b) => compareToFlags(fpu, a, true, b, false),
+  fcomip: (fpu, a, b) => compareToFlags(fpu, a, true, b, true),
+  fucomi: (fpu, a, b) => compareToFlags(fpu, a, false, b, false),
+  fucomip: (fpu, a, b) => compareToFlags(fpu, a, false, b, true),
   ftst,
   fxam,
 };

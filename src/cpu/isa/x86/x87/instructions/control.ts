@@ -49,17 +49,6 @@ export const controlHelpers: X87Helpers = {
     fpu.wait();
     fpu.setControl(fpu.words[operandWord]! & 0xffff);
   },
-  fnstcw: (fpu) => {
-    fpu.words[operandWord] = fpu.control;
-    return 1;
-  },
-  fnstswM16: (fpu) => {
-    fpu.words[operandWord] = fpu.status;
-    return 1;
-  },
-  fnstswAx: (fpu) => {
-    fpu.halves[layout.gpr >> 1] = fpu.status;
-  },
   fldenv: (fpu, a) => loadImage(fpu, a, false),
   frstor: (fpu, a) => loadImage(fpu, a, true),
   fnstenv: (fpu, a) => {

@@ -1,5 +1,4 @@
 /** Instructions that move registers or change signs, without arithmetic. */
-import { layout } from '../../layout.ts';
 import { status, type X87 } from '../fpu.ts';
 import { cell } from '../unit.ts';
 import type { X87Helper, X87Helpers } from './helper.ts';
@@ -34,42 +33,28 @@ const onSign =
     fpu.store(0, cell.a);
   };
 
-const zeroWord = layout.flagZero >> 2;
-const signWord = layout.flagSign >> 2;
-const carryWord = layout.flagCarry >> 2;
-
-const isCarry = (fpu: X87): boolean => fpu.words[carryWord + 1]! < 0;
-const isZero = (fpu: X87): boolean => (fpu.words[zeroWord]! | fpu.words[zeroWord + 1]!) === 0;
-function isParity(fpu: X87): boolean {
-  let folded = fpu.words[signWord]! & 0xff;
-  folded ^= folded >> 4;
-  return ((0x9669 >> (folded & 15)) & 1) !== 0;
-}
-
 /** Copies ST(i) to ST(0) if the condition holds. Empty registers fault whether it does or not. */
-const moving =
-  (condition: (fpu: X87) => boolean): X87Helper =>
-  (fpu, a, b) => {
-    fpu.start();
-    if (fpu.isEmpty(0) || fpu.isEmpty(a)) {
-      if (fpu.stackFault(0, b)) fpu.storeIndefinite(0);
-      return;
-    }
-    if (condition(fpu)) fpu.copy(a, 0);
-  };
+function fcmov(fpu: X87, i: number, opcode: number, condition: number): void {
+  fpu.start();
+  if (fpu.isEmpty(0) || fpu.isEmpty(i)) {
+    if (fpu.stackFault(0, opcode)) fpu.storeIndefinite(0);
+    return;
+  }
+  if (condition !== 0) fpu.copy(i, 0);
+}
 
 export const stackHelpers: X87Helpers = {
   fxch,
   fchs: onSign((signExponent) => signExponent ^ 0x8000),
   fabs: onSign((signExponent) => signExponent & 0x7fff),
-  fcmovb: moving(isCarry),
-  fcmove: moving(isZero),
-  fcmovbe: moving((fpu) => isCarry(fpu) || isZero(fpu)),
-  fcmovu: moving(isParity),
-  fcmovnb: moving((fpu) => !isCarry(fpu)),
-  fcmovne: moving((fpu) => !isZero(fpu)),
-  fcmovnbe: moving((fpu) => !(isCarry(fpu) || isZero(fpu))),
-  fcmovnu: moving((fpu) => !isParity(fpu)),
+  fcmovb: fcmov,
+  fcmove: fcmov,
+  fcmovbe: fcmov,
+  fcmovu: fcmov,
+  fcmovnb: fcmov,
+  fcmovne: fcmov,
+  fcmovnbe: fcmov,
+  fcmovnu: fcmov,
   fincstp: (fpu) => {
     fpu.start();
     clearC1(fpu);

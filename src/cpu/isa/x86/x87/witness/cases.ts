@@ -1,7 +1,6 @@
 /** Random cases for the x87 witness, and the same cases run on our FPU. See oracle.c for the record layout. */
-import { flagsFromWords, wordsFromFlags } from '../../flags.ts';
-import { layout } from '../../layout.ts';
-import { decodeX87, X87, x87Helpers } from '../index.ts';
+import { flag, layout } from '../../layout.ts';
+import { decodeX87, order, X87, x87Helpers } from '../index.ts';
 
 export const caseBytes = 128;
 export const caseOffset = { image: 0, opcode: 108, modrm: 109, eflags: 110, memory: 112 } as const;
@@ -174,12 +173,22 @@ class Fault extends Error {}
 const operandAddress = 0xd1d1d1d1n;
 const instructionAddress = 0xf1f1f1f1n;
 
+/** EFLAGS by FCOMI's outcome. */
+const flagsOf: Readonly<Record<number, number>> = {
+  [order.greater]: 0,
+  [order.less]: flag.CF,
+  [order.equal]: flag.ZF,
+  [order.unordered]: flag.ZF | flag.PF | flag.CF,
+};
+const conditionFlags: Readonly<Record<string, number>> = { b: flag.CF, e: flag.ZF, be: flag.CF | flag.ZF, u: flag.PF };
+
 /** Our FPU behind the interface of the oracle. */
 export class Subject {
   readonly #memory = new ArrayBuffer(0x1000);
   readonly #view = new DataView(this.#memory);
   readonly #bytes = new Uint8Array(this.#memory);
   #image: Uint8Array<ArrayBufferLike> = new Uint8Array(108);
+  #flags = 0;
   readonly #fpu = new X87(
     this.#memory,
     {
@@ -205,10 +214,7 @@ export class Subject {
     this.#image = cases.slice(at, at + 108);
     x87Helpers.frstor!(fpu, 4, 0, 0);
     const flags = cases[at + caseOffset.eflags]! | (cases[at + caseOffset.eflags + 1]! << 8);
-    const words = wordsFromFlags(flags);
-    this.#view.setBigInt64(layout.flagZero, words.zero, true);
-    this.#view.setBigInt64(layout.flagSign, words.sign, true);
-    this.#view.setBigInt64(layout.flagCarry, words.carry, true);
+    this.#flags = flags;
     this.#view.setBigUint64(layout.rip, instructionAddress, true);
     this.#view.setBigUint64(layout.ea, operandAddress, true);
     this.#view.setUint16(layout.gpr, 0x5555, true);
@@ -229,14 +235,34 @@ export class Subject {
   #execute(opcode: number, modrm: number, operand: Uint8Array): boolean {
     const decoded = decodeX87(opcode, modrm);
     if (decoded === undefined) return false;
-    const { helper, a, b, memory, commit } = decoded;
+    const { helper, a, b, memory, commit, readsEflags, setsEflags } = decoded;
+    if (this.#storesWord(helper, operand)) return true;
     if (memory?.access === 'read') this.#bytes.set(operand.subarray(0, memory.bytes), layout.helper);
-    const isStored = x87Helpers[helper]!(this.#fpu, a, b, 0);
-    if (memory?.access === 'write' && isStored) {
+    const result = x87Helpers[helper]!(this.#fpu, a, b, readsEflags ? this.#condition(helper) : 0);
+    if (setsEflags) this.#flags = flagsOf[result as number]!;
+    if (memory?.access === 'write' && result) {
       operand.set(this.#bytes.subarray(layout.helper, layout.helper + memory.bytes));
     }
     if (commit) x87Helpers.x87Commit!(this.#fpu, 0, 0, 0);
     return true;
+  }
+
+  /** What generated code does without a helper. */
+  #storesWord(helper: string, operand: Uint8Array): boolean {
+    const { control, status } = this.#fpu;
+    if (helper === 'fnstswAx') this.#view.setUint16(layout.gpr, status, true);
+    else if (helper === 'fnstcw' || helper === 'fnstswM16') {
+      const word = helper === 'fnstcw' ? control : status;
+      operand.set([word & 0xff, word >> 8]);
+    } else return false;
+    return true;
+  }
+
+  /** Whether an FCMOVcc moves. */
+  #condition(helper: string): number {
+    const [, isNegated = '', name = ''] = /^fcmov(n?)(.*)$/.exec(helper) ?? [];
+    const holds = (this.#flags & (conditionFlags[name] ?? 0)) !== 0;
+    return Number(holds !== (isNegated !== ''));
   }
 
   #finish(outcomes: Uint8Array, at: number, operand: Uint8Array, caught: number): void {
@@ -245,17 +271,12 @@ export class Subject {
       operand[0] = ax;
       operand[1] = ax >> 8;
     }
-    const flags = flagsFromWords({
-      zero: this.#view.getBigInt64(layout.flagZero, true),
-      sign: this.#view.getBigInt64(layout.flagSign, true),
-      carry: this.#view.getBigInt64(layout.flagCarry, true),
-    });
     x87Helpers.fnsave!(this.#fpu, 4, 0, 0);
     outcomes.set(this.#image, at);
     outcomes[at + outcomeOffset.signal] = caught;
     outcomes[at + outcomeOffset.signal + 1] = 0;
-    outcomes[at + outcomeOffset.eflags] = flags;
-    outcomes[at + outcomeOffset.eflags + 1] = flags >> 8;
+    outcomes[at + outcomeOffset.eflags] = this.#flags;
+    outcomes[at + outcomeOffset.eflags + 1] = this.#flags >> 8;
     outcomes.set(operand, at + outcomeOffset.memory);
   }
 }
