@@ -13,6 +13,7 @@ import {
   ripBase,
   type Shape,
   segment,
+  stateAccess,
   type VariantOperand,
   type WritableMemory,
   type X86Target,
@@ -226,11 +227,11 @@ export class JitTarget implements X86Target, OperandSource {
   }
 
   state(type: 'i32' | 'i64' | 'u16', offset: number): Val {
-    return this.#e.loadMemory(type === 'u16' ? 'i32.load16_u' : `${type}.load`, this.#e.i32(0), offset);
+    return this.#e.loadMemory(stateAccess[type].load, this.#e.i32(0), offset);
   }
 
   setState(type: 'i32' | 'i64' | 'u16', offset: number, value: Val): void {
-    this.#e.storeMemory(type === 'u16' ? 'i32.store16' : `${type}.store`, this.#e.i32(0), offset, value);
+    this.#e.storeMemory(stateAccess[type].store, this.#e.i32(0), offset, value);
     if (offset === layout.tlbBank) this.#frame.loadBank();
   }
 
