@@ -1,6 +1,7 @@
 import { emitTargetProbe, exit, pointOffsetShift, record } from '../interpreter/index.ts';
-import { asVal, type Val, Value, type WasmEmitter } from '../isa/index.ts';
+import { asVal, type Val, Value, WasmEmitter } from '../isa/index.ts';
 import { layout } from '../isa/x86/index.ts';
+import type { FunctionBody } from '../wasm/index.ts';
 import { flagForm } from './flag-forms.ts';
 import type { RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
@@ -8,11 +9,40 @@ import type { RegisterSet } from './touches.ts';
 
 /** Parameters of a region's function. */
 export const parameter = { record: 0, budget: 1, frames: 2 } as const;
+/** Further ones of a region with several entries. */
+export const dispatchParameter = { rip: 3, codePage: 4 } as const;
 
 /** Code that is found without a look-up: its record, and its page, counted from the entry's. */
 export interface Link {
   readonly record: number;
   readonly page: number;
+}
+
+/** Pushes what the handler of a record is called with. Handlers of the interpreter need the flags as words. */
+function pushCall(
+  e: WasmEmitter,
+  { firstRegion, settleFlags }: Pick<RegionImports, 'firstRegion' | 'settleFlags'>,
+  { target, budget, frames }: { target: Val; budget: Val; frames: Val },
+): void {
+  const handler = e.loadMemory('i32.load16_u', target, record.handler);
+  e.rarely(e.op('i32.lt_u', handler, e.i32(firstRegion)), () => e.body.call(settleFlags));
+  e.push(target, budget, frames, handler);
+}
+
+/**
+ * A module's own copy of the first part of the core's `lookup`, (rip, budget, frames): most targets are found without
+ * leaving the module's instance, and V8 may inline it. `lookup` is the core's.
+ */
+export function emitOwnLookup(body: FunctionBody, imports: Omit<RegionImports, 'lookup'>, lookup: number): void {
+  const e = new WasmEmitter(body);
+  const rip = asVal(Value.local('i64', 0));
+  emitTargetProbe(e, rip, (target) => {
+    e.storeMemory('i64.store', e.i32(0), layout.codePage, e.op('i64.and', rip, e.i64(-4096n)));
+    const [budget, frames] = [asVal(Value.local('i32', 1)), asVal(Value.local('i32', 2))];
+    pushCall(e, imports, { target, budget, frames });
+    body.returnCallIndirect(imports.regionType);
+  });
+  body.get(0).get(1).get(2).returnCall(lookup);
 }
 
 /** A point where a region may be left, as one number: offset of the instruction, instructions to charge, exit code. */
@@ -25,6 +55,15 @@ const packPoint = (code: number, offset: number, count: number): number => {
   if (count >= 1 << point.countBits) throw new RangeError(`Cannot leave a region: ${count} instructions to charge`);
   return (offset << pointOffsetShift) | (count << point.codeBits) | code;
 };
+
+/** Takes retired instructions off the budget. `isCounted`: for statistics too. */
+export function chargeBudget(e: WasmEmitter, count: Val, isCounted: boolean): void {
+  e.push(e.op('i32.sub', asVal(Value.local('i32', parameter.budget)), count));
+  e.body.set(parameter.budget);
+  if (!isCounted) return;
+  const sum = e.op('i32.add', e.loadMemory('i32.load', e.i32(0), layout.translatedCount), count);
+  e.storeMemory('i32.store', e.i32(0), layout.translatedCount, sum);
+}
 
 /**
  * The ways out of a region, shared by all places that take them. Rare ones say by constants what is newer in locals than
@@ -123,14 +162,7 @@ export class RegionExits {
       const codePage = e.op('i64.add', this.#frame.codePage(), e.i64(BigInt(page * 4096)));
       e.storeMemory('i64.store', e.i32(0), layout.codePage, this.#wrap(codePage));
     }
-    this.#pushCall(e.i32(target), frames);
-  }
-
-  #pushCall(target: Val, frames: Val): void {
-    const e = this.#e;
-    const handler = e.loadMemory('i32.load16_u', target, record.handler);
-    e.rarely(e.op('i32.lt_u', handler, e.i32(this.#imports.firstRegion)), () => e.body.call(this.#imports.settleFlags));
-    e.push(target, asVal(Value.local('i32', parameter.budget)), frames, handler);
+    pushCall(e, this.#imports, { target: e.i32(target), budget: asVal(Value.local('i32', parameter.budget)), frames });
   }
 
   get #regionType(): number {
@@ -148,14 +180,13 @@ export class RegionExits {
     body.set(this.#rip).br(body.depth - this.#depths[way]);
   }
 
-  /** Closes the function. `lookup` is the core's. */
-  close(lookup: number): void {
+  /** Closes the function. */
+  close({ lookup, countsInstructions }: RegionImports): void {
     const { body } = this.#e;
     body.unreachable().end();
-    this.#closeRare();
+    this.#closeRare(countsInstructions);
     body.end();
     this.#leaveOnAttention();
-    this.#leaveByTargetCache();
     body.get(this.#rip).get(parameter.budget).get(parameter.frames).returnCall(lookup);
     body.end();
     this.#leaveOnAttention();
@@ -163,24 +194,12 @@ export class RegionExits {
     body.unreachable();
   }
 
-  /** What the core's `lookup` does first, without the way there. */
-  #leaveByTargetCache(): void {
-    const e = this.#e;
-    const rip = asVal(Value.local('i64', this.#rip));
-    emitTargetProbe(e, rip, (found) => {
-      e.storeMemory('i64.store', e.i32(0), layout.codePage, e.op('i64.and', rip, e.i64(-4096n)));
-      this.#pushCall(found, asVal(Value.local('i32', parameter.frames)));
-      e.body.returnCallIndirect(this.#regionType);
-    });
-  }
-
-  #closeRare(): void {
+  #closeRare(countsInstructions: boolean): void {
     const e = this.#e;
     const { body } = e;
     const at = asVal(Value.local('i32', this.#point));
     const count = e.op('i32.and', e.op('i32.shr_u', at, e.i32(point.codeBits)), e.i32((1 << point.countBits) - 1));
-    e.push(e.op('i32.sub', asVal(Value.local('i32', parameter.budget)), count));
-    body.set(parameter.budget);
+    chargeBudget(e, count, countsInstructions);
     const offset = e.op('i64.extend_i32_s', e.op('i32.shr_s', at, e.i32(pointOffsetShift)));
     e.push(this.#wrap(e.op('i64.add', this.#frame.codePage(), offset)));
     body.set(this.#rip);

@@ -69,6 +69,16 @@ export class RegionFrame implements BranchWatcher {
   /** Loads what the region needs all the time. */
   enter(): void {
     this.#e.body.i32(0).memory('i64.load', layout.codePage).set(this.#codePage);
+    this.#loadPlaces();
+  }
+
+  /** The same where the code page is told, by a local. */
+  enterAt(codePage: number): void {
+    this.#e.body.get(codePage).set(this.#codePage);
+    this.#loadPlaces();
+  }
+
+  #loadPlaces(): void {
     this.loadBank();
     this.loadStackPage();
   }

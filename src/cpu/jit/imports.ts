@@ -1,8 +1,11 @@
 import type { EngineParts } from '../interpreter/index.ts';
 import type { ModuleBuilder, WasmType } from '../wasm/index.ts';
+import { emitOwnLookup } from './exits.ts';
 
 /** (record, budget, frames) -> as a handler of the interpreter; helpers have the same type. */
 export const regionParams: readonly WasmType[] = ['i32', 'i32', 'i32'];
+/** The same, then the RIP where a region of several entries begins, and the address of its first page. */
+export const dispatchParams: readonly WasmType[] = ['i32', 'i32', 'i32', 'i64', 'i64'];
 export const regionResults: readonly WasmType[] = ['i32'];
 
 /** What a region's code calls besides its own: function indices, and places in the table. */
@@ -19,29 +22,37 @@ export interface RegionImports {
   readonly raise: number;
   /** (slot) -> 1 when the pages of the region in that slot are mapped as it was translated. */
   readonly verify: number;
+  /** (slot): the region's indirect jumps have been seen often enough (see profile.ts). */
+  readonly noteProfile: number;
   readonly regionType: number;
+  /** Regions count what they retire. */
+  readonly countsInstructions: boolean;
   /** Places in the table from here on are regions'. */
   readonly firstRegion: number;
   helperSlot(name: string): number;
 }
 
-/** The same for every module: each import makes an instance dearer. */
+/** The same for every module: each import makes an instance dearer. Defines the module's own `lookup`. */
 export function importInto(
   module: ModuleBuilder,
-  { helperSlot, firstSlot }: Pick<EngineParts, 'helperSlot' | 'firstSlot'>,
+  { helperSlot, firstSlot, countsInstructions }: Pick<EngineParts, 'helperSlot' | 'firstSlot' | 'countsInstructions'>,
 ): RegionImports {
   module.importMemory('env', 'memory', 65536);
   module.importTable('core', 'table');
-  return {
-    lookup: module.importFunction('core', 'lookup', ['i64', 'i32', 'i32'], ['i32']),
+  const lookup = module.importFunction('core', 'lookup', ['i64', 'i32', 'i32'], ['i32']);
+  const imports = {
     access: module.importFunction('core', 'access', ['i64', 'i32', 'i32'], ['i32']),
     afterWrite: module.importFunction('core', 'afterWrite', ['i32'], ['i32']),
     stackAccess: module.importFunction('core', 'stackAccess', ['i64', 'i32', 'i32'], ['i32']),
     settleFlags: module.importFunction('core', 'settleFlags', [], []),
     raise: module.importFunction('env', 'raise', ['i32', 'i32'], []),
     verify: module.importFunction('env', 'verify', ['i32'], ['i32']),
+    noteProfile: module.importFunction('env', 'noteProfile', ['i32'], []),
     regionType: module.type(regionParams, regionResults),
+    countsInstructions,
     firstRegion: firstSlot,
     helperSlot,
   };
+  const own = module.define(['i64', 'i32', 'i32'], ['i32'], (body) => emitOwnLookup(body, imports, lookup));
+  return { ...imports, lookup: own };
 }

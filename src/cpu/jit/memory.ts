@@ -87,8 +87,6 @@ export class RegionMemory {
 
   /** Leaves the address of the access in linear memory on the Wasm stack. */
   #probe(linear: Val, bytes: number, kind: number): void {
-    const e = this.#e;
-    const { body } = e;
     const isRead = (kind & ~accessKind.onStack) === accessKind.read;
     this.#frame.begin();
     if (kind & accessKind.onStack || linear === this.stackAddress) this.#probeStack(linear, bytes, kind, isRead);

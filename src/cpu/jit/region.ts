@@ -12,7 +12,7 @@ export interface PlacedInstruction {
 }
 
 /** How a basic block ends. */
-export type Flow = 'through' | 'branch' | 'jump' | 'call' | 'leave';
+export type Flow = 'through' | 'branch' | 'jump' | 'call' | 'leave' | 'indirect' | 'dispatch';
 
 /** Straight-line code of a region. Edges are numbers of blocks; an edge that leaves the region is missing. */
 export interface RegionBlock {
@@ -23,6 +23,8 @@ export interface RegionBlock {
   readonly taken: number | undefined;
   /** For a call: where the callee returns to. */
   readonly next: number | undefined;
+  /** Of a dispatching block: blocks that it may go on with, by RIP. */
+  readonly targets?: readonly number[];
 }
 
 /** A page that a region has code of: how many pages behind the entry's, and its address in linear memory. */
@@ -33,7 +35,7 @@ export interface RegionPage {
 
 /** Code that is translated as one function: blocks that reach each other by direct branches, and by returns from calls. */
 export interface Region {
-  /** The entry is block 0. */
+  /** The entry is block 0, or where several are: a block without instructions that dispatches by RIP. */
   readonly blocks: readonly RegionBlock[];
   readonly instructionCount: number;
   /** The entry's first. */
@@ -70,6 +72,7 @@ export function flowOf(instruction: Instruction): Flow {
   if (!variant) return 'leave';
   if (!variant.row.ends) return 'through';
   if (variant.row.name === 'call_indirect') return 'call';
+  if (variant.row.name === 'jmp_indirect' && variant.shape.width !== 16) return 'indirect';
   if (!isRelative(instruction) || variant.shape.width === 16) return 'leave';
   if (variant.row.name === 'call') return 'call';
   return variant.row.name === 'jmp' ? 'jump' : 'branch';
@@ -81,9 +84,17 @@ const targetOf = (placed: PlacedInstruction): number => behind(placed) + placed.
 const decoder = new Decoder(x86OpcodeMaps);
 const straddle = new Uint8Array(2 * longestInstruction);
 
-/** Follows the code from `entry`, an offset in the page of index 0. */
-export function formRegion(source: CodeSource, entry: number, limits: RegionLimits): Region {
-  return new RegionFormer(source, limits).form(entry);
+/**
+ * Follows the code from `entry`, an offset in the page of index 0, and from where its indirect jumps are known to lead:
+ * with such targets the region stays inside when they do.
+ */
+export function formRegion(
+  source: CodeSource,
+  entry: number,
+  limits: RegionLimits,
+  targets: readonly number[] = [],
+): Region {
+  return new RegionFormer(source, limits).form(entry, targets);
 }
 
 class RegionFormer {
@@ -99,9 +110,10 @@ class RegionFormer {
     this.#limits = limits;
   }
 
-  form(entry: number): Region {
-    const open = [entry];
-    this.#leaders.add(entry);
+  form(entry: number, targets: readonly number[]): Region {
+    const open = [entry, ...targets.filter((target) => target !== entry && this.#isWarm(target))];
+    for (const leader of open) this.#leaders.add(leader);
+    const entries = targets.length > 0 ? [...open] : [];
     for (let from = open.shift(); from !== undefined; from = open.shift()) {
       for (const leader of this.#straight(from)) {
         if (this.#leaders.has(leader) || !this.#isWarm(leader)) continue;
@@ -109,7 +121,7 @@ class RegionFormer {
         open.push(leader);
       }
     }
-    const blocks = this.#split(entry);
+    const blocks = dispatching(this.#split(entry), entries);
     this.#link(blocks);
     const pages = [...this.#pages].map(([index, address]) => ({ index, address }));
     return { blocks, instructionCount: this.#decoded.size, pages, links: this.#links };
@@ -119,7 +131,7 @@ class RegionFormer {
   #link(blocks: readonly RegionBlock[]): void {
     for (const { instructions, end, flow, taken, next } of blocks) {
       const last = instructions.at(-1);
-      if (!last || flow === 'leave') continue;
+      if (!last || flow === 'leave' || flow === 'indirect') continue;
       if (flow !== 'through' && taken === undefined && isRelative(last.instruction)) this.#linkTo(targetOf(last));
       if (flow !== 'jump' && next === undefined) this.#linkTo(end);
     }
@@ -147,7 +159,7 @@ class RegionFormer {
       if (flow === 'branch') return [behind(placed), targetOf(placed)];
       if (flow === 'jump') return [targetOf(placed)];
       if (flow === 'call') return [behind(placed)];
-      if (flow === 'leave') return [];
+      if (flow === 'leave' || flow === 'indirect') return [];
       at = behind(placed);
     }
     return [];
@@ -206,6 +218,21 @@ class RegionFormer {
   }
 }
 
+/** With a block before the others that dispatches to those at these offsets, and where indirect jumps lead. */
+function dispatching(blocks: readonly RegionBlock[], entries: readonly number[]): RegionBlock[] {
+  if (entries.length === 0) return [...blocks];
+  const moved = (edge: number | undefined): number | undefined => (edge === undefined ? undefined : edge + 1);
+  const rest = blocks.map((block): RegionBlock => {
+    const taken = block.flow === 'indirect' ? 0 : moved(block.taken);
+    return { ...block, taken, next: moved(block.next) };
+  });
+  const targets = rest.flatMap(({ instructions }, i) => {
+    const [first] = instructions;
+    return first && entries.includes(first.offset) ? [i + 1] : [];
+  });
+  return [{ instructions: [], end: 0, flow: 'dispatch', taken: undefined, next: undefined, targets }, ...rest];
+}
+
 function blockOf(
   instructions: readonly PlacedInstruction[],
   end: number,
@@ -214,6 +241,6 @@ function blockOf(
 ): RegionBlock {
   const last = instructions.at(-1);
   const taken = last && (flow === 'branch' || flow === 'jump') ? indexOf.get(targetOf(last)) : undefined;
-  const next = flow === 'jump' || flow === 'leave' ? undefined : indexOf.get(end);
+  const next = flow === 'jump' || flow === 'leave' || flow === 'indirect' ? undefined : indexOf.get(end);
   return { instructions, end, flow, taken, next };
 }

@@ -19,10 +19,11 @@ import {
   type X86Target,
 } from '../isa/x86/index.ts';
 import type { FunctionBody } from '../wasm/index.ts';
-import { type Link, parameter, type RegionExits } from './exits.ts';
+import { chargeBudget, type Link, parameter, type RegionExits } from './exits.ts';
 import type { RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
 import { RegionMemory } from './memory.ts';
+import { emitProfile } from './profile.ts';
 import { readVector, writeVector } from './vectors.ts';
 
 /** Where the flow goes at the end of the running instruction; the region knows. */
@@ -31,6 +32,8 @@ export interface InstructionFlow {
   taken(): void;
   next(): void;
   returned(): void;
+  /** Continues inside of the region where a RIP is one of its indirect targets; undefined: it has none. */
+  readonly dispatch: ((rip: Val) => void) | undefined;
 }
 
 /** The instruction that is being translated. */
@@ -41,6 +44,15 @@ export interface Position {
   /** Instructions of its path that are to be charged when it begins. */
   readonly done: number;
   readonly flow: InstructionFlow;
+}
+
+export interface RegionPlace {
+  /** Mode key of its code. */
+  readonly mode: number;
+  /** Its place in the function table; the first of several. */
+  readonly slot: number;
+  /** It has several entries, and is told which (`dispatchParams`). */
+  readonly hasEntries?: boolean;
 }
 
 export interface TargetParts {
@@ -72,14 +84,20 @@ export class JitTarget implements X86Target, OperandSource {
   readonly #mode: number;
   readonly #is64: boolean;
   readonly #linkTo: (offset: number) => Link | undefined;
+  readonly #slot: number;
   #position: Position | undefined;
   #immediates = 0;
   #stores = false;
 
   /** `linkTo`: how the code at an offset is found without a look-up. */
-  constructor({ e, frame, exits, imports }: TargetParts, mode: number, linkTo: (offset: number) => Link | undefined) {
+  constructor(
+    { e, frame, exits, imports }: TargetParts,
+    { mode, slot }: RegionPlace,
+    linkTo: (offset: number) => Link | undefined,
+  ) {
     this.#e = e;
     this.#linkTo = linkTo;
+    this.#slot = slot;
     this.#body = e.body;
     this.#frame = frame;
     this.#exits = exits;
@@ -320,8 +338,7 @@ export class JitTarget implements X86Target, OperandSource {
 
   charge(instructions: number): void {
     if (instructions === 0) return;
-    this.#e.push(this.#e.op('i32.sub', this.#budget, this.#e.i32(instructions)));
-    this.#body.set(parameter.budget);
+    chargeBudget(this.#e, this.#e.i32(instructions), this.#imports.countsInstructions);
   }
 
   get #budget(): Val {
@@ -334,6 +351,14 @@ export class JitTarget implements X86Target, OperandSource {
 
   jump(target: Val): void {
     this.#memory.settle();
+    const { instruction, flow } = this.#here;
+    if (instruction.variant?.row.name === 'jmp_indirect') {
+      if (flow.dispatch) {
+        this.#follow(() => flow.dispatch?.(target));
+        return;
+      }
+      emitProfile(this.#e, this.#slot, target, this.#imports);
+    }
     this.#frame.spill();
     this.charge(this.#here.done + 1);
     this.#exits.leave(target);
