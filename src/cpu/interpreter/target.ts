@@ -10,6 +10,7 @@ import {
   type OperandSource,
   type Shape,
   sharedFunction,
+  stateAccess,
   takeResults,
   type VariantOperand,
   type WritableMemory,
@@ -147,13 +148,11 @@ export class InterpreterTarget implements X86Target, OperandSource {
   }
 
   state(type: 'i32' | 'i64' | 'u16', offset: number): Val {
-    const name = type === 'u16' ? 'i32.load16_u' : `${type}.load`;
-    return this.#e.loadMemory(name, this.#e.i32(0), offset);
+    return this.#e.loadMemory(stateAccess[type].load, this.#e.i32(0), offset);
   }
 
   setState(type: 'i32' | 'i64' | 'u16', offset: number, value: Val): void {
-    const name = type === 'u16' ? 'i32.store16' : `${type}.store`;
-    this.#e.storeMemory(name, this.#e.i32(0), offset, value);
+    this.#e.storeMemory(stateAccess[type].store, this.#e.i32(0), offset, value);
   }
 
   flags(): FlagVals {

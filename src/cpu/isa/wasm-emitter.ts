@@ -1,4 +1,4 @@
-import { type FunctionBody, memoryOpcodes, opcodes, type WasmType } from '../wasm/index.ts';
+import { type FunctionBody, memoryOpcodes, type Opcode, opcodes, type WasmType } from '../wasm/index.ts';
 import { asVal, asValue, type Operand, type Val, Value, type Width } from './values.ts';
 
 const binary32: Record<string, (a: number, b: number) => number> = {
@@ -85,6 +85,7 @@ export class WasmEmitter {
   /** A constant of this width. */
   constant(width: Width, value: number | bigint): Operand {
     if (width === 64) return this.i64(BigInt(value));
+    if (typeof value === 'number') return this.i32(width === 32 ? value : value & (width === 8 ? 0xff : 0xffff));
     return this.i32(Number(BigInt.asIntN(32, BigInt.asUintN(width, BigInt(value)))));
   }
 
@@ -102,7 +103,7 @@ export class WasmEmitter {
   }
 
   push(...vals: readonly Val[]): void {
-    for (const val of vals) this.#pushValue(asValue(val));
+    for (let i = 0; i < vals.length; i++) this.#pushValue(asValue(vals[i] as Val));
   }
 
   /** Takes what lies on the Wasm stack into a new local. */
@@ -117,13 +118,24 @@ export class WasmEmitter {
   }
 
   /** A numeric Wasm instruction by its specification name. */
-  op(name: string, ...args: readonly Val[]): Operand {
-    return this.#numeric(name, args, 0);
+  op(name: string, a: Val, b?: Val, c?: Val): Operand {
+    const operation = operations.get(name);
+    if (!operation) throw new RangeError(`Cannot emit "${name}": no such Wasm instruction`);
+    const first = asValue(a);
+    const second = b === undefined ? undefined : asValue(b);
+    if (first.constant !== undefined || second?.constant !== undefined) {
+      const folded = fold(operation, first, second);
+      if (folded) return asVal(folded);
+    }
+    const third = c === undefined ? undefined : asValue(c);
+    return this.#numeric(operation, 0, first, second, third);
   }
 
   /** A lane extraction or replacement. */
-  lane(name: string, lane: number, ...args: readonly Val[]): Val {
-    return this.#numeric(name, args, lane);
+  lane(name: string, lane: number, a: Val, b?: Val): Val {
+    const operation = operations.get(name);
+    if (!operation) throw new RangeError(`Cannot emit "${name}": no such Wasm instruction`);
+    return this.#numeric(operation, lane, asValue(a), b === undefined ? undefined : asValue(b), undefined);
   }
 
   shuffle(a: Val, b: Val, lanes: readonly number[]): Val {
@@ -136,13 +148,14 @@ export class WasmEmitter {
   loadMemory(name: string, address: Val, offset: number): Operand {
     const opcode = memoryOpcodes[name];
     if (!opcode) throw new RangeError(`Cannot emit load: "${name}" is not one`);
-    this.push(address);
+    this.#pushValue(asValue(address));
     this.body.memory(name, offset);
     return this.pop(opcode.type);
   }
 
   storeMemory(name: string, address: Val, offset: number, value: Val): void {
-    this.push(address, value);
+    this.#pushValue(asValue(address));
+    this.#pushValue(asValue(value));
     this.body.memory(name, offset);
   }
 
@@ -209,27 +222,27 @@ export class WasmEmitter {
   // Width-generic arithmetic. Inputs and results of 8 and 16 bits are zero-extended.
 
   add(width: Width, a: Val, b: Val): Val {
-    return this.#narrow(width, this.op(`${wasm(width)}.add`, a, b));
+    return this.#narrow(width, this.op(width === 64 ? 'i64.add' : 'i32.add', a, b));
   }
 
   sub(width: Width, a: Val, b: Val): Val {
-    return this.#narrow(width, this.op(`${wasm(width)}.sub`, a, b));
+    return this.#narrow(width, this.op(width === 64 ? 'i64.sub' : 'i32.sub', a, b));
   }
 
   mul(width: Width, a: Val, b: Val): Val {
-    return this.#narrow(width, this.op(`${wasm(width)}.mul`, a, b));
+    return this.#narrow(width, this.op(width === 64 ? 'i64.mul' : 'i32.mul', a, b));
   }
 
   and(width: Width, a: Val, b: Val): Val {
-    return this.op(`${wasm(width)}.and`, a, b);
+    return this.op(width === 64 ? 'i64.and' : 'i32.and', a, b);
   }
 
   or(width: Width, a: Val, b: Val): Val {
-    return this.op(`${wasm(width)}.or`, a, b);
+    return this.op(width === 64 ? 'i64.or' : 'i32.or', a, b);
   }
 
   xor(width: Width, a: Val, b: Val): Val {
-    return this.op(`${wasm(width)}.xor`, a, b);
+    return this.op(width === 64 ? 'i64.xor' : 'i32.xor', a, b);
   }
 
   not(width: Width, a: Val): Val {
@@ -238,28 +251,28 @@ export class WasmEmitter {
 
   /** `count` has the operation's Wasm type and is below `width`. */
   shl(width: Width, a: Val, count: Val): Val {
-    return this.#narrow(width, this.op(`${wasm(width)}.shl`, a, count));
+    return this.#narrow(width, this.op(width === 64 ? 'i64.shl' : 'i32.shl', a, count));
   }
 
   shrUnsigned(width: Width, a: Val, count: Val): Val {
-    return this.op(`${wasm(width)}.shr_u`, a, count);
+    return this.op(width === 64 ? 'i64.shr_u' : 'i32.shr_u', a, count);
   }
 
   /** Arithmetic shift of the width's own sign bit. */
   shrSigned(width: Width, a: Val, count: Val): Val {
-    return this.#narrow(width, this.op(`${wasm(width)}.shr_s`, this.signed(width, a), count));
+    return this.#narrow(width, this.op(width === 64 ? 'i64.shr_s' : 'i32.shr_s', this.signed(width, a), count));
   }
 
   isZero(width: Width, a: Val): Val {
-    return this.op(`${wasm(width)}.eqz`, a);
+    return this.op(width === 64 ? 'i64.eqz' : 'i32.eqz', a);
   }
 
   equal(width: Width, a: Val, b: Val): Val {
-    return this.op(`${wasm(width)}.eq`, a, b);
+    return this.op(width === 64 ? 'i64.eq' : 'i32.eq', a, b);
   }
 
   lessUnsigned(width: Width, a: Val, b: Val): Val {
-    return this.op(`${wasm(width)}.lt_u`, a, b);
+    return this.op(width === 64 ? 'i64.lt_u' : 'i32.lt_u', a, b);
   }
 
   /** Sign-extended to the width's Wasm type. */
@@ -291,24 +304,17 @@ export class WasmEmitter {
     return this.op('i32.and', a, this.i32(width === 8 ? 0xff : 0xffff));
   }
 
-  #numeric(name: string, args: readonly Val[], lane: number): Operand {
-    const folded = fold(name, args);
-    if (folded) return asVal(folded);
-    const opcode = opcodes.get(name);
-    if (!opcode?.result) throw new RangeError(`Cannot emit "${name}": no such Wasm instruction`);
+  #numeric({ opcode, result }: Operation, lane: number, a: Value, b: Value | undefined, c: Value | undefined): Operand {
     const { params } = opcode;
-    let isFitting = params.length === args.length;
-    for (let i = 0; i < args.length; i++) {
-      const value = asValue(args[i] as Val);
-      isFitting &&= value.type === params[i];
-      this.#pushValue(value);
+    if (params[0] !== a.type || params[1] !== b?.type || params[2] !== c?.type) {
+      const given = [a, b, c].flatMap((value) => (value ? [value.type] : [])).join(', ');
+      throw new TypeError(`Cannot emit ${opcode.name}: operands are (${given}), not (${params.join(', ')})`);
     }
-    if (!isFitting) {
-      const given = args.map((a) => this.typeOf(a)).join(', ');
-      throw new TypeError(`Cannot emit ${name}: operands are (${given}), not (${params.join(', ')})`);
-    }
+    this.#pushValue(a);
+    if (b !== undefined) this.#pushValue(b);
+    if (c !== undefined) this.#pushValue(c);
     this.body.op(opcode, lane);
-    return this.pop(opcode.result);
+    return this.pop(result);
   }
 
   #pushValue({ constant, local, type }: Value): void {
@@ -318,34 +324,46 @@ export class WasmEmitter {
   }
 }
 
-const wasm = (width: Width): 'i32' | 'i64' => (width === 64 ? 'i64' : 'i32');
-
-/** What is left of an operation that its constant second operand does not change. */
-function neutral(name: string, a: Val, b: number | bigint): Value | undefined {
-  const isNothing = b === 0 || b === 0n;
-  return isNothing && unchangedByZero.has(name) ? asValue(a) : undefined;
+/** What is known of a numeric instruction besides its encoding. */
+interface Operation {
+  readonly opcode: Opcode;
+  readonly result: WasmType;
+  readonly compute32: ((a: number, b: number) => number) | undefined;
+  readonly compute64: ((a: bigint, b: bigint) => bigint) | undefined;
+  /** Its value is its first operand when the second is zero. */
+  readonly isUnchangedByZero: boolean;
 }
 
 const unchangedByZero = new Set(
   ['add', 'sub', 'or', 'xor', 'shl', 'shr_u', 'shr_s'].flatMap((name) => [`i32.${name}`, `i64.${name}`]),
 );
 
-function fold(name: string, args: readonly Val[]): Value | undefined {
-  const a = asValue(args[0] as Val).constant;
-  const b = args.length > 1 ? asValue(args[1] as Val).constant : undefined;
-  if (a === undefined) return b === undefined ? undefined : neutral(name, args[0] as Val, b);
+const operations: ReadonlyMap<string, Operation> = new Map(
+  [...opcodes].flatMap(([name, opcode]): [string, Operation][] => {
+    const { result } = opcode;
+    if (!result) return [];
+    const isUnchangedByZero = unchangedByZero.has(name);
+    return [[name, { opcode, result, compute32: binary32[name], compute64: binary64[name], isUnchangedByZero }]];
+  }),
+);
+
+/** The value of an operation of which some operand is a constant, if no code is needed for it. */
+function fold(operation: Operation, first: Value, second: Value | undefined): Value | undefined {
+  const a = first.constant;
+  const b = second?.constant;
+  if (a === undefined) return operation.isUnchangedByZero && (b === 0 || b === 0n) ? first : undefined;
+  if (second === undefined) return foldUnary(operation.opcode.name, a);
+  if (typeof a === 'number' && typeof b === 'number')
+    return operation.compute32 && Value.i32(operation.compute32(a, b));
+  if (typeof a === 'bigint' && typeof b === 'bigint')
+    return operation.compute64 && Value.i64(operation.compute64(a, b));
+  return undefined;
+}
+
+function foldUnary(name: string, a: number | bigint): Value | undefined {
   if (name === 'i64.extend_i32_s' && typeof a === 'number') return Value.i64(BigInt(a));
   if (name === 'i64.extend_i32_u' && typeof a === 'number') return Value.i64(BigInt(a >>> 0));
   if (name === 'i32.eqz' && typeof a === 'number') return Value.i32(Number(a === 0));
   if (name === 'i32.wrap_i64' && typeof a === 'bigint') return Value.i32(Number(BigInt.asIntN(32, a)));
-  if (b === undefined) return undefined;
-  if (typeof a === 'number' && typeof b === 'number') {
-    const compute = binary32[name];
-    return compute && Value.i32(compute(a, b));
-  }
-  if (typeof a === 'bigint' && typeof b === 'bigint') {
-    const compute = binary64[name];
-    return compute && Value.i64(compute(a, b));
-  }
   return undefined;
 }

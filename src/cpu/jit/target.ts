@@ -14,6 +14,7 @@ import {
   type Shape,
   segment,
   sharedFunction,
+  stateAccess,
   takeResults,
   type VariantOperand,
   type WritableMemory,
@@ -246,11 +247,11 @@ export class JitTarget implements X86Target, OperandSource {
   }
 
   state(type: 'i32' | 'i64' | 'u16', offset: number): Val {
-    return this.#e.loadMemory(type === 'u16' ? 'i32.load16_u' : `${type}.load`, this.#e.i32(0), offset);
+    return this.#e.loadMemory(stateAccess[type].load, this.#e.i32(0), offset);
   }
 
   setState(type: 'i32' | 'i64' | 'u16', offset: number, value: Val): void {
-    this.#e.storeMemory(type === 'u16' ? 'i32.store16' : `${type}.store`, this.#e.i32(0), offset, value);
+    this.#e.storeMemory(stateAccess[type].store, this.#e.i32(0), offset, value);
     if (offset === layout.tlbBank) this.#frame.loadBank();
   }
 

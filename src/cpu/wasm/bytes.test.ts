@@ -105,3 +105,16 @@ test('content beyond the first buffer is kept whole', () => {
 
   assert.deepEqual([...bytes.view()], [...many, ...many]);
 });
+
+test('an opcode with a number is what the two are one by one', () => {
+  for (const value of [0, 127, 128, 0xffffffff]) {
+    const apart = new ByteWriter().byte(0x20).u32(value);
+    assert.deepEqual(new ByteWriter().numbered(0x20, value).view(), apart.view());
+  }
+});
+
+test('a 64-bit constant has the same bytes as a number and as a BigInt', () => {
+  for (const value of [0, -1, 63, 64, -64, -65, 0x7fffffff, -0x80000000, 2 ** 31, 2 ** 40]) {
+    assert.deepEqual(new ByteWriter().i64(value).view(), new ByteWriter().i64(BigInt(value)).view());
+  }
+});

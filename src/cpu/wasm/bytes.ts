@@ -9,6 +9,14 @@ export class ByteWriter {
     return this;
   }
 
+  /** An opcode of one byte with an unsigned number, most of what code consists of. */
+  numbered(opcode: number, value: number): this {
+    if (value >= 0x80 || this.length + 2 > this.#bytes.length) return this.byte(opcode).u32(value);
+    this.#bytes[this.length++] = opcode;
+    this.#bytes[this.length++] = value;
+    return this;
+  }
+
   bytes(values: ArrayLike<number>): this {
     const count = values.length;
     if (this.length + count > this.#bytes.length) this.#grow(count);
@@ -32,6 +40,7 @@ export class ByteWriter {
   /** Signed LEB128 of an i32. */
   i32(value: number): this {
     let rest = value | 0;
+    if (rest >= -0x40 && rest < 0x40) return this.byte(rest & 0x7f);
     for (;;) {
       const low = rest & 0x7f;
       rest >>= 7;
@@ -42,7 +51,11 @@ export class ByteWriter {
   }
 
   /** Signed LEB128 of an i64. */
-  i64(value: bigint): this {
+  i64(value: bigint | number): this {
+    if (typeof value === 'number') {
+      if (value === (value | 0)) return this.i32(value);
+      return this.i64(BigInt(value));
+    }
     if (value >= -0x80000000n && value <= 0x7fffffffn) return this.i32(Number(value));
     let rest = BigInt.asIntN(64, value);
     for (;;) {

@@ -3,36 +3,45 @@ import { memoryOpcodes, type Opcode, typeCodes, type WasmType } from './opcodes.
 
 /** The body of one function while it is being written. Structured control is the caller's to balance. */
 export class FunctionBody {
-  readonly code = new ByteWriter();
+  readonly code: ByteWriter;
   /** How many blocks, loops and ifs are open: what `br` counts in. */
   depth = 0;
   /** Where in the code, and how likely (1) or not (0), a branch is taken. */
   readonly #hints: { readonly at: number; readonly value: 0 | 1 }[] = [];
-  readonly #locals: WasmType[];
-  readonly #paramCount: number;
+  #areHintsSorted = true;
+  /** Runs of locals of one type. */
+  readonly #runTypes: WasmType[] = [];
+  readonly #runLengths: number[] = [];
+  #locals: number;
 
-  constructor(params: readonly WasmType[]) {
-    this.#locals = [...params];
-    this.#paramCount = params.length;
+  /** `code`: empty, and the body's own as long as it is written. */
+  constructor(params: readonly WasmType[], code = new ByteWriter()) {
+    this.code = code;
+    this.#locals = params.length;
   }
 
   local(type: WasmType): number {
-    this.#locals.push(type);
-    return this.#locals.length - 1;
+    const last = this.#runTypes.length - 1;
+    if (last >= 0 && this.#runTypes[last] === type) this.#runLengths[last] = (this.#runLengths[last] as number) + 1;
+    else {
+      this.#runTypes.push(type);
+      this.#runLengths.push(1);
+    }
+    return this.#locals++;
   }
 
   get(local: number): this {
-    this.code.byte(0x20).u32(local);
+    this.code.numbered(0x20, local);
     return this;
   }
 
   set(local: number): this {
-    this.code.byte(0x21).u32(local);
+    this.code.numbered(0x21, local);
     return this;
   }
 
   tee(local: number): this {
-    this.code.byte(0x22).u32(local);
+    this.code.numbered(0x22, local);
     return this;
   }
 
@@ -41,7 +50,7 @@ export class FunctionBody {
     return this;
   }
 
-  i64(value: bigint): this {
+  i64(value: bigint | number): this {
     this.code.byte(0x42).i64(value);
     return this;
   }
@@ -79,6 +88,8 @@ export class FunctionBody {
 
   /** The same for the branch that was written when the code had this length. */
   hintAt(at: number, isLikely: boolean): void {
+    const last = this.#hints.at(-1);
+    if (last !== undefined && last.at > at) this.#areHintsSorted = false;
     this.#hints.push({ at, value: isLikely ? 1 : 0 });
   }
 
@@ -86,17 +97,22 @@ export class FunctionBody {
     return this.#hints.length > 0;
   }
 
-  /** The hints as the section of them has them: offsets count from the declarations of the locals on. */
-  encodeHints(into: ByteWriter): void {
-    const declarations = new ByteWriter();
-    this.#encodeLocals(declarations);
-    const hints = this.#hints.toSorted((a, b) => a.at - b.at);
-    into.u32(hints.length);
-    for (const { at, value } of hints)
-      into
-        .u32(declarations.length + at)
-        .byte(1)
-        .byte(value);
+  /** The declarations of the locals, as the code section holds them before the code. */
+  encodeLocals(into: ByteWriter): void {
+    into.u32(this.#runTypes.length);
+    for (let i = 0; i < this.#runTypes.length; i++) {
+      into.u32(this.#runLengths[i] as number).byte(typeCodes[this.#runTypes[i] as WasmType]);
+    }
+  }
+
+  /** The hints as the section of them has them: offsets count from the declarations on, which take so many bytes. */
+  encodeHints(into: ByteWriter, declarationBytes: number): void {
+    if (!this.#areHintsSorted) this.#hints.sort((a, b) => a.at - b.at);
+    into.u32(this.#hints.length);
+    for (const { at, value } of this.#hints) {
+      into.u32(declarationBytes + at);
+      into.byte(1).byte(value);
+    }
   }
 
   memoryCopy(): this {
@@ -139,12 +155,12 @@ export class FunctionBody {
   }
 
   br(depth: number): this {
-    this.code.byte(0x0c).u32(depth);
+    this.code.numbered(0x0c, depth);
     return this;
   }
 
   brIf(depth: number): this {
-    this.code.byte(0x0d).u32(depth);
+    this.code.numbered(0x0d, depth);
     return this;
   }
 
@@ -177,41 +193,22 @@ export class FunctionBody {
   }
 
   call(functionIndex: number): this {
-    this.code.byte(0x10).u32(functionIndex);
+    this.code.numbered(0x10, functionIndex);
     return this;
   }
 
   callIndirect(typeIndex: number): this {
-    this.code.byte(0x11).u32(typeIndex).u32(0);
+    this.code.numbered(0x11, typeIndex).byte(0);
     return this;
   }
 
   returnCall(functionIndex: number): this {
-    this.code.byte(0x12).u32(functionIndex);
+    this.code.numbered(0x12, functionIndex);
     return this;
   }
 
   returnCallIndirect(typeIndex: number): this {
-    this.code.byte(0x13).u32(typeIndex).u32(0);
+    this.code.numbered(0x13, typeIndex).byte(0);
     return this;
-  }
-
-  /** The body with its local declarations, as the code section holds it. */
-  encode(into: ByteWriter): void {
-    into.sized((body) => {
-      this.#encodeLocals(body);
-      body.bytes(this.code.view()).byte(0x0b);
-    });
-  }
-
-  #encodeLocals(body: ByteWriter): void {
-    const runs: { type: WasmType; count: number }[] = [];
-    for (const type of this.#locals.slice(this.#paramCount)) {
-      const last = runs.at(-1);
-      if (last?.type === type) last.count++;
-      else runs.push({ type, count: 1 });
-    }
-    body.u32(runs.length);
-    for (const run of runs) body.u32(run.count).byte(typeCodes[run.type]);
   }
 }

@@ -8,11 +8,6 @@ interface Import {
   readonly type: number;
 }
 
-interface DefinedFunction {
-  readonly type: number;
-  readonly body: FunctionBody;
-}
-
 const section = (into: ByteWriter, id: number, write: (body: ByteWriter) => void): void => {
   into.byte(id).sized(write);
 };
@@ -21,7 +16,15 @@ const section = (into: ByteWriter, id: number, write: (body: ByteWriter) => void
 export class ModuleBuilder {
   readonly #types: string[] = [];
   readonly #imports: Import[] = [];
-  readonly #functions: DefinedFunction[] = [];
+  /** Types of the defined functions; their bodies, and the branch hints of those that have some, as encoded. */
+  readonly #functions: number[] = [];
+  readonly #code = new ByteWriter();
+  readonly #hints = new ByteWriter();
+  #hintedFunctions = 0;
+  #codeBytes = 0;
+  /** What a function is written into: growing a buffer for each one is dear. */
+  readonly #scratch = new ByteWriter();
+  readonly #declarations = new ByteWriter();
   readonly #exports: { name: string; index: number }[] = [];
   #memory: { module: string; name: string; maximumPages: number } | undefined;
   #table: number[] = [];
@@ -57,7 +60,7 @@ export class ModuleBuilder {
 
   /** Bytes of code so far. */
   get codeBytes(): number {
-    return this.#functions.reduce((sum, { body }) => sum + body.code.length, 0);
+    return this.#codeBytes;
   }
 
   /** Throws when a function was defined already: imports take the first indices. */
@@ -67,18 +70,36 @@ export class ModuleBuilder {
     return this.#imports.length - 1;
   }
 
+  /** Adds a function. `write` defines none. */
   define(
     params: readonly WasmType[],
     results: readonly WasmType[],
     write: (body: FunctionBody) => void,
     exportAs?: string,
   ): number {
-    const body = new FunctionBody(params);
+    this.#scratch.length = 0;
+    const body = new FunctionBody(params, this.#scratch);
     const index = this.#imports.length + this.#functions.length;
-    this.#functions.push({ type: this.type(params, results), body });
+    const type = this.type(params, results);
     write(body);
+    this.#functions.push(type);
+    this.#append(body, index);
     if (exportAs) this.#exports.push({ name: exportAs, index });
     return index;
+  }
+
+  #append(body: FunctionBody, index: number): void {
+    const { code } = body;
+    const declarations = this.#declarations;
+    declarations.length = 0;
+    body.encodeLocals(declarations);
+    this.#code.u32(declarations.length + code.length + 1);
+    this.#code.bytes(declarations.view()).bytes(code.view()).byte(0x0b);
+    this.#codeBytes += code.length;
+    if (!body.hasHints) return;
+    this.#hintedFunctions++;
+    this.#hints.u32(index);
+    body.encodeHints(this.#hints, declarations.length);
   }
 
   /** The one table's contents, from element 0, and its size. */
@@ -94,7 +115,7 @@ export class ModuleBuilder {
     section(out, 2, (s) => this.#writeImports(s));
     section(out, 3, (s) => {
       s.u32(this.#functions.length);
-      for (const f of this.#functions) s.u32(f.type);
+      for (const type of this.#functions) s.u32(type);
     });
     if (this.#table.length > 0 && !this.#tableImport) {
       const size = this.#tableSize;
@@ -114,22 +135,16 @@ export class ModuleBuilder {
     this.#writeHints(out);
     section(out, 10, (s) => {
       s.u32(this.#functions.length);
-      for (const f of this.#functions) f.body.encode(s);
+      s.bytes(this.#code.view());
     });
     return out.view().slice();
   }
 
   /** The custom section of the branch hinting proposal, before the code that it is about. */
   #writeHints(out: ByteWriter): void {
-    const hinted = this.#functions.map(({ body }, i) => ({ body, index: this.#imports.length + i }));
-    const functions = hinted.filter(({ body }) => body.hasHints);
-    if (functions.length === 0) return;
+    if (this.#hintedFunctions === 0) return;
     section(out, 0, (s) => {
-      s.name('metadata.code.branch_hint').u32(functions.length);
-      for (const { body, index } of functions) {
-        s.u32(index);
-        body.encodeHints(s);
-      }
+      s.name('metadata.code.branch_hint').u32(this.#hintedFunctions).bytes(this.#hints.view());
     });
   }
 

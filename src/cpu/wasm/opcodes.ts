@@ -1,6 +1,7 @@
 export type WasmType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
 
 export interface Opcode {
+  readonly name: string;
   /** Bytes of the opcode; SIMD and saturating operations have a prefix byte and a LEB128 number. */
   readonly code: readonly number[];
   readonly params: readonly WasmType[];
@@ -100,7 +101,7 @@ function* parse(table: string, lane: boolean): Generator<[string, Opcode]> {
     const [params = '', result = ''] = signature.split('>');
     for (const entry of entries) {
       const [name = '', code = ''] = entry.split('=');
-      yield [name, { code: encode(code), params: typesOf(params), result: typesOf(result)[0], lane }];
+      yield [name, { name, code: encode(code), params: typesOf(params), result: typesOf(result)[0], lane }];
     }
   }
 }

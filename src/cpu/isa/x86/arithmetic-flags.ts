@@ -37,19 +37,29 @@ export function subFlags(e: WasmEmitter, width: Width, a: Val, b: Val, result: V
 
 /** Flags that are known by where they came from: what nobody asks for is never computed. */
 export function flagsOf(e: WasmEmitter, origin: FlagOrigin): FlagVals {
-  const wide = (): Val => e.signExtend(origin.width, 64, resultOf(e, origin));
-  return {
-    origin,
-    get zero() {
-      return wide();
-    },
-    get sign() {
-      return wide();
-    },
-    get carry() {
-      return carryOf(e, origin);
-    },
-  };
+  return new LazyFlags(e, origin);
+}
+
+class LazyFlags implements FlagVals {
+  readonly origin: FlagOrigin;
+  readonly #e: WasmEmitter;
+
+  constructor(e: WasmEmitter, origin: FlagOrigin) {
+    this.#e = e;
+    this.origin = origin;
+  }
+
+  get zero(): Val {
+    return this.#e.signExtend(this.origin.width, 64, resultOf(this.#e, this.origin));
+  }
+
+  get sign(): Val {
+    return this.zero;
+  }
+
+  get carry(): Val {
+    return carryOf(this.#e, this.origin);
+  }
 }
 
 function resultOf(e: WasmEmitter, origin: FlagOrigin): Val {

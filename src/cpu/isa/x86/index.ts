@@ -20,7 +20,7 @@ export { LinearBytes } from './linear-bytes.ts';
 export { maskedStore } from './masked-store.ts';
 export { modeKey } from './mode.ts';
 export type { Candidate, OpcodeMap, OpcodeMapName } from './opcode-map.ts';
-export { accessOf, emitInstruction, type OperandSource } from './operand-access.ts';
+export { accessOf, emitInstruction, type OperandSource, stateAccess } from './operand-access.ts';
 export { x86OpcodeMaps, x86Rows } from './rows.ts';
 export { type SharedScope, takeResults } from './shared-function.ts';
 export { sharedFunction, sharedFunctions } from './shared-functions.ts';

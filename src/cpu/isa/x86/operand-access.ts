@@ -53,6 +53,13 @@ export function accessOf(type: MemoryType): MemoryAccess {
   return access;
 }
 
+/** Wasm loads and stores of fields of a vCPU's state. */
+export const stateAccess = {
+  i32: { load: 'i32.load', store: 'i32.store' },
+  i64: { load: 'i64.load', store: 'i64.store' },
+  u16: { load: 'i32.load16_u', store: 'i32.store16' },
+} as const;
+
 /** Emits one instruction: operands, body, write-back. What follows the instruction is the caller's. */
 export function emitInstruction(
   e: WasmEmitter,

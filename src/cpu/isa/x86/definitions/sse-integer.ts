@@ -7,8 +7,8 @@ import { combine, shuffleLanes, sseRow, type VectorOperation, zeroVector } from 
 
 const wasm =
   (name: string): VectorOperation =>
-  (e, ...vectors) =>
-    e.op(name, ...vectors);
+  (e, ...[a, b]) =>
+    e.op(name, a as Val, b);
 
 const andNot: VectorOperation = (e, a, b) => e.op('v128.andnot', b, a);
 
