@@ -9,9 +9,16 @@ import {
   joinInitramfs,
   unpackKernel,
 } from './images/index.ts';
-import { type BootFile, createPcVm, type VirtualMachine, type VmEnd, type VmStatistics } from './vm/index.ts';
+import {
+  type BootFile,
+  createPcVm,
+  type EngineName,
+  type VirtualMachine,
+  type VmEnd,
+  type VmStatistics,
+} from './vm/index.ts';
 
-export type { BootFile, VirtualMachine, VmEnd, VmState, VmStatistics } from './vm/index.ts';
+export type { BootFile, EngineName, VirtualMachine, VmEnd, VmState, VmStatistics } from './vm/index.ts';
 
 export interface VmOptions {
   /** A Linux bzImage or vmlinux, or a Multiboot 1 image: a path, or the file's content with a name for messages. */
@@ -21,6 +28,8 @@ export interface VmOptions {
   readonly commandLine?: string | undefined;
   /** 512 when absent. */
   readonly memoryMiB?: number | undefined;
+  /** What executes guest code; the JIT when absent. */
+  readonly engine?: EngineName | undefined;
   /** A write of V to this I/O port ends the VM with the status (V << 1) | 1. */
   readonly debugExitPort?: number | undefined;
   /** Takes what the guest writes to its first serial port. */
@@ -55,6 +64,7 @@ export async function createVm(options: VmOptions): Promise<ConsoleVm> {
       boot: { kernel, initrd, commandLine: options.commandLine ?? '', unpack: unpackKernel },
       serialPorts: [pipe],
       debugExitPort: options.debugExitPort,
+      engine: options.engine,
     },
     nodeHost,
   );
@@ -65,6 +75,8 @@ export interface CommandOptions {
   /** An image of the store; the default image when absent. `mezz image pull` puts it there. */
   readonly image?: string | undefined;
   readonly memoryMiB?: number | undefined;
+  /** What executes guest code; the JIT when absent. */
+  readonly engine?: EngineName | undefined;
   readonly input?: string | Uint8Array | undefined;
   readonly timeoutSeconds?: number | undefined;
 }
@@ -108,6 +120,7 @@ export async function runCommand(argv: readonly string[], options: CommandOption
         unpack: unpackKernel,
       },
       serialPorts: [nullSerial(), ...pipes],
+      engine: options.engine,
     },
     nodeHost,
   );

@@ -1,7 +1,8 @@
-import { compactMemory, nodeHost, releaseBytes, writeUserFile } from '../host/index.ts';
+import { compactMemory, nodeHost, releaseBytes, TimeSampler, writeUserFile } from '../host/index.ts';
 import { type BootImage, createPcVm, type PcVmConfig, type VirtualMachine, type VmEnd } from '../vm/index.ts';
 import type { QuitSignals } from './quit-signals.ts';
 import type { RunOptions } from './run-options.ts';
+import { timeShare } from './time-shares.ts';
 
 /** What a run of a guest starts from. */
 export interface GuestRun {
@@ -13,22 +14,29 @@ export interface GuestRun {
 /** This program is the VM's alone. */
 const host = { ...nodeHost, compactMemory };
 
+export interface RunningGuest {
+  readonly vm: VirtualMachine;
+  /** Writes the figures of a run that has ended, if they are wanted. Throws FileError. */
+  writeStatistics(end: VmEnd): void;
+}
+
 /** Makes the VM. The boot files are in its memory then, and gone from ours. */
-export async function createVm(run: GuestRun, serialPorts: PcVmConfig['serialPorts']): Promise<VirtualMachine> {
-  const { memoryBytes, engine, debugExitPort, timeoutSeconds } = run.options;
-  const vm = await createPcVm({ memoryBytes, engine, debugExitPort, boot: run.boot, serialPorts }, host);
+export async function createVm(run: GuestRun, serialPorts: PcVmConfig['serialPorts']): Promise<RunningGuest> {
+  const { memoryBytes, engine, debugExitPort, timeoutSeconds, stats } = run.options;
+  const statistics = stats !== undefined;
+  const vm = await createPcVm({ memoryBytes, engine, debugExitPort, boot: run.boot, serialPorts, statistics }, host);
   const { kernel, initrd } = run.boot;
   for (const bytes of [kernel.bytes, initrd?.bytes]) if (bytes) releaseBytes(bytes);
   if (timeoutSeconds !== undefined) vm.stopAfter(timeoutSeconds);
-  return vm;
+  const sampler = statistics ? new TimeSampler(timeShare) : undefined;
+  sampler?.start();
+  return { vm, writeStatistics: (end) => sampler && writeStatistics(run.options, vm, end, sampler) };
 }
 
 /** 128 + SIGPIPE: nobody reads what the guest writes. */
 export const readerGoneStatus = 141;
 
-/** Writes the figures of a run that has ended. Throws FileError. */
-export function writeStatistics(options: RunOptions, vm: VirtualMachine, end: VmEnd): void {
-  if (options.stats === undefined) return;
-  const figures = { engine: options.engine, end: end.kind, ...vm.statistics() };
-  writeUserFile('statistics', options.stats, `${JSON.stringify(figures, undefined, 2)}\n`);
+function writeStatistics({ engine, stats = '' }: RunOptions, vm: VirtualMachine, end: VmEnd, sampler: TimeSampler) {
+  const figures = { engine, end: end.kind, ...vm.statistics(), sampledSeconds: sampler.stop() };
+  writeUserFile('statistics', stats, `${JSON.stringify(figures, undefined, 2)}\n`);
 }

@@ -3,7 +3,7 @@ import { fileSerial, HostInput, HostOutput, nullSerial } from '../host/index.ts'
 import { CommandSession, commandPorts } from '../images/index.ts';
 import type { VirtualMachine, VmEnd } from '../vm/index.ts';
 import { exitStatus, reportEnd, say } from './exit-status.ts';
-import { createVm, type GuestRun, readerGoneStatus, writeStatistics } from './guest-run.ts';
+import { createVm, type GuestRun, readerGoneStatus } from './guest-run.ts';
 
 /** Runs one command in a guest, with our standard streams. Returns its exit status. */
 export async function runCommand(run: GuestRun): Promise<number> {
@@ -32,7 +32,8 @@ export async function runCommand(run: GuestRun): Promise<number> {
   );
   const onError = (error: Error): void => vm?.stop({ kind: 'failed', error });
   const console = serial.kind === 'file' ? fileSerial({ path: serial.path, onError }) : nullSerial();
-  vm = await createVm(run, [console, ...pipes]);
+  const guest = await createVm(run, [console, ...pipes]);
+  vm = guest.vm;
   signals.onQuit = () => quit(signals.status);
   if (signals.status !== 0) return signals.status;
   vm.start();
@@ -41,7 +42,7 @@ export async function runCommand(run: GuestRun): Promise<number> {
   const end = await vm.ended;
   input.close();
   await Promise.all([outputs.stdout.flushed(), outputs.stderr.flushed()]);
-  writeStatistics(options, vm, end);
+  guest.writeStatistics(end);
   return status ?? reportLoss(end, vm.lastConsoleLine, quitStatus);
 }
 

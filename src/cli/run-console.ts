@@ -2,7 +2,7 @@ import { fileSerial, nullSerial, StdioSerial } from '../host/index.ts';
 import type { SerialBackend } from '../machine/devices/index.ts';
 import type { VirtualMachine } from '../vm/index.ts';
 import { reportEnd } from './exit-status.ts';
-import { createVm, type GuestRun, readerGoneStatus, writeStatistics } from './guest-run.ts';
+import { createVm, type GuestRun, readerGoneStatus } from './guest-run.ts';
 
 /** Runs a guest with its console where the options say. Returns the exit status. */
 export async function runConsole(run: GuestRun): Promise<number> {
@@ -26,13 +26,14 @@ export async function runConsole(run: GuestRun): Promise<number> {
   const file = (path: string): SerialBackend =>
     fileSerial({ path, onError: (error) => vm?.stop({ kind: 'failed', error }) });
   const console = stdio?.backend ?? (serial.kind === 'file' ? file(serial.path) : nullSerial());
-  vm = await createVm(run, [console]);
+  const guest = await createVm(run, [console]);
+  vm = guest.vm;
   signals.onQuit = () => quit(signals.status);
   if (signals.status !== 0) return signals.status;
   stdio?.open();
   vm.start();
   const end = await vm.ended;
   await stdio?.close();
-  writeStatistics(options, vm, end);
+  guest.writeStatistics(end);
   return reportEnd(end, quitStatus);
 }

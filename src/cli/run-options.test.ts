@@ -6,8 +6,9 @@ const read = (options: Record<string, string>, rest: { operands?: string[]; comm
   readRunOptions({ operands: rest.operands ?? [], options, command: rest.command });
 
 test('run options have defaults', () => {
-  const { image, memoryBytes, serial, command } = read({});
+  const { image, memoryBytes, serial, command, engine } = read({});
   assert.deepEqual([image, memoryBytes, serial, command], [undefined, 512 * 2 ** 20, { kind: 'stdio' }, undefined]);
+  assert.equal(engine, 'jit');
 });
 
 for (const [text, bytes] of [

@@ -17,7 +17,10 @@ export const runOptionTable = {
     help: 'a write of V to this I/O port ends the run with status (V << 1) | 1; by convention 0xf4',
   },
   timeout: { value: 'SECONDS', help: 'stop the guest after so long' },
-  stats: { value: 'FILE', help: 'write figures about the run as JSON' },
+  stats: {
+    value: 'FILE',
+    help: 'write figures about the run as JSON: counts, and where the time went; the run is a little slower',
+  },
 } as const satisfies Record<string, Option>;
 
 export type SerialTarget =
@@ -68,10 +71,10 @@ export function readRunOptions({ operands, options, command }: Arguments): RunOp
   };
 }
 
-/** `auto` is the interpreter until the JIT has seen as many guests. */
+/** `auto` is the fastest engine that runs here. */
 function parseEngine(name: string): EngineName {
   if (name === 'jit' || name === 'interpreter') return name;
-  if (name === 'auto') return 'interpreter';
+  if (name === 'auto') return 'jit';
   throw new UsageError(`use engine "${name}"`, 'there are auto, jit and interpreter');
 }
 

@@ -24,6 +24,8 @@ export interface PcVmConfig {
   readonly serialPorts: readonly [SerialBackend, ...(SerialBackend | undefined)[]];
   readonly debugExitPort?: number | undefined;
   readonly engine?: EngineName | EngineMaker | undefined;
+  /** Count what costs time to count; see VmStatistics. */
+  readonly statistics?: boolean | undefined;
 }
 
 /** What executes guest code. */
@@ -39,8 +41,8 @@ const engineMakers: Readonly<Record<EngineName, EngineMaker>> = {
 const tscHz = 1_000_000_000;
 
 /**
- * Builds a PC, on the interpreter unless told otherwise, and loads a kernel into it, ready to start. Throws MemorySizeError, BootImageError, or
- * RangeError for a debug-exit port that is taken.
+ * Builds a PC, on the JIT unless told otherwise, and loads a kernel into it, ready to start. Throws MemorySizeError,
+ * BootImageError, or RangeError for a debug-exit port that is taken.
  */
 export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<VirtualMachine> {
   host.prepareEngine?.();
@@ -74,8 +76,8 @@ export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<Virt
       return offset < 0 ? -1 : offset + layout.ram;
     },
   };
-  const parts = { memory: linear, ram, bus: cpuBusOf(board, 0, timers), tscHz };
-  const { engine: wanted = 'interpreter' } = config;
+  const parts = { memory: linear, ram, bus: cpuBusOf(board, 0, timers), tscHz, statistics: config.statistics };
+  const { engine: wanted = 'jit' } = config;
   const engine = typeof wanted === 'string' ? engineMakers[wanted](parts) : wanted(parts);
   memory.onHostWrite((offset, length) => engine.hostWrote(offset + layout.ram, length));
   host.compactMemory?.();

@@ -1,6 +1,6 @@
 import type { VcpuCounters } from '../cpu/index.ts';
 
-/** What a VM has done and used so far. Host figures are those of the whole program. */
+/** What a VM has done and used so far. Host figures are those of the whole program. `docs/statistics.md` explains all. */
 export interface VmStatistics {
   /** Since the first start, pauses not counted. */
   readonly wallSeconds: number;

@@ -81,9 +81,12 @@ test('statistics are written as JSON', async () => {
   const path = scratchFile('stats.json');
   await run('stats', [...print('hello'), ...powerOff], ['--stats', path]);
   const figures = JSON.parse(readFileSync(path, 'utf8'));
-  assert.deepEqual([figures.engine, figures.end], ['interpreter', 'power-off']);
+  assert.deepEqual([figures.engine, figures.end], ['jit', 'power-off']);
   assert.ok(figures.instructions >= 15 && figures.counters.instructions === figures.instructions);
   assert.ok(figures.wallSeconds > 0 && figures.secondsToFirstConsoleByte > 0 && figures.peakRssBytes > 2 ** 20);
+  const { interpreterInstructions, translatedCodeInstructions } = figures.counters;
+  assert.equal(interpreterInstructions + translatedCodeInstructions, figures.instructions);
+  assert.ok(Object.keys(figures.sampledSeconds).length > 0);
 });
 
 test('a signal ends the run with the status that shells tell', async () => {

@@ -27,6 +27,8 @@ export interface InterpreterOptions {
   readonly tscHz: number;
   /** Takes over code that runs often. */
   readonly hot?: HotCode;
+  /** Count what costs time to count. */
+  readonly statistics?: boolean | undefined;
 }
 
 interface Generated {
@@ -62,11 +64,14 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   #entries = 0;
   #interrupts = 0;
   #slowAccesses = 0;
+  /** Of `#instructions`, those of translated code; undefined: nobody asked. */
+  #translated: number | undefined;
   /** While set, code runs one instruction at a time. */
   #isStepping = false;
 
-  constructor({ memory, ram, bus, tscHz, hot }: InterpreterOptions) {
+  constructor({ memory, ram, bus, tscHz, hot, statistics = false }: InterpreterOptions) {
     this.#hot = hot;
+    if (statistics) this.#translated = 0;
     this.#cache = new CodeCache(memory);
     this.#bus = bus;
     this.cpu = new X86Cpu({ memory, ram, bus, tscHz, code: this.#cache });
@@ -95,6 +100,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       env,
       core: exports as WebAssembly.ModuleImports,
       cache: this.#cache,
+      countsInstructions: statistics,
       helperSlot: (name) => slotOf.get(name) ?? unknownHelper(name),
       codePageAt: (index, walks) => this.#translator.codePageAt(index, walks),
     });
@@ -183,6 +189,10 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       interrupts: this.#interrupts,
       slowAccesses: this.#slowAccesses,
       faults: this.cpu.faults,
+      ...(this.#translated !== undefined && {
+        interpreterInstructions: this.#instructions - this.#translated,
+        translatedCodeInstructions: this.#translated,
+      }),
       ...this.#translator.counters,
       ...this.#hot?.counters(),
     };
@@ -224,7 +234,14 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
         break;
     }
     this.#instructions += retired;
+    if (this.#translated !== undefined) this.#countTranslated();
     return retired;
+  }
+
+  #countTranslated(): void {
+    const { state } = this.cpu;
+    this.#translated = (this.#translated ?? 0) + (state.word(layout.translatedCount) >>> 0);
+    state.setWord(layout.translatedCount, 0);
   }
 
   /** Decodes a branch's target and links the branch to it, unless the branch's own block is gone by then. */

@@ -7,6 +7,7 @@ import {
   flagWords,
   layout,
   noLookupKey,
+  noStackPage,
   originForms,
   type Shape,
   segment,
@@ -17,6 +18,7 @@ import { type FunctionBody, ModuleBuilder, type WasmType } from '../wasm/index.t
 import { type HandlerTable, type SpecialHandler, specialHandlers } from './handler-table.ts';
 import { exit, jumpCache, maximumFrames, pointOffsetShift, record, targetCache } from './record.ts';
 import { type CoreFunctions, InterpreterTarget } from './target.ts';
+import { emitTargetProbe, lookupKeyOf, targetSlot } from './target-cache.ts';
 
 const handlerParams: readonly WasmType[] = ['i32', 'i32', 'i32'];
 const lookupParams: readonly WasmType[] = ['i64', 'i32', 'i32'];
@@ -94,7 +96,7 @@ function emitStackAccess(body: FunctionBody, core: CoreFunctions): void {
   const entry = emitTlbEntry(e, e.loadMemory('i32.load', e.i32(0), layout.tlbBank), linear);
   const remember = (): void => {
     const isWritable = e.op('i64.eq', page, e.loadMemory('i64.load', entry, tlb.writeTag));
-    const remembered = e.select(isWritable, page, e.i64(tlb.invalid));
+    const remembered = e.select(isWritable, page, e.i64(noStackPage));
     e.storeMemory('i64.store', e.i32(0), layout.stackPage, remembered);
     e.storeMemory('i32.store', e.i32(0), layout.stackAddend, e.loadMemory('i32.load', entry, tlb.addend));
   };
@@ -264,30 +266,14 @@ function tlbEntry(e: WasmEmitter, x: InterpreterTarget, linear: Val): Val {
   return emitTlbEntry(e, x.state('i32', layout.tlbBank), linear);
 }
 
-/** The place of a RIP in the target cache, as an address that `layout.targetCache` is added to. */
-function targetSlot(e: WasmEmitter, rip: Val): Val {
-  const low = e.op('i32.wrap_i64', rip);
-  const hash = e.op('i32.xor', low, e.op('i32.shr_u', low, e.i32(12)));
-  return e.op('i32.shl', e.op('i32.and', hash, e.i32(targetCache.entries - 1)), e.i32(4));
-}
-
-/** The lookup key of the half of the address space that a RIP is in. */
-function lookupKeyOf(e: WasmEmitter, rip: Val): Val {
-  const isHigh = e.op('i32.wrap_i64', e.op('i64.shr_u', rip, e.i64(63n)));
-  return e.loadMemory('i32.load', e.op('i32.shl', isHigh, e.i32(2)), layout.lookupKey);
-}
-
 /** Goes on at a RIP by the target cache. */
 function emitTargetLookup(body: FunctionBody, core: CoreFunctions, firstRegion: number): void {
   const e = new WasmEmitter(body);
   const x = new InterpreterTarget(e, core, plainShape);
   const rip = asVal(Value.local('i64', 0));
-  const slot = targetSlot(e, rip);
-  const cached = e.op('i64.eq', e.loadMemory('i64.load', slot, layout.targetCache + targetCache.rip), rip);
-  const key = e.loadMemory('i32.load', slot, layout.targetCache + targetCache.key);
-  e.when(e.op('i32.and', cached, e.op('i32.eq', key, lookupKeyOf(e, rip))), () => {
+  emitTargetProbe(e, rip, (found) => {
     x.setState('i64', layout.codePage, e.op('i64.and', rip, e.i64(-4096n)));
-    x.dispatchAny(e.loadMemory('i32.load', slot, layout.targetCache + targetCache.record), firstRegion);
+    x.dispatchAny(found, firstRegion);
   });
   body.get(0).get(1).get(2).returnCall(core.lookupSlowly);
 }

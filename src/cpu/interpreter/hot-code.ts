@@ -12,6 +12,8 @@ export interface EngineParts {
   /** Exports of the interpreter's module: `lookup`, `access`, `table`. */
   readonly core: WebAssembly.ModuleImports;
   readonly cache: CodeCache;
+  /** Regions count what they retire at `layout.translatedCount`: this costs time. */
+  readonly countsInstructions: boolean;
   /** Place of a helper in the table. */
   helperSlot(name: string): number;
   /**

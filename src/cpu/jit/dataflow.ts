@@ -24,15 +24,16 @@ interface Summary {
 /** `touches`: of the instructions of each block. */
 export function factsOf({ blocks }: Region, touches: readonly (readonly Touches[])[]): readonly BlockFacts[] {
   const summaries = blocks.map((block, i) => summarize(touches[i] ?? [], block.flow === 'call'));
-  const facts = blocks.map(() => ({ live: 0, dirty: 0, readsFlags: false }));
+  const facts: MutableFacts[] = blocks.map(() => ({ live: 0, dirty: 0, readsFlags: false }));
   for (let isChanged = true; isChanged; ) {
     isChanged = false;
     for (let i = blocks.length - 1; i >= 0; i--) {
       const block = blocks[i] as Region['blocks'][number];
       const own = summaries[i] as Summary;
-      const here = facts[i] as (typeof facts)[number];
+      const here = facts[i] as MutableFacts;
       let { live, readsFlags } = { live: own.exposed, readsFlags: own.exposesFlags };
       const dirtyOut = own.isCall ? 0 : own.written | (own.hasBarrier ? 0 : here.dirty);
+      if (block.targets) isChanged = joinTargets(block.targets, i, facts) || isChanged;
       for (const edge of [block.taken, block.next]) {
         const to = edge === undefined ? undefined : facts[edge];
         if (!to) continue;
@@ -43,12 +44,30 @@ export function factsOf({ blocks }: Region, touches: readonly (readonly Touches[
         isChanged ||= (to.dirty | dirtyOut) !== to.dirty;
         to.dirty |= dirtyOut;
       }
+      live |= here.live;
+      readsFlags ||= here.readsFlags;
       isChanged ||= live !== here.live || readsFlags !== here.readsFlags;
       here.live = live;
       here.readsFlags = readsFlags;
     }
   }
   return facts;
+}
+
+type MutableFacts = { -readonly [Key in keyof BlockFacts]: BlockFacts[Key] };
+
+/** A dispatching block and its targets begin with the same in locals: nothing is to be done between them. */
+function joinTargets(targets: readonly number[], dispatch: number, facts: readonly MutableFacts[]): boolean {
+  const all = [dispatch, ...targets].map((i) => facts[i] as MutableFacts);
+  const dirty = all.reduce((set, one) => set | one.dirty, 0);
+  const live = all.reduce((set, one) => set | one.live, 0);
+  const readsFlags = all.some((one) => one.readsFlags);
+  let isChanged = false;
+  for (const one of all) {
+    isChanged ||= one.dirty !== dirty || one.live !== live || one.readsFlags !== readsFlags;
+    Object.assign(one, { dirty, live, readsFlags });
+  }
+  return isChanged;
 }
 
 function summarize(touches: readonly Touches[], isCall: boolean): Summary {

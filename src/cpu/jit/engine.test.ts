@@ -4,7 +4,7 @@ import { BareMachine } from '../../testing/bare-machine.ts';
 import { engineContract } from '../../testing/engine-contract.ts';
 import { createJitEngine } from './index.ts';
 
-const eager = { threshold: 1, batch: 1, followsWarmOnly: false };
+const eager = { threshold: 1, batch: 1, followsWarmOnly: false, profiledJumps: 2 };
 
 engineContract({ name: 'jit', create: (options) => createJitEngine(options, eager), rounds: 10 });
 
@@ -28,4 +28,68 @@ test('a loop that gets hot goes on in translated code with the same result', () 
   assert.equal(machine.register(0), BigInt(expected));
   assert.equal(machine.engine.counters().instructions, 4_000_002);
   assert.ok((machine.engine.counters().translatedRegions ?? 0) > 0);
+});
+
+test('indirect jumps that lead to the same places stay in one region, with the same result', () => {
+  const machine = new BareMachine((options) =>
+    createJitEngine(options, { threshold: 20, batch: 1, profiledJumps: 50 }),
+  );
+  const [code, table] = [0x100000, 0x110000];
+  machine.load(
+    code,
+    ...[0x89, 0xc8], // mov eax, ecx
+    ...[0x83, 0xe0, 3], // and eax, 3
+    ...[0xff, 0x24, 0xc5, 0, 0, 0x11, 0], // jmp [table+rax*8]
+    ...[0x83, 0xc3, 1, 0xeb, 13], // 0: add ebx, 1; jmp next
+    ...[0x83, 0xc3, 2, 0xeb, 8], // 1: add ebx, 2; jmp next
+    ...[0x83, 0xc3, 4, 0xeb, 3], // 2: add ebx, 4; jmp next
+    ...[0x83, 0xc3, 8], // 3: add ebx, 8
+    ...[0xff, 0xc9], // next: dec ecx
+    ...[0x75, 0xdc], // jnz code
+    0xf4, // hlt
+  );
+  for (let i = 0; i < 4; i++) machine.view.setBigUint64(table + 8 * i, BigInt(code + 12 + 5 * i), true);
+  machine.engine.cpu.state.setGpr(1, 4000n);
+
+  let stop = machine.run(code, 100);
+  for (let slices = 0; stop.kind === 'budget' && slices < 10_000; slices++) stop = machine.engine.run(100);
+
+  assert.equal(stop.kind, 'halt');
+  assert.equal(machine.register(3), 15_000n);
+  assert.ok((machine.engine.counters().dispatchingRegions ?? 0) > 0);
+});
+
+test('statistics tell the instructions of translated code, every one, from those of the interpreter', () => {
+  const eagerly = { threshold: 100, batch: 1, followsWarmOnly: false };
+  const machine = new BareMachine((options) => createJitEngine({ ...options, statistics: true }, eagerly));
+  machine.load(
+    0x100000,
+    ...[0xb9, 0xe8, 0x03, 0, 0], // mov ecx, 1000
+    ...[0x01, 0xc8], // add eax, ecx
+    ...[0x74, 0], // jz to the next
+    ...[0xff, 0xc9], // dec ecx
+    ...[0x75, 0xf8], // jnz to add
+    0xf4, // hlt
+  );
+
+  machine.run(0x100000, 10_000);
+
+  const { instructions, interpreterInstructions, translatedCodeInstructions } = machine.engine.counters();
+  assert.equal(instructions, 4002);
+  // In its hundredth round the block of DEC is hot: MOV, 99 rounds and two instructions came before that.
+  assert.deepEqual([interpreterInstructions, translatedCodeInstructions], [1 + 99 * 4 + 2, 3603]);
+});
+
+test('code that is translated again, because it was rewritten, is told in statistics', () => {
+  const eagerly = { threshold: 1, batch: 1, followsWarmOnly: false };
+  const machine = new BareMachine((options) => createJitEngine({ ...options, statistics: true }, eagerly));
+  const program = (value: number) => [0xb8, value, 0, 0, 0, 0xeb, 0xf9]; // mov eax, value; jmp -7
+  machine.load(0x100000, ...program(1));
+  machine.run(0x100000, 100);
+  const before = machine.engine.counters();
+
+  machine.load(0x100000, ...program(2));
+  machine.run(0x100000, 100);
+
+  assert.deepEqual([before.retranslatedRegions, machine.engine.counters().retranslatedRegions], [0, 1]);
 });

@@ -1,12 +1,21 @@
-import { exit, pointOffsetShift } from '../interpreter/index.ts';
+import { emitTargetProbe, exit, pointOffsetShift, record } from '../interpreter/index.ts';
 import { asVal, type Val, Value, type WasmEmitter } from '../isa/index.ts';
 import { layout } from '../isa/x86/index.ts';
 import { flagForm } from './flag-forms.ts';
 import type { RegionFrame } from './frame.ts';
+import type { RegionImports } from './imports.ts';
 import type { RegisterSet } from './touches.ts';
 
 /** Parameters of a region's function. */
 export const parameter = { record: 0, budget: 1, frames: 2 } as const;
+/** Further ones of a region with several entries. */
+export const dispatchParameter = { rip: 3, codePage: 4 } as const;
+
+/** Code that is found without a look-up: its record, and its page, counted from the entry's. */
+export interface Link {
+  readonly record: number;
+  readonly page: number;
+}
 
 /** A point where a region may be left, as one number: offset of the instruction, instructions to charge, exit code. */
 const point = { codeBits: 3, countBits: pointOffsetShift - 3 } as const;
@@ -19,6 +28,15 @@ const packPoint = (code: number, offset: number, count: number): number => {
   return (offset << pointOffsetShift) | (count << point.codeBits) | code;
 };
 
+/** Takes retired instructions off the budget. `isCounted`: for statistics too. */
+export function chargeBudget(e: WasmEmitter, count: Val, isCounted: boolean): void {
+  e.push(e.op('i32.sub', asVal(Value.local('i32', parameter.budget)), count));
+  e.body.set(parameter.budget);
+  if (!isCounted) return;
+  const sum = e.op('i32.add', e.loadMemory('i32.load', e.i32(0), layout.translatedCount), count);
+  e.storeMemory('i32.store', e.i32(0), layout.translatedCount, sum);
+}
+
 /**
  * The ways out of a region, shared by all places that take them. Rare ones say by constants what is newer in locals than
  * in memory, so that each place is small; the frequent ones have stored it already.
@@ -26,6 +44,7 @@ const packPoint = (code: number, offset: number, count: number): number => {
 export class RegionExits {
   readonly #e: WasmEmitter;
   readonly #frame: RegionFrame;
+  readonly #imports: RegionImports;
   /** Mask of the bits of RIP that count. */
   readonly #wrap: (rip: Val) => Val;
   readonly #point: number;
@@ -35,9 +54,10 @@ export class RegionExits {
   readonly #depths = { rare: 0, leave: 0, return: 0 };
   #isVector = false;
 
-  constructor(e: WasmEmitter, frame: RegionFrame, wrap: (rip: Val) => Val) {
+  constructor(e: WasmEmitter, frame: RegionFrame, imports: RegionImports, wrap: (rip: Val) => Val) {
     this.#e = e;
     this.#frame = frame;
+    this.#imports = imports;
     this.#wrap = wrap;
     this.#point = e.body.local('i32');
     this.#mask = e.body.local('i32');
@@ -93,6 +113,41 @@ export class RegionExits {
     this.#go(rip, 'leave');
   }
 
+  /** As `leave`, to the code of a record in a page of the region. */
+  leaveTo(rip: Val, link: Link): void {
+    const e = this.#e;
+    e.rarely(this.attention(), () => this.leave(rip));
+    this.#enter(link, asVal(Value.local('i32', parameter.frames)));
+    e.body.returnCallIndirect(this.#regionType);
+  }
+
+  /** Calls the code of a record in a page of the region; its result is on the Wasm stack. */
+  callTo(link: Link, frames: Val): void {
+    this.#enter(link, frames);
+    this.#e.body.callIndirect(this.#regionType);
+  }
+
+  /** Pushes what the handler of a record is called with. Handlers of the interpreter need the flags as words. */
+  #enter({ record: target, page }: Link, frames: Val): void {
+    const e = this.#e;
+    if (page !== 0) {
+      const codePage = e.op('i64.add', this.#frame.codePage(), e.i64(BigInt(page * 4096)));
+      e.storeMemory('i64.store', e.i32(0), layout.codePage, this.#wrap(codePage));
+    }
+    this.#pushCall(e.i32(target), frames);
+  }
+
+  #pushCall(target: Val, frames: Val): void {
+    const e = this.#e;
+    const handler = e.loadMemory('i32.load16_u', target, record.handler);
+    e.rarely(e.op('i32.lt_u', handler, e.i32(this.#imports.firstRegion)), () => e.body.call(this.#imports.settleFlags));
+    e.push(target, asVal(Value.local('i32', parameter.budget)), frames, handler);
+  }
+
+  get #regionType(): number {
+    return this.#imports.regionType;
+  }
+
   /** Returns to whoever called this code; everything is stored and charged. */
   return(rip: Val): void {
     this.#go(rip, 'return');
@@ -104,13 +159,14 @@ export class RegionExits {
     body.set(this.#rip).br(body.depth - this.#depths[way]);
   }
 
-  /** Closes the function. `lookup` is the core's. */
-  close(lookup: number): void {
+  /** Closes the function. */
+  close({ lookup, countsInstructions }: RegionImports): void {
     const { body } = this.#e;
     body.unreachable().end();
-    this.#closeRare();
+    this.#closeRare(countsInstructions);
     body.end();
     this.#leaveOnAttention();
+    this.#leaveByTargetCache();
     body.get(this.#rip).get(parameter.budget).get(parameter.frames).returnCall(lookup);
     body.end();
     this.#leaveOnAttention();
@@ -118,13 +174,23 @@ export class RegionExits {
     body.unreachable();
   }
 
-  #closeRare(): void {
+  /** What the core's `lookup` does first, without the way there. */
+  #leaveByTargetCache(): void {
+    const e = this.#e;
+    const rip = asVal(Value.local('i64', this.#rip));
+    emitTargetProbe(e, rip, (found) => {
+      e.storeMemory('i64.store', e.i32(0), layout.codePage, e.op('i64.and', rip, e.i64(-4096n)));
+      this.#pushCall(found, asVal(Value.local('i32', parameter.frames)));
+      e.body.returnCallIndirect(this.#regionType);
+    });
+  }
+
+  #closeRare(countsInstructions: boolean): void {
     const e = this.#e;
     const { body } = e;
     const at = asVal(Value.local('i32', this.#point));
     const count = e.op('i32.and', e.op('i32.shr_u', at, e.i32(point.codeBits)), e.i32((1 << point.countBits) - 1));
-    e.push(e.op('i32.sub', asVal(Value.local('i32', parameter.budget)), count));
-    body.set(parameter.budget);
+    chargeBudget(e, count, countsInstructions);
     const offset = e.op('i64.extend_i32_s', e.op('i32.shr_s', at, e.i32(pointOffsetShift)));
     e.push(this.#wrap(e.op('i64.add', this.#frame.codePage(), offset)));
     body.set(this.#rip);

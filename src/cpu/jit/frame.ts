@@ -15,6 +15,15 @@ export interface FrameState {
   readonly flags: FlagForm;
 }
 
+export interface FrameOptions {
+  /** Forms that flags have in the region, besides words. */
+  readonly origins: ReadonlySet<FlagForm>;
+  /** Whether it accesses memory near the stack pointer. */
+  readonly usesStack: boolean;
+  /** The core's function. */
+  readonly settleFlags: number;
+}
+
 /**
  * The guest's registers and flags in the locals of a region's function. A register is loaded where it is first read and
  * stored where the region is left: what is known about that is kept for the point of the code that is being written.
@@ -29,6 +38,7 @@ export class RegionFrame implements BranchWatcher {
   /** Locals: the page that the stack was in when it was accessed last, and its TLB addend. */
   readonly stackPage: number;
   readonly stackAddend: number;
+  readonly #usesStack: boolean;
   readonly #settle: number;
   #valid: RegisterSet = 0;
   #dirty: RegisterSet = 0;
@@ -44,10 +54,10 @@ export class RegionFrame implements BranchWatcher {
   /** Registers and flag forms that some exit of the region may have to store. */
   everDirty: RegisterSet = 0;
 
-  /** `settleFlags`: the core's function. */
-  constructor(e: WasmEmitter, origins: ReadonlySet<FlagForm>, settleFlags: number) {
+  constructor(e: WasmEmitter, { origins, usesStack, settleFlags }: FrameOptions) {
     this.#e = e;
     this.#origins = origins;
+    this.#usesStack = usesStack;
     this.#settle = settleFlags;
     this.flagLocals = new FlagLocals(e);
     this.#codePage = e.body.local('i64');
@@ -59,11 +69,22 @@ export class RegionFrame implements BranchWatcher {
   /** Loads what the region needs all the time. */
   enter(): void {
     this.#e.body.i32(0).memory('i64.load', layout.codePage).set(this.#codePage);
+    this.#loadPlaces();
+  }
+
+  /** The same where the code page is told, by a local. */
+  enterAt(codePage: number): void {
+    this.#e.body.get(codePage).set(this.#codePage);
+    this.#loadPlaces();
+  }
+
+  #loadPlaces(): void {
     this.loadBank();
     this.loadStackPage();
   }
 
   loadStackPage(): void {
+    if (!this.#usesStack) return;
     this.#e.body.i32(0).memory('i64.load', layout.stackPage).set(this.stackPage);
     this.#e.body.i32(0).memory('i32.load', layout.stackAddend).set(this.stackAddend);
   }

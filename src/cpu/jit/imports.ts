@@ -1,7 +1,10 @@
+import type { EngineParts } from '../interpreter/index.ts';
 import type { ModuleBuilder, WasmType } from '../wasm/index.ts';
 
 /** (record, budget, frames) -> as a handler of the interpreter; helpers have the same type. */
 export const regionParams: readonly WasmType[] = ['i32', 'i32', 'i32'];
+/** The same, then the RIP where a region of several entries begins, and the address of its first page. */
+export const dispatchParams: readonly WasmType[] = ['i32', 'i32', 'i32', 'i64', 'i64'];
 export const regionResults: readonly WasmType[] = ['i32'];
 
 /** What a region's code calls besides its own: function indices, and places in the table. */
@@ -18,12 +21,21 @@ export interface RegionImports {
   readonly raise: number;
   /** (slot) -> 1 when the pages of the region in that slot are mapped as it was translated. */
   readonly verify: number;
+  /** (slot): the region's indirect jumps have been seen often enough (see profile.ts). */
+  readonly noteProfile: number;
   readonly regionType: number;
+  /** Regions count what they retire. */
+  readonly countsInstructions: boolean;
+  /** Places in the table from here on are regions'. */
+  readonly firstRegion: number;
   helperSlot(name: string): number;
 }
 
 /** The same for every module: each import makes an instance dearer. */
-export function importInto(module: ModuleBuilder, helperSlot: (name: string) => number): RegionImports {
+export function importInto(
+  module: ModuleBuilder,
+  { helperSlot, firstSlot, countsInstructions }: Pick<EngineParts, 'helperSlot' | 'firstSlot' | 'countsInstructions'>,
+): RegionImports {
   module.importMemory('env', 'memory', 65536);
   module.importTable('core', 'table');
   return {
@@ -34,7 +46,10 @@ export function importInto(module: ModuleBuilder, helperSlot: (name: string) => 
     settleFlags: module.importFunction('core', 'settleFlags', [], []),
     raise: module.importFunction('env', 'raise', ['i32', 'i32'], []),
     verify: module.importFunction('env', 'verify', ['i32'], ['i32']),
+    noteProfile: module.importFunction('env', 'noteProfile', ['i32'], []),
     regionType: module.type(regionParams, regionResults),
+    countsInstructions,
+    firstRegion: firstSlot,
     helperSlot,
   };
 }

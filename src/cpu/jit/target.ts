@@ -18,10 +18,11 @@ import {
   type X86Target,
 } from '../isa/x86/index.ts';
 import type { FunctionBody } from '../wasm/index.ts';
-import { parameter, type RegionExits } from './exits.ts';
+import { chargeBudget, type Link, parameter, type RegionExits } from './exits.ts';
 import type { RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
 import { RegionMemory } from './memory.ts';
+import { emitProfile } from './profile.ts';
 import { readVector, writeVector } from './vectors.ts';
 
 /** Where the flow goes at the end of the running instruction; the region knows. */
@@ -30,6 +31,8 @@ export interface InstructionFlow {
   taken(): void;
   next(): void;
   returned(): void;
+  /** Continues inside of the region where a RIP is one of its indirect targets; undefined: it has none. */
+  readonly dispatch: ((rip: Val) => void) | undefined;
 }
 
 /** The instruction that is being translated. */
@@ -40,6 +43,22 @@ export interface Position {
   /** Instructions of its path that are to be charged when it begins. */
   readonly done: number;
   readonly flow: InstructionFlow;
+}
+
+export interface RegionPlace {
+  /** Mode key of its code. */
+  readonly mode: number;
+  /** Its place in the function table; the first of several. */
+  readonly slot: number;
+  /** It has several entries, and is told which (`dispatchParams`). */
+  readonly hasEntries?: boolean;
+}
+
+export interface TargetParts {
+  readonly e: WasmEmitter;
+  readonly frame: RegionFrame;
+  readonly exits: RegionExits;
+  readonly imports: RegionImports;
 }
 
 /** Whether a memory operand needs its segment's base or limit in this mode. */
@@ -63,12 +82,21 @@ export class JitTarget implements X86Target, OperandSource {
   readonly #memory: RegionMemory;
   readonly #mode: number;
   readonly #is64: boolean;
+  readonly #linkTo: (offset: number) => Link | undefined;
+  readonly #slot: number;
   #position: Position | undefined;
   #immediates = 0;
   #stores = false;
 
-  constructor(e: WasmEmitter, frame: RegionFrame, exits: RegionExits, imports: RegionImports, mode: number) {
+  /** `linkTo`: how the code at an offset is found without a look-up. */
+  constructor(
+    { e, frame, exits, imports }: TargetParts,
+    { mode, slot }: RegionPlace,
+    linkTo: (offset: number) => Link | undefined,
+  ) {
     this.#e = e;
+    this.#linkTo = linkTo;
+    this.#slot = slot;
     this.#body = e.body;
     this.#frame = frame;
     this.#exits = exits;
@@ -309,8 +337,7 @@ export class JitTarget implements X86Target, OperandSource {
 
   charge(instructions: number): void {
     if (instructions === 0) return;
-    this.#e.push(this.#e.op('i32.sub', this.#budget, this.#e.i32(instructions)));
-    this.#body.set(parameter.budget);
+    chargeBudget(this.#e, this.#e.i32(instructions), this.#imports.countsInstructions);
   }
 
   get #budget(): Val {
@@ -323,6 +350,14 @@ export class JitTarget implements X86Target, OperandSource {
 
   jump(target: Val): void {
     this.#memory.settle();
+    const { instruction, flow } = this.#here;
+    if (instruction.variant?.row.name === 'jmp_indirect') {
+      if (flow.dispatch) {
+        this.#follow(() => flow.dispatch?.(target));
+        return;
+      }
+      emitProfile(this.#e, this.#slot, target, this.#imports);
+    }
     this.#frame.spill();
     this.charge(this.#here.done + 1);
     this.#exits.leave(target);
@@ -341,10 +376,12 @@ export class JitTarget implements X86Target, OperandSource {
     const rip = this.ripAt(offset);
     // Branches of 16 bits clear the upper half of EIP when they are taken (SDM 2A, Jcc).
     const is16 = isTaken && this.shape.width === 16;
-    this.#exits.leave(is16 ? this.#e.op('i64.and', rip, this.#e.i64(0xffffn)) : rip);
+    const link = is16 ? undefined : this.#linkTo(offset);
+    if (link) this.#exits.leaveTo(rip, link);
+    else this.#exits.leave(is16 ? this.#e.op('i64.and', rip, this.#e.i64(0xffffn)) : rip);
   }
 
-  call(target: Val): void {
+  call(target: Val, link?: Link): void {
     const e = this.#e;
     const behind = this.nextRip();
     const epoch = this.state('i32', layout.fetchEpoch);
@@ -355,8 +392,12 @@ export class JitTarget implements X86Target, OperandSource {
     this.#body.hint(true).if().else();
     this.#exits.leave(target);
     this.#body.end();
-    e.push(target, this.#budget, e.op('i32.sub', this.#parameter('frames'), e.i32(1)));
-    this.#body.call(this.#imports.lookup);
+    const frames = e.op('i32.sub', this.#parameter('frames'), e.i32(1));
+    if (link) this.#exits.callTo(link, frames);
+    else {
+      e.push(target, this.#budget, frames);
+      this.#body.call(this.#imports.lookup);
+    }
     const result = e.pop('i32');
     const isElsewhere = e.op('i64.ne', this.state('i64', layout.rip), behind);
     const isOther = e.op('i32.or', isElsewhere, e.op('i32.ne', this.state('i32', layout.fetchEpoch), epoch));
@@ -373,8 +414,10 @@ export class JitTarget implements X86Target, OperandSource {
 
   callRelative(): void {
     const { instruction, offset } = this.#here;
-    const target = this.ripAt(offset + instruction.length + instruction.relative);
-    this.call(this.shape.width === 16 ? this.#e.op('i64.and', target, this.#e.i64(0xffffn)) : target);
+    const targetOffset = offset + instruction.length + instruction.relative;
+    const target = this.ripAt(targetOffset);
+    if (this.shape.width === 16) this.call(this.#e.op('i64.and', target, this.#e.i64(0xffffn)));
+    else this.call(target, this.#linkTo(targetOffset));
   }
 
   jumpRelative(): void {
@@ -402,7 +445,7 @@ export class JitTarget implements X86Target, OperandSource {
 }
 
 /** Its address is near the stack pointer, or the frame's. */
-const isStackRelative = ({ base, index, segment: number }: EffectiveAddress): boolean =>
+export const isStackRelative = ({ base, index, segment: number }: EffectiveAddress): boolean =>
   (base === 4 || base === 5) && index === noRegister && number < segment.fs;
 
 const kindOf = { read: 0, write: 1, 'read-write': 2 } as const;

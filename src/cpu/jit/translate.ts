@@ -1,33 +1,30 @@
 import { exit, record } from '../interpreter/index.ts';
-import { asVal, Value, WasmEmitter } from '../isa/index.ts';
+import { asVal, type Val, Value, WasmEmitter } from '../isa/index.ts';
 import { effectsOf, emitInstruction, layout, modeKey } from '../isa/x86/index.ts';
 import type { FunctionBody } from '../wasm/index.ts';
 import { type BlockFacts, factsOf } from './dataflow.ts';
-import { parameter, RegionExits } from './exits.ts';
+import { emitDispatch } from './dispatch.ts';
+import { dispatchParameter, parameter, RegionExits } from './exits.ts';
 import { type FlagForm, originForm } from './flag-forms.ts';
 import { RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
+import { emitProfile } from './profile.ts';
 import type { PlacedInstruction, Region, RegionBlock } from './region.ts';
 import { type Structure, structureOf } from './structure.ts';
-import { isSegmented, JitTarget } from './target.ts';
+import { isSegmented, isStackRelative, JitTarget, type RegionPlace } from './target.ts';
 import { type Touches, touchesOf } from './touches.ts';
 
 const vectorUndefined = 6;
 const vectorGeneralProtection = 13;
-
-export interface RegionPlace {
-  /** Mode key of its code. */
-  readonly mode: number;
-  /** Its place in the function table. */
-  readonly slot: number;
-}
 
 /** Writes a region as the body of one function. */
 export function translateRegion(body: FunctionBody, region: Region, place: RegionPlace, imports: RegionImports): void {
   new RegionWriter(body, region, place, imports).write();
 }
 
-const successors = ({ taken, next }: RegionBlock): number[] => [taken, next].filter((edge) => edge !== undefined);
+/** Targets of a dispatch count twice: each has a label of its own then, as a merge has. */
+const successors = ({ taken, next, targets = [] }: RegionBlock): number[] =>
+  [taken, next, ...targets, ...targets].filter((edge) => edge !== undefined);
 
 /** Forms that the flags may have in a region. */
 function flagOriginsOf(region: Region): Set<FlagForm> {
@@ -40,6 +37,14 @@ function flagOriginsOf(region: Region): Set<FlagForm> {
   }
   return forms;
 }
+
+/** Whether some access is to memory near the stack pointer (see RegionMemory). */
+const usesStack = (region: Region): boolean =>
+  region.blocks.some(({ instructions }) =>
+    instructions.some(({ instruction: { variant, memory } }) => {
+      return variant?.row.usesStack === true || (memory !== undefined && isStackRelative(memory));
+    }),
+  );
 
 class RegionWriter {
   readonly #body: FunctionBody;
@@ -71,22 +76,40 @@ class RegionWriter {
       ),
     );
     this.#facts = factsOf(region, this.#touches);
-    this.#frame = new RegionFrame(this.#e, flagOriginsOf(region), imports.settleFlags);
+    this.#frame = new RegionFrame(this.#e, {
+      origins: flagOriginsOf(region),
+      usesStack: usesStack(region),
+      settleFlags: imports.settleFlags,
+    });
     this.#e.branches = this.#frame;
     const wraps = (place.mode & modeKey.codeMask) !== modeKey.code64;
-    this.#exits = new RegionExits(this.#e, this.#frame, (rip) =>
+    this.#exits = new RegionExits(this.#e, this.#frame, imports, (rip) =>
       wraps ? this.#e.op('i64.and', rip, this.#e.i64(0xffffffffn)) : rip,
     );
-    this.#target = new JitTarget(this.#e, this.#frame, this.#exits, imports, place.mode);
+    const parts = { e: this.#e, frame: this.#frame, exits: this.#exits, imports };
+    this.#target = new JitTarget(parts, place, (offset) => {
+      const target = region.links.get(offset);
+      return target === undefined ? undefined : { record: target, page: offset >> 12 };
+    });
   }
 
   write(): void {
-    this.#frame.enter();
+    if (this.#place.hasEntries) this.#frame.enterAt(dispatchParameter.codePage);
+    else this.#frame.enter();
     if (this.#region.pages.length > 1) this.#verifyPages();
-    this.#e.storeMemory('i32.store', this.#e.i32(0), layout.codeDropped, this.#e.i32(0));
+    if (this.#mayChangeCode()) this.#e.storeMemory('i32.store', this.#e.i32(0), layout.codeDropped, this.#e.i32(0));
     this.#exits.open();
     this.#tree(0);
-    this.#exits.close(this.#imports.lookup);
+    this.#exits.close(this.#imports);
+  }
+
+  #mayChangeCode(): boolean {
+    return this.#region.blocks.some(({ instructions }) =>
+      instructions.some(({ instruction: { variant } }) => {
+        const effects = variant && effectsOf(variant);
+        return effects !== undefined && (effects.stores || effects.helpers.size > 0);
+      }),
+    );
   }
 
   /** Where the further pages are mapped otherwise than when this was translated, the interpreter goes on with the block. */
@@ -96,9 +119,12 @@ class RegionWriter {
     const key = e.loadMemory('i32.load', e.op('i32.shl', isHigh, e.i32(2)), layout.lookupKey);
     const verified = e.loadMemory('i32.load', e.i32(0), layout.regionKeys + 4 * this.#place.slot);
     e.rarely(e.op('i32.ne', key, verified), () => {
+      const page = e.loadMemory('i64.load', e.i32(0), layout.codePage);
+      this.#storeCodePage();
       e.push(e.i32(this.#place.slot));
       this.#body.call(this.#imports.verify);
       e.when(e.op('i32.eqz', e.pop('i32')), () => {
+        e.storeMemory('i64.store', e.i32(0), layout.codePage, page);
         const local = (name: keyof typeof parameter) => asVal(Value.local('i32', parameter[name]));
         const first = e.op('i32.add', local('record'), e.i32(record.bytes));
         this.#body.call(this.#imports.settleFlags);
@@ -106,6 +132,12 @@ class RegionWriter {
         this.#body.returnCallIndirect(this.#imports.regionType);
       });
     });
+    if (this.#place.hasEntries) this.#storeCodePage();
+  }
+
+  /** A region that is entered in one of several pages goes by its first. */
+  #storeCodePage(): void {
+    this.#e.storeMemory('i64.store', this.#e.i32(0), layout.codePage, this.#frame.codePage());
   }
 
   /** A node and everything that it dominates. */
@@ -141,17 +173,56 @@ class RegionWriter {
   }
 
   #block(node: number): void {
-    const { instructions, end, next } = this.#region.blocks[node] as RegionBlock;
+    const { instructions, end, next, targets } = this.#region.blocks[node] as RegionBlock;
+    if (targets) {
+      this.#dispatch(node, targets);
+      return;
+    }
     for (const [index, placed] of instructions.entries()) {
       if (this.#instruction(node, placed, index)) return;
     }
     this.#edge(node, next, end, instructions.length);
   }
 
+  /** Goes on with the target at the RIP that was set before, or leaves. */
+  #dispatch(node: number, targets: readonly number[]): void {
+    const e = this.#e;
+    e.releaseResults();
+    if (!this.#structure.isLoopHeader[node]) this.#meet(node);
+    const { state } = this.#frame;
+    e.rarely(this.#exits.attention(), () => this.#leaveDispatch());
+    this.#frame.state = state;
+    const delta = e.op('i64.sub', this.#dispatchRip(), this.#frame.codePage());
+    const offsets = targets.map((target) => ({
+      offset: this.#region.blocks[target]?.instructions[0]?.offset ?? 0,
+      label: this.#labels.get(target) as number,
+    }));
+    emitDispatch(e, delta, offsets);
+    emitProfile(e, this.#place.slot, this.#dispatchRip(), this.#imports);
+    this.#leaveDispatch();
+  }
+
+  #goDispatch(rip: Val): void {
+    this.#e.push(rip);
+    this.#body.set(dispatchParameter.rip);
+    this.#meet(0);
+    this.#body.br(this.#body.depth - (this.#labels.get(0) as number));
+  }
+
+  #leaveDispatch(): void {
+    this.#frame.spill();
+    this.#exits.leave(this.#dispatchRip());
+  }
+
+  #dispatchRip(): Val {
+    return asVal(Value.local('i64', dispatchParameter.rip));
+  }
+
   /** True when the flow does not go on behind it. */
   #instruction(node: number, placed: PlacedInstruction, index: number): boolean {
     const { instruction, offset } = placed;
-    const { taken, next } = this.#region.blocks[node] as RegionBlock;
+    const block = this.#region.blocks[node] as RegionBlock;
+    const { taken, next } = block;
     const behind = offset + instruction.length;
     const pending = this.#pending;
     const follow = (go: () => void) => () => {
@@ -166,6 +237,14 @@ class RegionWriter {
         this.#pending = 0;
         this.#edge(node, next, behind, 0);
       },
+      dispatch:
+        block.flow === 'indirect' && taken === 0
+          ? (rip: Val) => {
+              this.#pending = pending + index + 1;
+              this.#goDispatch(rip);
+              this.#pending = pending;
+            }
+          : undefined,
     };
     const { variant } = instruction;
     this.#frame.beginInstruction((this.#touches[node] ?? [])[index] as Touches);
@@ -194,6 +273,11 @@ class RegionWriter {
     const { order, isMerge } = this.#structure;
     const start = this.#region.blocks[to]?.instructions[0]?.offset ?? 0;
     if (this.#structure.isIrreducible(from, to)) {
+      if (this.#region.blocks[0]?.targets) {
+        this.#pending += executed;
+        this.#goDispatch(this.#target.ripAt(start));
+        return;
+      }
       this.#exits.rare(exit.lookup, start, this.#pending + executed);
       return;
     }

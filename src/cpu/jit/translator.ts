@@ -1,5 +1,6 @@
 import { type EngineParts, type HotBlock, type HotCode, record, specialIndex } from '../interpreter/index.ts';
-import { layout } from '../isa/x86/index.ts';
+import { layout, modeKey } from '../isa/x86/index.ts';
+import { beginProfile, profiledOffsets } from './profile.ts';
 import { type CodeSource, formRegion, type Region, type RegionPage } from './region.ts';
 import { type PendingModule, RegionModule } from './region-module.ts';
 
@@ -14,10 +15,23 @@ export interface JitOptions {
   readonly followsWarmOnly?: boolean;
   /** Instructions of a region. */
   readonly regionInstructions?: number;
+  /** Indirect jumps that are seen before a region is translated with what they lead to; four times as many before the next. */
+  readonly profiledJumps?: number;
 }
 
-const defaults = { threshold: 4_000, batch: 48, followsWarmOnly: true, regionInstructions: 250 } as const;
-const regionPages = 6;
+const defaults = {
+  threshold: 4_000,
+  batch: 48,
+  followsWarmOnly: true,
+  regionInstructions: 250,
+  profiledJumps: 10_000,
+} as const;
+const regionPages = 12;
+const mostProfiles = 3;
+const mostTargets = 96;
+const farthestTarget = 28 * pageBytes;
+/** Instructions of a region with several entries. */
+const dispatchingInstructions = 1200;
 /** Wasm bytes that are compiled together at most. */
 const moduleBytes = 64 << 10;
 /** Wasm bytes of live modules, above which the oldest quarter goes and is translated anew when it gets hot again. */
@@ -25,11 +39,17 @@ const codeBytesLimit = 24 << 20;
 /** Slices that hot code waits for more of its kind to be compiled with. */
 const patienceSlices = 16;
 
+/** Places of translated code that statistics remember at most. */
+const mostNoted = 1_000_000;
+
 /** A translated region that is in use, or will be. */
 interface Installed {
   readonly block: HotBlock;
   readonly slot: number;
   readonly pages: readonly RegionPage[];
+  /** Offsets that its indirect jumps are known to lead to, and how often that was found out. */
+  readonly targets: readonly number[];
+  readonly profiles: number;
 }
 
 interface LiveModule {
@@ -53,13 +73,20 @@ export class RegionTranslator implements HotCode {
   #liveBytes = 0;
   #counters = {
     translatedRegions: 0,
+    dispatchingRegions: 0,
     translatedInstructions: 0,
     translatedModules: 0,
     translatedBytes: 0,
+    /** Of code that was translated before, at the same address; noted for statistics only. */
+    retranslatedRegions: 0,
     evictedModules: 0,
+    evictedRegions: 0,
     verifications: 0,
+    mostLiveBytes: 0,
   };
-  #milliseconds = 0;
+  readonly #translated = new Set<string>();
+  #translationMs = 0;
+  #compilationMs = 0;
 
   constructor(options: JitOptions = {}) {
     this.#options = { ...defaults, ...options };
@@ -77,16 +104,12 @@ export class RegionTranslator implements HotCode {
     const begun = performance.now();
     const region = this.#form(block);
     if (region.instructionCount > 0) this.#add(block, region);
+    this.#translationMs += performance.now() - begun;
     if (this.#pending && this.#isFull(this.#pending)) this.#compile();
-    this.#milliseconds += performance.now() - begun;
   }
 
   settle(): boolean {
-    if (this.#pending && ++this.#waited > patienceSlices) {
-      const begun = performance.now();
-      this.#compile();
-      this.#milliseconds += performance.now() - begun;
-    }
+    if (this.#pending && ++this.#waited > patienceSlices) this.#compile();
     if (this.#liveBytes > codeBytesLimit) this.#evict(this.#liveBytes - (codeBytesLimit * 3) / 4);
     return false;
   }
@@ -105,7 +128,9 @@ export class RegionTranslator implements HotCode {
       ...this.#counters,
       liveModules: this.#live.length,
       liveBytes: this.#liveBytes,
-      translationMs: Math.round(this.#milliseconds),
+      liveBytesLimit: codeBytesLimit,
+      translationMs: Math.round(this.#translationMs),
+      compilationMs: Math.round(this.#compilationMs),
     };
   }
 
@@ -118,7 +143,7 @@ export class RegionTranslator implements HotCode {
     return this.#view.getUint16(start + record.handler, true);
   }
 
-  #form({ address, mode }: HotBlock): Region {
+  #form({ address, mode }: HotBlock, targets: readonly number[] = []): Region {
     const { cache, codePageAt } = this.#attached;
     const page = address - (address % pageBytes);
     const { followsWarmOnly, regionInstructions } = this.#options;
@@ -126,23 +151,106 @@ export class RegionTranslator implements HotCode {
       bytes: this.#code,
       mode,
       pageAt: (index) => (index === 0 ? page : codePageAt(index, !followsWarmOnly)),
-      isWarm: (at) => !followsWarmOnly || cache.has(at, mode),
+      isWarm: (at) => !followsWarmOnly || cache.peek(at, mode) !== undefined,
+      recordAt: (at) => cache.peek(at, mode),
+      linksFar: this.#view.getInt32(layout.codePage + 4, true) < 0,
     };
-    return formRegion(source, address - page, { instructions: regionInstructions, pages: regionPages });
+    const instructions = targets.length > 0 ? dispatchingInstructions : regionInstructions;
+    return formRegion(source, address - page, { instructions, pages: regionPages }, targets);
   }
 
   #add(block: HotBlock, region: Region): void {
-    const slot = this.#takeSlot();
-    if (slot < 0) return;
+    if (!this.#takeSlots(1)) return;
+    const slot = this.#nextSlot;
     const pending = (this.#pending ??= this.#begin());
     this.#cover(block, region);
     pending.module.add(region, { mode: block.mode, slot });
-    const installed = { block, slot, pages: region.pages };
-    pending.regions.push(installed);
-    this.#bySlot.set(slot, installed);
-    this.#view.setUint32(layout.regionKeys + 4 * slot, 0, true);
+    this.#place(
+      pending.regions,
+      { block, slot, pages: region.pages, targets: [], profiles: 0 },
+      this.#options.profiledJumps,
+    );
     this.#counters.translatedRegions++;
     this.#counters.translatedInstructions += region.instructionCount;
+    if (this.#attached.countsInstructions) this.#noteAgain(block);
+  }
+
+  #noteAgain({ address, mode }: HotBlock): void {
+    const key = `${address} ${mode}`;
+    if (this.#translated.has(key)) this.#counters.retranslatedRegions++;
+    else if (this.#translated.size < mostNoted) this.#translated.add(key);
+  }
+
+  #place(regions: Installed[], installed: Installed, profiledJumps: number): void {
+    const { slot } = installed;
+    regions.push(installed);
+    this.#bySlot.set(slot, installed);
+    this.#view.setUint32(layout.regionKeys + 4 * slot, 0, true);
+    beginProfile(this.#view, slot, profiledJumps);
+    this.#nextSlot = slot + 1;
+  }
+
+  /**
+   * A region's indirect jumps have been seen: translates it anew together with what they led to, and what that led to.
+   * Called by generated code while the region runs, so that its pages are mapped.
+   */
+  #noteProfile(slot: number): void {
+    const installed = this.#bySlot.get(slot);
+    if (!installed || installed.profiles >= mostProfiles) return;
+    const begun = performance.now();
+    const targets = this.#targetsOf(installed);
+    if (targets.length > installed.targets.length) this.#addDispatching(installed, targets);
+    this.#translationMs += performance.now() - begun;
+  }
+
+  /** Offsets that a region's indirect jumps have led to, and so on from the regions there. */
+  #targetsOf({ slot, block, targets }: Installed): number[] {
+    const { cache, codePageAt, firstSlot } = this.#attached;
+    const codePage = this.#view.getBigInt64(layout.codePage, true);
+    const found = new Set(targets);
+    const open = [slot];
+    for (let from = open.pop(); from !== undefined; from = open.pop()) {
+      for (const offset of profiledOffsets(this.#view, from, codePage, farthestTarget)) {
+        const page = codePageAt(offset >> 12, false);
+        const start = page < 0 ? undefined : cache.peek(page + (offset & (pageBytes - 1)), block.mode);
+        if (start === undefined || found.has(offset) || found.size >= mostTargets) continue;
+        found.add(offset);
+        const handler = this.#view.getUint16(start + record.handler, true);
+        if (handler >= firstSlot) open.push(handler - firstSlot);
+      }
+    }
+    return [...found];
+  }
+
+  #addDispatching(previous: Installed, targets: readonly number[]): void {
+    const { block } = previous;
+    const region = this.#form(block, targets);
+    const entries = this.#entriesOf(block, region);
+    if (entries.length === 0 || !this.#takeSlots(entries.length)) return;
+    const pending = (this.#pending ??= this.#begin());
+    const slot = this.#nextSlot;
+    const is64 = (block.mode & modeKey.codeMask) === modeKey.code64;
+    const places = entries.map(({ offset }) => ({ page: offset >> 12, pageOffset: offset & (pageBytes - 1), is64 }));
+    pending.module.addDispatching(region, { mode: block.mode, slot }, places);
+    const profiles = previous.profiles + 1;
+    for (const [i, entry] of entries.entries()) {
+      this.#cover(entry.block, region);
+      const installed = { block: entry.block, slot: slot + i, pages: region.pages, targets, profiles };
+      this.#place(pending.regions, installed, this.#options.profiledJumps << (2 * profiles));
+    }
+    this.#counters.dispatchingRegions++;
+    this.#counters.translatedInstructions += region.instructionCount;
+  }
+
+  /** The blocks where a dispatching region may be entered, its own first. */
+  #entriesOf(own: HotBlock, { blocks }: Region): { offset: number; block: HotBlock }[] {
+    const { cache, codePageAt } = this.#attached;
+    return (blocks[0]?.targets ?? []).flatMap((index) => {
+      const offset = blocks[index]?.instructions[0]?.offset ?? 0;
+      const address = codePageAt(offset >> 12, false) + (offset & (pageBytes - 1));
+      const start = cache.peek(address, own.mode);
+      return start === undefined ? [] : [{ offset, block: { address, mode: own.mode, start } }];
+    });
   }
 
   #begin(): { module: PendingModule; regions: Installed[] } {
@@ -150,17 +258,19 @@ export class RegionTranslator implements HotCode {
     return { module: new RegionModule(this.#attached), regions: [] };
   }
 
-  /** The next slot; a module's slots follow each other. Makes room by evicting the oldest. */
-  #takeSlot(): number {
-    if (this.#nextSlot === this.#attached.slots) {
+  /** Sees that the next slots are free: a module's follow each other. Makes room by evicting the oldest. */
+  #takeSlots(count: number): boolean {
+    if (this.#nextSlot + count > this.#attached.slots) {
       this.#compile(); // A module does not go across the end of the ring.
       this.#nextSlot = 0;
     }
-    while (this.#bySlot.has(this.#nextSlot)) {
-      if (this.#live.length === 0) return -1;
-      this.#evict(1);
+    for (let slot = this.#nextSlot; slot < this.#nextSlot + count; slot++) {
+      while (this.#bySlot.has(slot)) {
+        if (this.#live.length === 0) return false;
+        this.#evict(1);
+      }
     }
-    return this.#nextSlot++;
+    return true;
   }
 
   /** Writes to any code of the region drop it. */
@@ -186,14 +296,21 @@ export class RegionTranslator implements HotCode {
     this.#pending = undefined;
     if (!pending || pending.regions.length === 0) return;
     const { cache, firstSlot } = this.#attached;
-    const bytes = pending.module.instantiate((slot) => this.#verify(slot));
+    const begun = performance.now();
+    const bytes = pending.module.instantiate({
+      verify: (slot) => this.#verify(slot),
+      noteProfile: (slot) => this.#noteProfile(slot),
+    });
+    this.#compilationMs += performance.now() - begun;
     for (const { block, slot } of pending.regions) {
       const isCurrent = cache.find(block.address, block.mode) === block.start;
-      if (!isCurrent || this.#handlerOf(block) !== specialIndex('count')) continue;
+      const handler = this.#handlerOf(block);
+      if (!isCurrent || (handler !== specialIndex('count') && handler < firstSlot)) continue;
       this.#view.setUint16(block.start + record.handler, firstSlot + slot, true);
     }
     this.#live.push({ regions: pending.regions, bytes });
     this.#liveBytes += bytes;
+    this.#counters.mostLiveBytes = Math.max(this.#counters.mostLiveBytes, this.#liveBytes);
     this.#counters.translatedModules++;
     this.#counters.translatedBytes += bytes;
   }
@@ -204,7 +321,7 @@ export class RegionTranslator implements HotCode {
     if (!installed) return 0;
     this.#counters.verifications++;
     for (const { index, address } of installed.pages) {
-      if (index !== 0 && this.#attached.codePageAt(index, true) !== address) return 0;
+      if (this.#attached.codePageAt(index, true) !== address) return 0;
     }
     const isHigh = this.#view.getInt32(layout.codePage + 4, true) < 0;
     const key = this.#view.getInt32(isHigh ? layout.lookupKeyHigh : layout.lookupKey, true);
@@ -221,6 +338,7 @@ export class RegionTranslator implements HotCode {
       left -= module.bytes;
       this.#liveBytes -= module.bytes;
       this.#counters.evictedModules++;
+      this.#counters.evictedRegions += module.regions.length;
       for (const { block, slot } of module.regions) {
         if (this.#handlerOf(block) === firstSlot + slot) {
           this.#view.setUint16(block.start + record.handler, specialIndex('count'), true);

@@ -24,7 +24,7 @@ function setUp(options: Partial<LockstepOptions> = {}) {
   const machine = new BareMachine(
     (parts) =>
       new LockstepEngine(parts, {
-        subject: (own) => createJitEngine(own, { threshold: 1, batch: 1 }),
+        subject: (own) => createJitEngine(own, { threshold: 1, batch: 1, profiledJumps: 2 }),
         sliceInstructions: 100,
         ...options,
       }),

@@ -19,7 +19,7 @@ const createMachine = () =>
   new BareMachine(
     (parts) =>
       new LockstepEngine(parts, {
-        subject: (options) => createJitEngine(options, { threshold: 1, batch: 1 }),
+        subject: (options) => createJitEngine(options, { threshold: 1, batch: 1, profiledJumps: 2 }),
         sliceInstructions: 40,
       }),
   );

@@ -148,6 +148,14 @@ export class FunctionBody {
     return this;
   }
 
+  /** Branches to the depth at an index that lies on the stack, or to `otherwise` past the last. */
+  brTable(depths: readonly number[], otherwise: number): this {
+    this.code.byte(0x0e).u32(depths.length);
+    for (const depth of depths) this.code.u32(depth);
+    this.code.u32(otherwise);
+    return this;
+  }
+
   return(): this {
     this.code.byte(0x0f);
     return this;

@@ -15,7 +15,7 @@ export {
 } from './flag-forms.ts';
 export { flagsFromWords, wordsFromFlags } from './flags.ts';
 export { type EffectiveAddress, type Instruction, noRegister, ripBase } from './instruction.ts';
-export { attention, flag, layout, noLookupKey, segment, tlb } from './layout.ts';
+export { attention, flag, layout, noLookupKey, noStackPage, segment, tlb } from './layout.ts';
 export { LinearBytes } from './linear-bytes.ts';
 export { maskedStore } from './masked-store.ts';
 export { modeKey } from './mode.ts';

@@ -67,6 +67,8 @@ export const layout = {
   exitRecord: 0x1d4,
   /** Set when translated code was dropped, u32; translated regions clear it when they begin. */
   codeDropped: 0x1d8,
+  /** Instructions that translated regions have retired since this was cleared, u32; counted for statistics only. */
+  translatedCount: 0x1dc,
 
   /** The level of INTR, u32: 0 or 1. The attention word has it only while interrupts are enabled. */
   interruptLine: 0x300,
@@ -120,7 +122,9 @@ export const layout = {
   targetCache: 0x180000,
   /** The lookup key for which a translated region of several pages was last found to be mapped as it was translated, u32 each. */
   regionKeys: 0x1c0000,
-  records: 0x200000,
+  /** Where indirect jumps of translated regions led (see jit/profile.ts). */
+  regionProfiles: 0x200000,
+  records: 0x420000,
   /** Guest RAM starts here. */
   ram: 0x2000000,
 } as const;
@@ -150,6 +154,9 @@ export const tlb = {
 export const supervisorKey = 1 << 9;
 /** Never the key of an entry. */
 export const noLookupKey = -1;
+
+/** `stackPage` when none is remembered: never equal to an address without its bits 4 to 11. */
+export const noStackPage = 0x10n;
 
 /** Segment register numbers, as the ModRM reg field encodes them (SDM 2A, 3.1.1.1). */
 export const segment = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5 } as const;

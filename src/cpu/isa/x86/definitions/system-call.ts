@@ -4,7 +4,7 @@
  */
 import type { Val, WasmEmitter } from '../../index.ts';
 import { packFlags, unpackFlags } from '../arithmetic-flags.ts';
-import { flag, layout, lazyFlags, segment, supervisorKey, tlb } from '../layout.ts';
+import { flag, layout, lazyFlags, noStackPage, segment, supervisorKey, tlb } from '../layout.ts';
 import { type Row, row } from '../row.ts';
 import type { Body, X86Target } from '../target.ts';
 import { wantInterrupt } from './flag-control.ts';
@@ -39,7 +39,7 @@ function enterLevel(e: WasmEmitter, x: X86Target, { level, code, stack, tlbBank 
   x.setState('i32', layout.stackMask, e.i32(-1));
   x.setState('i32', layout.cpl, e.i32(level));
   x.setState('i32', layout.tlbBank, tlbBank);
-  x.setState('i64', layout.stackPage, e.i64(tlb.invalid));
+  x.setState('i64', layout.stackPage, e.i64(noStackPage));
   for (const key of [layout.lookupKey, layout.lookupKeyHigh]) {
     const others = e.op('i32.and', x.state('i32', key), e.i32(~supervisorKey));
     x.setState('i32', key, level === 0 ? e.op('i32.or', others, e.i32(supervisorKey)) : others);

@@ -1,4 +1,4 @@
-import { attention, flag, layout, noLookupKey, segment, supervisorKey, tlb } from '../layout.ts';
+import { attention, flag, layout, noLookupKey, noStackPage, segment, supervisorKey, tlb } from '../layout.ts';
 import { modeKey } from '../mode.ts';
 import { attribute, cr0, cr4, efer } from './registers.ts';
 import type { X86State } from './x86-state.ts';
@@ -33,7 +33,7 @@ export function setCpl(state: X86State, cpl: number): void {
 
 /** The page that translated code remembers for the stack may not be what, or not do what, it did. */
 export function forgetStackPage(state: X86State): void {
-  state.setWord(layout.stackPage, Number(tlb.invalid));
+  state.setWord(layout.stackPage, Number(noStackPage));
   state.setWord(layout.stackPage + 4, 0);
 }
 

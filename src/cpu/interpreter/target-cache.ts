@@ -1,0 +1,25 @@
+import type { Val, WasmEmitter } from '../isa/index.ts';
+import { layout } from '../isa/x86/index.ts';
+import { targetCache } from './record.ts';
+
+/** The place of a RIP in the target cache, as an address that `layout.targetCache` is added to. */
+export function targetSlot(e: WasmEmitter, rip: Val): Val {
+  const low = e.op('i32.wrap_i64', rip);
+  const hash = e.op('i32.xor', low, e.op('i32.shr_u', low, e.i32(12)));
+  return e.op('i32.shl', e.op('i32.and', hash, e.i32(targetCache.entries - 1)), e.i32(4));
+}
+
+/** The lookup key of the half of the address space that a RIP is in. */
+export function lookupKeyOf(e: WasmEmitter, rip: Val): Val {
+  const isHigh = e.op('i32.wrap_i64', e.op('i64.shr_u', rip, e.i64(63n)));
+  return e.loadMemory('i32.load', e.op('i32.shl', isHigh, e.i32(2)), layout.lookupKey);
+}
+
+/** Emits the lookup of a RIP in the target cache; `hit` continues with the record that was found, an i32. */
+export function emitTargetProbe(e: WasmEmitter, rip: Val, hit: (record: Val) => void): void {
+  const slot = targetSlot(e, rip);
+  const isSame = e.op('i64.eq', e.loadMemory('i64.load', slot, layout.targetCache + targetCache.rip), rip);
+  const key = e.loadMemory('i32.load', slot, layout.targetCache + targetCache.key);
+  const isValid = e.op('i32.and', isSame, e.op('i32.eq', key, lookupKeyOf(e, rip)));
+  e.when(isValid, () => hit(e.loadMemory('i32.load', slot, layout.targetCache + targetCache.record)), undefined, true);
+}
