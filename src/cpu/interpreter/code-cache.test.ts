@@ -209,7 +209,8 @@ test('records are not used again for more than they held', () => {
 test('records that a translation may be on its way to are not used again', () => {
   const cache = withBlock();
   view.setUint16(start + record.handler, specialIndex('count'), true);
-  view.setInt32(start + record.immediate, 0, true);
+  view.setInt32(start + record.immediate, 100, true);
+  cache.cover({ address: page + 0x88, mode, start }, page + 0x88, 10);
 
   cache.dropPage(pageNumber);
 

@@ -81,11 +81,11 @@ export class CodeCache {
     return (words[at + dropped.end] ?? 0) - start >= length ? start : undefined;
   }
 
-  /** A translation of the code as it was may still be on its way to a block that has been hot. */
+  /** Not what was translated: that may be on its way to the block still, and would be taken for that of the new code. */
   #keepDropped(address: number, start: number, end: number, mode: number): void {
     const handler = this.#half.getUint16(start, true);
-    const mayBeAwaited = handler === counter && (this.#words[(start + record.immediate) >>> 2] ?? 0) <= 0;
-    if (handler >= this.firstRegion || handler === resynchronization || mayBeAwaited) return;
+    const isTranslated = handler >= this.firstRegion || (handler === counter && this.#bytes[start + record.r1] !== 0);
+    if (isTranslated || handler === resynchronization) return;
     const at = droppedSlot(address);
     this.#dropped[at + dropped.address] = address;
     this.#dropped[at + dropped.mode] = mode;
@@ -105,6 +105,9 @@ export class CodeCache {
   cover(block: { address: number; mode: number; start: number }, address: number, length: number): void {
     const page = address >>> 12;
     const hadPage = this.hasCode(page);
+    const handler = this.#half.getUint16(block.start, true);
+    // The counter that its first record is, or was, has no use for this field.
+    if (handler === counter || handler >= this.firstRegion) this.#bytes[block.start + record.r1] = 1;
     this.#mark(address, length);
     const isOwn = page === block.address >>> 12;
     const isListed = this.#blocks.startOf(this.#first[page] ?? 0) === block.start;
