@@ -13,9 +13,9 @@ import {
 } from '../isa/x86/index.ts';
 import type { Vcpu, VcpuCounters, VcpuProgress, VcpuStop } from '../vcpu.ts';
 import { CodeCache } from './code-cache.ts';
-import { generateInterpreter, helperNames, regionSlots } from './generator.ts';
+import { generateInterpreter, regionSlots } from './generator.ts';
 import { HandlerTable } from './handler-table.ts';
-import { bindHelpers } from './helpers.ts';
+import { bindHelpers, helperNames } from './helpers.ts';
 import type { HotCode } from './hot-code.ts';
 import { exit, record } from './record.ts';
 import { maximumInstructions, Translator } from './translator.ts';
@@ -35,7 +35,6 @@ export interface InterpreterOptions {
 interface Generated {
   readonly table: HandlerTable;
   readonly module: WebAssembly.Module;
-  readonly helpers: readonly string[];
 }
 
 let generated: Generated | undefined;
@@ -43,8 +42,7 @@ let generated: Generated | undefined;
 function interpreterModule(): Generated {
   if (!generated) {
     const table = new HandlerTable();
-    const helpers = helperNames(table);
-    generated = { table, module: new WebAssembly.Module(generateInterpreter(table, helpers)), helpers };
+    generated = { table, module: new WebAssembly.Module(generateInterpreter(table, helperNames)) };
   }
   return generated;
 }
@@ -76,7 +74,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     this.#cache = new CodeCache(memory);
     this.#bus = bus;
     this.cpu = new X86Cpu({ memory, ram, bus, tscHz, code: this.#cache });
-    const { table, module, helpers } = interpreterModule();
+    const { table, module } = interpreterModule();
     this.#translator = new Translator(this.cpu, this.#cache, table, memory, hot);
     this.cpu.addressesThroughStack = () => this.#translator.addressesThroughStack();
     const env = {
@@ -86,11 +84,11 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       raise: (vector: number, errorCode: number) =>
         this.cpu.recordFault(vector, errorCode < 0 ? noErrorCode : errorCode),
     };
-    const helper = bindHelpers(this.cpu, helpers, () => this.#afterHelper());
+    const helper = bindHelpers(this.cpu, helperNames, () => this.#afterHelper());
     const { exports } = new WebAssembly.Instance(module, { env, helper });
     this.#enter = exports.run as (record: number, budget: number) => number;
-    const slotOf = new Map(helpers.map((name, i) => [name, table.size + i]));
-    const firstShared = table.size + helpers.length;
+    const slotOf = new Map(helperNames.map((name, i) => [name, table.size + i]));
+    const firstShared = table.size + helperNames.length;
     const sharedSlots = new Map(Object.keys(sharedFunctions).map((name, i) => [name, firstShared + i]));
     const firstSlot = firstShared + sharedSlots.size;
     this.#cache.firstRegion = firstSlot;

@@ -48,7 +48,11 @@ export function generateInterpreter(table: HandlerTable, names: readonly string[
   };
   const helpers = new Map<string, number>();
   for (const name of names) helpers.set(name, module.importFunction('helper', name, ['i32', 'i32', 'i32'], ['i32']));
-  const helper = (name: string): number => helpers.get(name) ?? 0;
+  const helper = (name: string): number => {
+    const index = helpers.get(name);
+    if (index === undefined) throw new RangeError(`Cannot generate the interpreter: there is no helper "${name}"`);
+    return index;
+  };
   const settleFlags = module.define([], [], emitSettleFlags, 'settleFlags');
   const sharedIndices = defineShared(module, helper);
   const shared = (name: string): number => sharedIndices.get(name) ?? 0;
@@ -184,30 +188,6 @@ function emitRun(body: FunctionBody, { handlerType, lookup, settleFlags }: CoreF
   body.end().end();
   body.call(settleFlags);
   body.i32(0).memory('i32.load', layout.exitCode);
-}
-
-/** The helpers that the tables' bodies and the shared functions call: found by writing each once into nothing. */
-export function helperNames(table: HandlerTable): readonly string[] {
-  const names = new Set<string>(['segmentAddress']);
-  const core: CoreFunctions = {
-    handlerType: 0,
-    lookup: 0,
-    lookupSlowly: 0,
-    settleFlags: 0,
-    slowAccess: 0,
-    flushBounce: 0,
-    raise: 0,
-    helper: (name) => {
-      names.add(name);
-      return 0;
-    },
-    shared: () => 0,
-  };
-  defineShared(new ModuleBuilder(), core.helper);
-  // A module for each, so that nothing is kept: a start's garbage is most of a VM's memory for a while.
-  for (const variant of table.variants)
-    new ModuleBuilder().define(handlerParams, handlerResult, (b) => emitVariant(b, core, variant));
-  return [...names];
 }
 
 function emitVariant(body: FunctionBody, core: CoreFunctions, variant: Variant): void {

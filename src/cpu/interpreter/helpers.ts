@@ -22,6 +22,11 @@ const integerHelpers: Readonly<Record<string, Helper>> = {
   segmentAddress: (cpu, packed, offset) => cpu.segmentAddress(packed, offset),
 };
 
+const onCpu: Readonly<Record<string, Helper>> = { ...systemHelpers, ...stringHelpers, ...integerHelpers };
+
+/** Every helper that an instruction may call. */
+export const helperNames: readonly string[] = [...new Set([...Object.keys(onCpu), ...Object.keys(x87Helpers)])];
+
 /**
  * The TypeScript helpers that generated code calls, bound to one processor. Guest faults thrown inside are recorded for
  * the engine; `afterCall` runs behind every call
@@ -34,7 +39,6 @@ export function bindHelpers(cpu: X86Cpu, names: readonly string[], afterCall: ()
     raiseGeneralProtection: () => cpu.raise(vectorGeneralProtection, 0),
     addressingForm: () => addressingForm(cpu, linear),
   });
-  const onCpu: Readonly<Record<string, Helper>> = { ...systemHelpers, ...stringHelpers, ...integerHelpers };
   const bound: Record<string, BoundHelper> = {};
   for (const name of names) {
     const helper = onCpu[name];
