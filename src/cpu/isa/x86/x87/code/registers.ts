@@ -55,18 +55,18 @@ export class UnitState {
   readonly #e: WasmEmitter;
   /** Control word in the lower half, status word in the upper. */
   readonly words: Val;
+  readonly status: Val;
   readonly #top: Val;
   readonly #tags: Val;
 
   constructor(e: WasmEmitter) {
     this.#e = e;
-    this.words = e.loadMemory('i32.load', e.i32(0), layout.x87Control);
-    this.#top = e.op('i32.shr_u', this.words, e.i32(27));
+    // Two loads: the processor forwards no store of half a word to a load of the whole.
+    const control = e.loadMemory('i32.load16_u', e.i32(0), layout.x87Control);
+    this.status = e.loadMemory('i32.load16_u', e.i32(0), layout.x87Status);
+    this.words = e.op('i32.or', control, e.op('i32.shl', this.status, e.i32(16)));
+    this.#top = e.op('i32.shr_u', this.status, e.i32(11));
     this.#tags = e.loadMemory('i32.load16_u', e.i32(0), layout.x87Tag);
-  }
-
-  get status(): Val {
-    return this.#e.op('i32.shr_u', this.words, this.#e.i32(16));
   }
 
   /** The physical register that ST(i) is. */
