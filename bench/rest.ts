@@ -5,8 +5,8 @@ import { benchAtPrompt, type PromptFigures } from './prompt.ts';
 import { type Row, ratios, sample, sampleIfAny } from './row.ts';
 
 const mebibyte = 2 ** 20;
-const memoryTarget = 120;
-const idleTarget = 1;
+const residentTarget = 250;
+const idleTarget = 0.5;
 
 /** Memory besides the guest's own, and processor time at rest, of a guest at its shell's prompt. */
 export async function benchAtRest(
@@ -16,6 +16,7 @@ export async function benchAtRest(
   if (process.platform !== 'linux') {
     const note = 'measured on Linux only';
     return [
+      { ...residentRow, note },
       { ...memoryRow, note },
       { ...idleRow, note },
     ];
@@ -44,19 +45,26 @@ export async function benchAtRest(
     ratio: ratios(mezz.map(figure), qemu.map(figure)),
   });
   return [
+    complete(residentRow, residentAtPrompt),
     { ...complete(memoryRow, memoryBesidesGuest), details: { mezz, qemu } },
     complete(idleRow, ({ idlePercent }) => idlePercent),
   ];
 }
 
+/** What the guest has touched and what its machine takes, when it has come to rest. */
+const residentAtPrompt = ({ memory }: PromptFigures): number =>
+  (memory.touchedBytes + memory.overheadAtPromptBytes) / 1e6;
+
+const residentRow: Row = {
+  id: 'resident',
+  title: 'resident set at the prompt',
+  unit: 'MB',
+  target: { atMost: residentTarget },
+};
+
 const memoryBesidesGuest = ({ memory }: PromptFigures): number =>
   (memory.peakResidentBytes - memory.touchedBytes) / mebibyte;
 
-const memoryRow: Row = {
-  id: 'memory',
-  title: "memory besides the guest's",
-  unit: 'MiB',
-  target: { atMost: memoryTarget },
-};
+const memoryRow: Row = { id: 'memory', title: "memory besides the guest's, at its peak", unit: 'MiB' };
 
 const idleRow: Row = { id: 'idle', title: 'idle at the prompt', unit: '% of a CPU', target: { atMost: idleTarget } };

@@ -24,7 +24,7 @@ const defaults = {
   batch: 48,
   followsWarmOnly: true,
   regionInstructions: 250,
-  profiledJumps: 10_000,
+  profiledJumps: 40_000,
 } as const;
 const regionPages = 12;
 const mostProfiles = 3;
