@@ -14,6 +14,7 @@ export {
   wideFormBits,
 } from './flag-forms.ts';
 export { flagsFromWords, wordsFromFlags } from './flags.ts';
+export { formatInstruction } from './format.ts';
 export { type EffectiveAddress, type Instruction, noRegister, ripBase } from './instruction.ts';
 export { attention, flag, layout, noLookupKey, noStackPage, segment, tlb } from './layout.ts';
 export { LinearBytes } from './linear-bytes.ts';
