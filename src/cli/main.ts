@@ -3,9 +3,10 @@ import { generalHelp, verbHelp, version } from './help.ts';
 import { imagePullVerb, imageRemoveVerb, imagesVerb } from './image-verbs.ts';
 import { lockstepVerb } from './lockstep.ts';
 import { runVerb } from './run.ts';
+import { translateVerb } from './translate.ts';
 import { parseVerbArguments, type Verb } from './verb.ts';
 
-const verbs = [runVerb, imagesVerb, imagePullVerb, imageRemoveVerb, lockstepVerb];
+const verbs = [runVerb, imagesVerb, imagePullVerb, imageRemoveVerb, lockstepVerb, translateVerb];
 
 /** Returns the exit status. */
 async function main(argv: readonly string[]): Promise<number> {

@@ -113,6 +113,11 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     return this.cpu.slowAccess(low, high, size, kind);
   }
 
+  /** What was translated, while a translator is there. */
+  get translations(): Pick<HotCode, 'regions' | 'show'> | undefined {
+    return this.#hot;
+  }
+
   run(budget: number): VcpuStop {
     if (this.#hot?.settle()) this.#translator.flush();
     for (let left = budget; left > 0; ) {

@@ -46,4 +46,17 @@ export interface HotCode {
   /** Everything decoded was dropped. */
   cleared(): void;
   counters(): Readonly<Record<string, number>>;
+  /** For whoever looks at what was translated: the regions in use, and one of them as text. */
+  regions(): readonly TranslatedRegion[];
+  show(rip: bigint): string | undefined;
+}
+
+/** A translated region in use. */
+export interface TranslatedRegion {
+  /** Where it was entered first. */
+  readonly rip: bigint;
+  readonly mode: number;
+  readonly pages: number;
+  /** Places where it may be entered. */
+  readonly entries: number;
 }

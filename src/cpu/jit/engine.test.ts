@@ -93,3 +93,17 @@ test('code that is translated again, because it was rewritten, is told in statis
 
   assert.deepEqual([before.retranslatedRegions, machine.engine.counters().retranslatedRegions], [0, 1]);
 });
+
+test('a region is shown with each guest instruction and what was made of it', () => {
+  const machine = new BareMachine((options) => createJitEngine(options, eager));
+  machine.load(0x100000, ...[0x01, 0xc8], ...[0xff, 0xc9], ...[0x75, 0xfa], 0xf4); // add eax, ecx; dec ecx; jnz -6; hlt
+  machine.engine.cpu.state.setGpr(1, 100n);
+  machine.run(0x100000, 1000);
+
+  const text = machine.engine.translations?.show(0x100000n) ?? '';
+
+  assert.match(text, /0x100000 {2}01 c8 +add eax, ecx\n[^x]+i32\.add\n/);
+  assert.match(text, /0x100004 {2}75 fa +jne 0x100000\n/);
+  assert.ok(machine.engine.translations?.regions().some(({ rip }) => rip === 0x100000n));
+  assert.equal(machine.engine.translations?.show(0x200000n), undefined);
+});

@@ -55,6 +55,8 @@ export interface RegionPlace {
   readonly slot: number;
   /** It has several entries, and is told which (`dispatchParams`). */
   readonly hasEntries?: boolean;
+  /** Told where in the Wasm code each instruction begins, for whoever looks at it. */
+  readonly mark?: (offset: number, instruction: Instruction, at: number) => void;
 }
 
 export interface TargetParts {

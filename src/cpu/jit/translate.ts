@@ -250,6 +250,7 @@ class RegionWriter {
           : undefined,
     };
     const { variant } = instruction;
+    this.#place.mark?.(offset, instruction, this.#body.code.length);
     this.#frame.beginInstruction((this.#touches[node] ?? [])[index] as Touches);
     const done = pending + index;
     this.#target.begin({ instruction, offset, done, flow }, variant?.shape ?? this.#target.shape);

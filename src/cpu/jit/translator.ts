@@ -1,7 +1,15 @@
-import { type EngineParts, type HotBlock, type HotCode, record, specialIndex } from '../interpreter/index.ts';
+import {
+  type EngineParts,
+  type HotBlock,
+  type HotCode,
+  record,
+  specialIndex,
+  type TranslatedRegion,
+} from '../interpreter/index.ts';
 import { layout, modeKey } from '../isa/x86/index.ts';
+import { describeRegion } from './describe-region.ts';
 import { beginProfile, profiledOffsets } from './profile.ts';
-import { type CodeSource, formRegion, type Region, type RegionPage } from './region.ts';
+import { type CodeSource, formRegion, type Region, type RegionLimits, type RegionPage } from './region.ts';
 import { type PendingModule, RegionModule } from './region-module.ts';
 
 const pageBytes = 4096;
@@ -50,6 +58,8 @@ interface Installed {
   /** Offsets that its indirect jumps are known to lead to, and how often that was found out. */
   readonly targets: readonly number[];
   readonly profiles: number;
+  /** Where it was first entered. */
+  readonly rip: bigint;
 }
 
 interface LiveModule {
@@ -123,6 +133,31 @@ export class RegionTranslator implements HotCode {
     this.#liveBytes = 0;
   }
 
+  /** The regions in use. */
+  regions(): readonly TranslatedRegion[] {
+    const { firstSlot } = this.#attached;
+    const inUse = [...this.#bySlot.values()].filter(({ block, slot }) => this.#handlerOf(block) === firstSlot + slot);
+    return inUse.map(({ rip, block, pages, targets }) => ({
+      rip,
+      mode: block.mode,
+      pages: pages.length,
+      entries: targets.length + 1,
+    }));
+  }
+
+  /** What was made of the code at a RIP, as text: guest instructions, and below each its Wasm. */
+  show(rip: bigint): string | undefined {
+    const { firstSlot } = this.#attached;
+    for (const { rip: at, block, slot, pages, targets } of this.#bySlot.values()) {
+      if (at !== rip || this.#handlerOf(block) !== firstSlot + slot) continue;
+      const pageAt = (index: number): number => pages.find((page) => page.index === index)?.address ?? -1;
+      const source = { ...this.#sourceOf(block), pageAt };
+      const region = formRegion(source, block.address % pageBytes, this.#limitsOf(targets), targets);
+      return describeRegion(region, { mode: block.mode, slot }, rip, this.#attached, this.#code);
+    }
+    return undefined;
+  }
+
   counters(): Readonly<Record<string, number>> {
     return {
       ...this.#counters,
@@ -143,11 +178,20 @@ export class RegionTranslator implements HotCode {
     return this.#view.getUint16(start + record.handler, true);
   }
 
-  #form({ address, mode }: HotBlock, targets: readonly number[] = []): Region {
+  #form(block: HotBlock, targets: readonly number[] = []): Region {
+    return formRegion(this.#sourceOf(block), block.address % pageBytes, this.#limitsOf(targets), targets);
+  }
+
+  #limitsOf(targets: readonly number[]): RegionLimits {
+    const instructions = targets.length > 0 ? dispatchingInstructions : this.#options.regionInstructions;
+    return { instructions, pages: regionPages };
+  }
+
+  #sourceOf({ address, mode }: HotBlock): CodeSource {
     const { cache, codePageAt } = this.#attached;
     const page = address - (address % pageBytes);
-    const { followsWarmOnly, regionInstructions } = this.#options;
-    const source: CodeSource = {
+    const { followsWarmOnly } = this.#options;
+    return {
       bytes: this.#code,
       mode,
       pageAt: (index) => (index === 0 ? page : codePageAt(index, !followsWarmOnly)),
@@ -155,8 +199,11 @@ export class RegionTranslator implements HotCode {
       recordAt: (at) => cache.peek(at, mode),
       linksFar: this.#isInUpperHalf(),
     };
-    const instructions = targets.length > 0 ? dispatchingInstructions : regionInstructions;
-    return formRegion(source, address - page, { instructions, pages: regionPages }, targets);
+  }
+
+  /** RIP of an offset from the running code's page. */
+  #ripAt(offset: number): bigint {
+    return BigInt.asUintN(64, this.#view.getBigInt64(layout.codePage, true) + BigInt(offset));
   }
 
   #add(block: HotBlock, region: Region): void {
@@ -167,7 +214,7 @@ export class RegionTranslator implements HotCode {
     pending.module.add(region, { mode: block.mode, slot });
     this.#place(
       pending.regions,
-      { block, slot, pages: region.pages, targets: [], profiles: 0 },
+      { block, slot, pages: region.pages, targets: [], profiles: 0, rip: this.#ripAt(block.address % pageBytes) },
       this.#options.profiledJumps,
     );
     this.#counters.translatedRegions++;
@@ -235,7 +282,8 @@ export class RegionTranslator implements HotCode {
     const profiles = previous.profiles + 1;
     for (const [i, entry] of entries.entries()) {
       this.#cover(entry.block, region);
-      const installed = { block: entry.block, slot: slot + i, pages: region.pages, targets, profiles };
+      const rip = this.#ripAt(entry.offset);
+      const installed = { block: entry.block, slot: slot + i, pages: region.pages, targets, profiles, rip };
       this.#place(pending.regions, installed, this.#options.profiledJumps << (2 * profiles));
     }
     this.#counters.dispatchingRegions++;

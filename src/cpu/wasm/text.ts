@@ -9,7 +9,7 @@ export interface WasmLine {
   readonly text: string;
 }
 
-type Immediate = 'u32' | 'i32' | 'i64' | 'type' | 'lane' | 'indirect';
+type Immediate = 'u32' | 'i32' | 'i64' | 'type' | 'lane' | 'indirect' | 'labels';
 const plain: Readonly<Record<number, readonly [string, Immediate?]>> = {
   0: ['unreachable'],
   2: ['block', 'type'],
@@ -19,6 +19,7 @@ const plain: Readonly<Record<number, readonly [string, Immediate?]>> = {
   11: ['end'],
   12: ['br', 'u32'],
   13: ['br_if', 'u32'],
+  14: ['br_table', 'labels'],
   15: ['return'],
   16: ['call', 'u32'],
   17: ['call_indirect', 'indirect'],
@@ -105,6 +106,10 @@ class CodeReader {
 
   #immediate(kind: Immediate): string {
     if (kind === 'type') return valueTypes[this.#byte()] ?? '';
+    if (kind === 'labels') {
+      const count = Number(this.#leb(false));
+      return ` ${Array.from({ length: count + 1 }, () => this.#leb(false)).join(' ')}`;
+    }
     if (kind === 'indirect') {
       const type = this.#leb(false);
       this.#byte(); // The table.
