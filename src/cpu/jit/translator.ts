@@ -39,7 +39,7 @@ const mostProfiles = 3;
 const mostTargets = 96;
 const farthestTarget = 28 * pageBytes;
 /** Instructions of a region with several entries. */
-const dispatchingInstructions = 1200;
+const dispatchingInstructions = 1000;
 /** Wasm bytes that are compiled together at most. */
 const moduleBytes = 64 << 10;
 /** Wasm bytes of live modules, above which the oldest quarter goes and is translated anew when it gets hot again. */
