@@ -3,6 +3,7 @@ import {
   type CpuBus,
   describeRegisters,
   flag,
+  largestBudget,
   layout,
   modeKey,
   noErrorCode,
@@ -159,7 +160,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     const { state } = this.cpu;
     const waiting = state.nmiBlocked ? attention.nmi : 0;
     if (state.word(layout.attention) & ~waiting) return this.#attend(budget);
-    this.#runCode(budget);
+    this.#runCode(Math.min(budget, largestBudget));
     return undefined;
   }
 
@@ -279,7 +280,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       this.#lowerAttention(attention.shadow);
       const before = this.#instructions + this.cpu.faults;
       if (wanted & (attention.interrupt | attention.nmi | attention.singleStep)) this.#step();
-      else this.#runCode(budget);
+      else this.#runCode(Math.min(budget, largestBudget));
       // A block that was only found hot, or stale, has the shadowed instruction before it still.
       if (this.#instructions + this.cpu.faults === before) this.#raiseAttention(attention.shadow);
       return undefined;

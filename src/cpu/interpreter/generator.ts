@@ -1,6 +1,7 @@
 import { asVal, type Val, Value, WasmEmitter } from '../isa/index.ts';
 import {
   emitInstruction,
+  emitSecondProbe,
   emitTlbEntry,
   flagForm,
   flagsOfForm,
@@ -41,8 +42,8 @@ export function generateInterpreter(table: HandlerTable, names: readonly string[
   const module = new ModuleBuilder();
   module.importMemory('env', 'memory', 65536);
   const handlerType = module.type(handlerParams, handlerResult);
+  const missed = module.importFunction('env', 'slowAccess', ['i32', 'i32', 'i32', 'i32'], ['i32']);
   const imports = {
-    slowAccess: module.importFunction('env', 'slowAccess', ['i32', 'i32', 'i32', 'i32'], ['i32']),
     flushBounce: module.importFunction('env', 'flushBounce', [], []),
     raise: module.importFunction('env', 'raise', ['i32', 'i32'], []),
   };
@@ -56,7 +57,8 @@ export function generateInterpreter(table: HandlerTable, names: readonly string[
   const settleFlags = module.define([], [], emitSettleFlags, 'settleFlags');
   const sharedIndices = defineShared(module, helper);
   const shared = (name: string): number => sharedIndices.get(name) ?? 0;
-  const partial = { handlerType, lookup: 0, lookupSlowly: 0, settleFlags, helper, shared, ...imports };
+  const slowAccess = module.define(['i32', 'i32', 'i32', 'i32'], handlerResult, (b) => emitSecondProbe(b, missed));
+  const partial = { handlerType, lookup: 0, lookupSlowly: 0, settleFlags, helper, shared, slowAccess, ...imports };
   const firstRegion = table.size + names.length + sharedIndices.size;
   const slow = (body: FunctionBody): void => emitLookup(body, partial, firstRegion);
   const lookupSlowly = module.define(lookupParams, handlerResult, slow);
@@ -73,7 +75,12 @@ export function generateInterpreter(table: HandlerTable, names: readonly string[
   const elements = [...functions, ...names.map((name) => helper(name)), ...sharedIndices.values()];
   module.setTable(elements, elements.length + regionSlots, 'table');
   module.define(['i64', 'i32', 'i32'], handlerResult, (body) => emitAccess(body, core), 'access');
-  module.define(['i64', 'i32', 'i32'], handlerResult, (body) => emitStackAccess(body, core), 'stackAccess');
+  module.define(
+    ['i64', 'i32', 'i32'],
+    handlerResult,
+    (b) => emitStackAccess(b, { ...core, slowAccess: missed }),
+    'stackAccess',
+  );
   module.define(['i32'], handlerResult, (body) => emitAfterWrite(body, core), 'afterWrite');
   module.define(['i32', 'i32'], handlerResult, (body) => emitRun(body, core), 'run');
   return module.encode();
@@ -123,7 +130,10 @@ function emitAccess(body: FunctionBody, { slowAccess }: CoreFunctions): void {
   body.call(slowAccess);
 }
 
-/** The same for an access to the stack, whose page translated code remembers while it may be written. */
+/**
+ * The same for an access to the stack, whose page translated code remembers while it may be written: only the first entry of
+ * a page counts for that, so a miss goes where that is filled.
+ */
 function emitStackAccess(body: FunctionBody, core: CoreFunctions): void {
   const e = new WasmEmitter(body);
   const linear = asVal(Value.local('i64', 0));

@@ -362,8 +362,8 @@ export class InterpreterTarget implements X86Target, OperandSource {
   /** Leaves generated code when the slice is over or something wants attention; `rip` is where to go on. */
   #leaveOnAttention(rip: () => Val): void {
     const e = this.#e;
-    const isOver = e.op('i32.le_s', asVal(Value.local('i32', budget)), e.i32(0));
-    e.rarely(e.op('i32.or', isOver, this.state('i32', layout.attention)), () => {
+    const isWanted = e.op('i32.le_s', asVal(Value.local('i32', budget)), this.state('i32', layout.attention));
+    e.rarely(isWanted, () => {
       this.setState('i64', layout.rip, rip());
       this.#leave(exit.attention);
     });

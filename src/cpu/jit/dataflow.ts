@@ -1,5 +1,5 @@
 import type { Region } from './region.ts';
-import type { RegisterSet, Touches } from './touches.ts';
+import { type FormSet, memoryForms, type RegisterSet, type Touches, wordForms } from './touches.ts';
 
 /** What holds where a basic block begins, whatever way led there. */
 export interface BlockFacts {
@@ -8,6 +8,8 @@ export interface BlockFacts {
   /** Registers whose locals may be newer than memory. */
   readonly dirty: RegisterSet;
   readonly readsFlags: boolean;
+  /** Forms that the flags may have. */
+  readonly forms: FormSet;
 }
 
 /** A block's own part. A barrier, a call of a helper or of guest code, has everything go through memory. */
@@ -19,12 +21,15 @@ interface Summary {
   readonly replacesFlags: boolean;
   readonly hasBarrier: boolean;
   readonly isCall: boolean;
+  readonly forms: FormSet;
+  readonly replacesForm: boolean;
 }
 
 /** `touches`: of the instructions of each block. */
 export function factsOf({ blocks }: Region, touches: readonly (readonly Touches[])[]): readonly BlockFacts[] {
   const summaries = blocks.map((block, i) => summarize(touches[i] ?? [], block.flow === 'call'));
-  const facts: MutableFacts[] = blocks.map(() => ({ live: 0, dirty: 0, readsFlags: false }));
+  const facts: MutableFacts[] = blocks.map(() => ({ live: 0, dirty: 0, readsFlags: false, forms: 0 }));
+  if (facts[0]) facts[0].forms = memoryForms;
   for (let isChanged = true; isChanged; ) {
     isChanged = false;
     for (let i = blocks.length - 1; i >= 0; i--) {
@@ -32,6 +37,7 @@ export function factsOf({ blocks }: Region, touches: readonly (readonly Touches[
       const own = summaries[i] as Summary;
       const here = facts[i] as MutableFacts;
       let { live, readsFlags } = { live: own.exposed, readsFlags: own.exposesFlags };
+      const formsOut = formsBehind(own, here);
       const dirtyOut = own.isCall ? 0 : own.written | (own.hasBarrier ? 0 : here.dirty);
       if (block.targets) isChanged = joinTargets(block.targets, i, facts) || isChanged;
       for (const edge of [block.taken, block.next]) {
@@ -41,8 +47,10 @@ export function factsOf({ blocks }: Region, touches: readonly (readonly Touches[
           live |= to.live & ~own.replaced;
           readsFlags ||= to.readsFlags && !own.replacesFlags;
         }
-        isChanged ||= (to.dirty | dirtyOut) !== to.dirty;
+        const forms = to.forms | formsOut | (to.readsFlags ? wordForms : 0);
+        isChanged ||= (to.dirty | dirtyOut) !== to.dirty || forms !== to.forms;
         to.dirty |= dirtyOut;
+        to.forms = forms;
       }
       live |= here.live;
       readsFlags ||= here.readsFlags;
@@ -54,6 +62,11 @@ export function factsOf({ blocks }: Region, touches: readonly (readonly Touches[
   return facts;
 }
 
+function formsBehind(own: Summary, { forms }: BlockFacts): FormSet {
+  if (own.isCall) return memoryForms;
+  return own.forms | (own.replacesForm ? 0 : forms);
+}
+
 type MutableFacts = { -readonly [Key in keyof BlockFacts]: BlockFacts[Key] };
 
 /** A dispatching block and its targets begin with the same in locals: nothing is to be done between them. */
@@ -62,10 +75,11 @@ function joinTargets(targets: readonly number[], dispatch: number, facts: readon
   const dirty = all.reduce((set, one) => set | one.dirty, 0);
   const live = all.reduce((set, one) => set | one.live, 0);
   const readsFlags = all.some((one) => one.readsFlags);
+  const forms = all.reduce((set, one) => set | one.forms, readsFlags ? wordForms : 0);
   let isChanged = false;
   for (const one of all) {
-    isChanged ||= one.dirty !== dirty || one.live !== live || one.readsFlags !== readsFlags;
-    Object.assign(one, { dirty, live, readsFlags });
+    isChanged ||= one.dirty !== dirty || one.live !== live || one.readsFlags !== readsFlags || one.forms !== forms;
+    Object.assign(one, { dirty, live, readsFlags, forms });
   }
   return isChanged;
 }
@@ -73,6 +87,7 @@ function joinTargets(targets: readonly number[], dispatch: number, facts: readon
 function summarize(touches: readonly Touches[], isCall: boolean): Summary {
   let [exposed, replaced, written] = [0, 0, 0];
   let [exposesFlags, replacesFlags, hasBarrier] = [false, false, false];
+  let [forms, replacesForm]: [FormSet, boolean] = [0, false];
   for (const one of touches) {
     if (!hasBarrier) {
       exposed |= one.reads & ~replaced;
@@ -82,9 +97,12 @@ function summarize(touches: readonly Touches[], isCall: boolean): Summary {
       hasBarrier = true;
       written = 0;
     }
+    if (one.replacesForm) [forms, replacesForm] = [0, true];
+    forms |= one.flagForms;
     replaced |= one.replaces;
     replacesFlags ||= one.replacesFlags;
     written |= one.writes;
   }
-  return { exposed, replaced, written, exposesFlags, replacesFlags, hasBarrier: hasBarrier || isCall, isCall };
+  hasBarrier ||= isCall;
+  return { exposed, replaced, written, exposesFlags, replacesFlags, hasBarrier, isCall, forms, replacesForm };
 }

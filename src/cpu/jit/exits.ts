@@ -1,11 +1,12 @@
 import { emitTargetProbe, exit, pointOffsetShift, record } from '../interpreter/index.ts';
 import { asVal, type Val, Value, WasmEmitter } from '../isa/index.ts';
-import { layout } from '../isa/x86/index.ts';
+import { layout, modeKey } from '../isa/x86/index.ts';
 import type { FunctionBody } from '../wasm/index.ts';
-import { flagForm } from './flag-forms.ts';
-import type { RegionFrame } from './frame.ts';
+import { type FlagForm, flagForm } from './flag-forms.ts';
+import type { FrameState, RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
-import type { RegisterSet } from './touches.ts';
+import type { RegionPlace } from './target.ts';
+import type { FormSet, RegisterSet } from './touches.ts';
 
 /** Parameters of a region's function. */
 export const parameter = { record: 0, budget: 1, frames: 2 } as const;
@@ -16,7 +17,12 @@ export const dispatchParameter = { rip: 3, codePage: 4 } as const;
 export interface Link {
   readonly record: number;
   readonly page: number;
+  /** Whether the page is mapped as it was must be asked first. */
+  readonly isFar: boolean;
 }
+
+/** The bit of an address that says in which half of the address space it is (`layout.halfBit`). */
+export const halfBitOf = (mode: number): bigint => ((mode & modeKey.codeMask) === modeKey.code64 ? 63n : 31n);
 
 /** Pushes what the handler of a record is called with. Handlers of the interpreter need the flags as words. */
 function pushCall(
@@ -45,11 +51,15 @@ export function emitOwnLookup(body: FunctionBody, imports: Omit<RegionImports, '
   body.get(0).get(1).get(2).returnCall(lookup);
 }
 
+interface FlagWay {
+  readonly depth: number;
+  readonly store: () => void;
+  isTaken: boolean;
+}
+
 /** A point where a region may be left, as one number: offset of the instruction, instructions to charge, exit code. */
 const point = { codeBits: 3, countBits: pointOffsetShift - 3 } as const;
 const registerCount = 16;
-/** The mask of an exit: general registers in bits 0 to 15, then the form of the flags. */
-const flagShift = 16;
 
 const packPoint = (code: number, offset: number, count: number): number => {
   if (count >= 1 << point.countBits) throw new RangeError(`Cannot leave a region: ${count} instructions to charge`);
@@ -73,6 +83,7 @@ export class RegionExits {
   readonly #e: WasmEmitter;
   readonly #frame: RegionFrame;
   readonly #imports: RegionImports;
+  readonly #place: Pick<RegionPlace, 'mode' | 'slot'>;
   /** Mask of the bits of RIP that count. */
   readonly #wrap: (rip: Val) => Val;
   readonly #point: number;
@@ -80,10 +91,21 @@ export class RegionExits {
   readonly #vectors: number;
   readonly #rip: number;
   readonly #depths = { rare: 0, leave: 0, return: 0 };
+  /** Ways to the rare exit that store flags before: by form, or by the forms of dynamic flags. */
+  readonly #flagWays = new Map<string, FlagWay>();
+  /** Depth of the way that was prepared. */
+  #way = 0;
   #isVector = false;
 
-  constructor(e: WasmEmitter, frame: RegionFrame, imports: RegionImports, wrap: (rip: Val) => Val) {
+  constructor(
+    e: WasmEmitter,
+    frame: RegionFrame,
+    imports: RegionImports,
+    place: Pick<RegionPlace, 'mode' | 'slot'>,
+    wrap: (rip: Val) => Val,
+  ) {
     this.#e = e;
+    this.#place = place;
     this.#frame = frame;
     this.#imports = imports;
     this.#wrap = wrap;
@@ -93,12 +115,34 @@ export class RegionExits {
     this.#rip = e.body.local('i64');
   }
 
-  open(): void {
+  /**
+   * `forms`: that flags have in the region; `dynamic`: sets of them that they may have where several ways meet. Each has a
+   * way out of its own: what another would store need not be kept by code that leaves on this one.
+   */
+  open(forms: readonly FlagForm[], dynamic: ReadonlySet<FormSet>): void {
     const { body } = this.#e;
     for (const name of ['return', 'leave', 'rare'] as const) {
       body.block();
       this.#depths[name] = body.depth;
     }
+    const { flagLocals } = this.#frame;
+    this.#openWay(`${flagForm.words}`, () => flagLocals.storeWords());
+    for (const form of forms) this.#openWay(`${form}`, () => flagLocals.storeOrigin(form));
+    for (const set of dynamic) this.#openWay(`${flagForm.dynamic} ${set}`, () => flagLocals.storeByKind(set));
+  }
+
+  #openWay(name: string, store: () => void): void {
+    this.#e.body.block();
+    this.#flagWays.set(name, { depth: this.#e.body.depth, store, isTaken: false });
+  }
+
+  #wayFor({ flags, forms }: FrameState): number {
+    const isInMemory = flags <= 0 && flags !== flagForm.dynamic;
+    if (isInMemory) return this.#depths.rare;
+    const way = this.#flagWays.get(flags === flagForm.dynamic ? `${flags} ${forms}` : `${flags}`);
+    if (!way) throw new RangeError(`Cannot leave a region: its flags have form ${flags}, which it does not know`);
+    way.isTaken = true;
+    return way.depth;
   }
 
   /** Leaves for what `code` (an `exit`) says, at an offset, so many instructions of its path being done. */
@@ -111,26 +155,23 @@ export class RegionExits {
   /** Takes the exit that was prepared. */
   take(): void {
     const { body } = this.#e;
-    body.br(body.depth - this.#depths.rare);
+    body.br(body.depth - this.#way);
     this.#frame.noteRare();
   }
 
   /** Takes it when what lies on the Wasm stack is not zero. */
   takeIf(): void {
     const { body } = this.#e;
-    body.hint(false).brIf(body.depth - this.#depths.rare);
+    body.hint(false).brIf(body.depth - this.#way);
   }
 
   /** Sets what an exit from here needs; leaves its point on the Wasm stack. */
   prepare(code: number, offset: number, count: number): void {
     const { body } = this.#e;
-    const { dirty, flags } = this.#frame.state;
-    const [general, vectors] = [dirty & 0xffff, dirty >>> registerCount];
-    if (flags === flagForm.dynamic) {
-      const form = this.#e.op('i32.shl', this.#frame.flagLocals.kind(), this.#e.i32(flagShift));
-      this.#e.push(this.#e.op('i32.or', form, this.#e.i32(general)));
-      body.set(this.#mask);
-    } else body.i32((Math.max(0, flags) << flagShift) | general).set(this.#mask);
+    const { state } = this.#frame;
+    const [general, vectors] = [state.dirty & 0xffff, state.dirty >>> registerCount];
+    this.#way = this.#wayFor(state);
+    body.i32(general).set(this.#mask);
     if (vectors !== 0) this.#isVector = true;
     if (this.#isVector) body.i32(vectors).set(this.#vectors);
     body.i32(packPoint(code, offset, count)).tee(this.#point);
@@ -145,14 +186,58 @@ export class RegionExits {
   leaveTo(rip: Val, link: Link): void {
     const e = this.#e;
     e.rarely(this.attention(), () => this.leave(rip));
+    if (link.isFar) {
+      e.rarely(this.#isUnlinked(), () => {
+        this.#countMiss();
+        this.leave(rip);
+      });
+    }
     this.#enter(link, asVal(Value.local('i32', parameter.frames)));
     e.body.returnCallIndirect(this.#regionType);
   }
 
-  /** Calls the code of a record in a page of the region; its result is on the Wasm stack. */
-  callTo(link: Link, frames: Val): void {
+  /** Calls the code at a RIP, with a record where it has one; its result is on the Wasm stack. */
+  call(rip: Val, frames: Val, link: Link | undefined): void {
+    const { body } = this.#e;
+    const lookUp = (): void => {
+      this.#e.push(rip, asVal(Value.local('i32', parameter.budget)), frames);
+      body.call(this.#imports.lookup);
+    };
+    if (!link) {
+      lookUp();
+      return;
+    }
+    if (link.isFar) {
+      this.#e.push(this.#isUnlinked());
+      body.hint(false).if('i32');
+      this.#countMiss();
+      lookUp();
+      body.else();
+    }
     this.#enter(link, frames);
-    this.#e.body.callIndirect(this.#regionType);
+    body.callIndirect(this.#regionType);
+    if (link.isFar) body.end();
+  }
+
+  /** Whether the pages that the region leads to have not been found mapped as they were, since translations changed. */
+  #isUnlinked(): Val {
+    const e = this.#e;
+    const { mode, slot } = this.#place;
+    const isHigh = e.op('i32.wrap_i64', e.op('i64.shr_u', this.#frame.codePage(), e.i64(halfBitOf(mode))));
+    const key = e.loadMemory('i32.load', e.op('i32.shl', isHigh, e.i32(2)), layout.lookupKey);
+    return e.op('i32.ne', key, e.loadMemory('i32.load', e.i32(0), layout.linkKeys + 4 * slot));
+  }
+
+  #countMiss(): void {
+    const e = this.#e;
+    const { slot } = this.#place;
+    const left = e.op('i32.sub', e.loadMemory('i32.load', e.i32(0), layout.linkMisses + 4 * slot), e.i32(1));
+    e.storeMemory('i32.store', e.i32(0), layout.linkMisses + 4 * slot, left);
+    e.rarely(e.op('i32.eqz', left), () => {
+      e.push(e.i32(~slot));
+      e.body.call(this.#imports.verify);
+      e.body.drop();
+    });
   }
 
   /** Pushes what the handler of a record is called with. Handlers of the interpreter need the flags as words. */
@@ -183,7 +268,14 @@ export class RegionExits {
   /** Closes the function. */
   close({ lookup, countsInstructions }: RegionImports): void {
     const { body } = this.#e;
-    body.unreachable().end();
+    body.unreachable();
+    for (const way of [...this.#flagWays.values()].reverse()) {
+      body.end();
+      if (!way.isTaken) continue;
+      way.store();
+      body.br(body.depth - this.#depths.rare);
+    }
+    body.end();
     this.#closeRare(countsInstructions);
     body.end();
     this.#leaveOnAttention();
@@ -205,7 +297,6 @@ export class RegionExits {
     body.set(this.#rip);
     this.#storeMasked(this.#frame.everDirty & 0xffff, this.#mask, 0);
     if (this.#isVector) this.#storeMasked(this.#frame.everDirty >>> registerCount, this.#vectors, registerCount);
-    this.#storeFlags();
     const code = e.op('i32.and', at, e.i32((1 << point.codeBits) - 1));
     e.when(code, () => this.#exit(code)); // exit.lookup: leaves as the frequent ways do.
   }
@@ -230,17 +321,11 @@ export class RegionExits {
     }
   }
 
-  #storeFlags(): void {
-    const { flagLocals, origins } = this.#frame;
-    const form = this.#e.op('i32.shr_u', asVal(Value.local('i32', this.#mask)), this.#e.i32(flagShift));
-    flagLocals.storeByKind(form, origins);
-  }
-
   /** Whether to leave generated code: the slice is over or something wants attention. */
   attention(): Val {
     const e = this.#e;
-    const isOver = e.op('i32.le_s', asVal(Value.local('i32', parameter.budget)), e.i32(0));
-    return e.op('i32.or', isOver, e.loadMemory('i32.load', e.i32(0), layout.attention));
+    const wanted = e.loadMemory('i32.load', e.i32(0), layout.attention);
+    return e.op('i32.le_s', asVal(Value.local('i32', parameter.budget)), wanted);
   }
 
   #leaveOnAttention(): void {

@@ -11,6 +11,7 @@ import {
   originOfForm,
   wideFormBits,
 } from '../isa/x86/index.ts';
+import { type FormSet, memoryForms, wordForms } from './touches.ts';
 
 /** In which form a region has the flags, at a point of its code. */
 export const flagForm = {
@@ -126,22 +127,24 @@ export class FlagLocals {
     this.#e.body.i32(0).get(this.local('cf')).memory('i64.store', layout.flagB);
   }
 
-  /** Stores flags whose form, one of `origins` or words, is found out at run time; nothing when they are in memory. */
-  storeByKind(kind: Val, origins: ReadonlySet<FlagForm>): void {
+  /** Stores dynamic flags of one of these forms; nothing when they are in memory. */
+  storeByKind(forms: FormSet): void {
     const e = this.#e;
     const { body } = e;
-    const isWords = e.op('i32.eq', kind, e.i32(flagForm.words));
-    e.push(isWords);
-    body.if();
-    this.storeWords();
-    body.else();
-    e.push(kind);
-    body.if();
-    body.i32(0);
-    e.push(kind);
-    body.memory('i32.store', layout.flagForm);
-    this.#storeOperandsByKind(kind, [...origins]);
-    body.end().end();
+    const origins = formsIn(forms & ~(memoryForms | wordForms));
+    if (forms & wordForms) {
+      e.push(e.op('i32.eq', this.kind(), e.i32(flagForm.words)));
+      body.if();
+      this.storeWords();
+      body.else();
+    }
+    if (origins.length > 0) {
+      if (forms & memoryForms) body.get(this.local('kind')).if();
+      body.i32(0).get(this.local('kind')).memory('i32.store', layout.flagForm);
+      this.#storeOperandsByKind(this.kind(), origins);
+      if (forms & memoryForms) body.end();
+    }
+    if (forms & wordForms) body.end();
   }
 
   #storeOperandsByKind(kind: Val, origins: readonly FlagForm[]): void {
@@ -168,6 +171,13 @@ export class FlagLocals {
     this.#storeCarry();
     body.end();
   }
+}
+
+/** The forms of a set. */
+export function formsIn(forms: FormSet): FlagForm[] {
+  const found: FlagForm[] = [];
+  for (let rest = forms; rest !== 0; rest &= rest - 1) found.push(31 - Math.clz32(rest & -rest));
+  return found;
 }
 
 export { type FlagForm, originForm };

@@ -2,7 +2,7 @@ import { asVal, type BranchWatcher, type Val, Value, type WasmEmitter } from '..
 import { type FlagVals, flagWords, layout } from '../isa/x86/index.ts';
 import type { BlockFacts } from './dataflow.ts';
 import { type FlagForm, FlagLocals, flagForm, originForm } from './flag-forms.ts';
-import { generalBit, type RegisterSet, type Touches, vectorBit } from './touches.ts';
+import { type FormSet, formOf, generalBit, type RegisterSet, type Touches, vectorBit } from './touches.ts';
 
 const registerCount = 16;
 
@@ -13,11 +13,11 @@ export interface FrameState {
   /** Registers whose locals may be newer than memory: all of them valid. */
   readonly dirty: RegisterSet;
   readonly flags: FlagForm;
+  /** What forms dynamic flags may have. */
+  readonly forms: FormSet;
 }
 
 export interface FrameOptions {
-  /** Forms that flags have in the region, besides words. */
-  readonly origins: ReadonlySet<FlagForm>;
   /** Whether it accesses memory near the stack pointer. */
   readonly usesStack: boolean;
   /** The core's function. */
@@ -31,7 +31,6 @@ export interface FrameOptions {
 export class RegionFrame implements BranchWatcher {
   readonly flagLocals: FlagLocals;
   readonly #e: WasmEmitter;
-  readonly #origins: ReadonlySet<FlagForm>;
   readonly #registers: (number | undefined)[] = new Array(2 * registerCount).fill(undefined);
   readonly #codePage: number;
   readonly #bank: number;
@@ -43,6 +42,7 @@ export class RegionFrame implements BranchWatcher {
   #valid: RegisterSet = 0;
   #dirty: RegisterSet = 0;
   #flags: FlagForm = flagForm.memory;
+  #forms: FormSet = 0;
   /** The instruction that is being written: what it writes, and whether its flags or helpers need words. */
   #written: RegisterSet = 0;
   #kept: RegisterSet = 0;
@@ -54,9 +54,8 @@ export class RegionFrame implements BranchWatcher {
   /** Registers and flag forms that some exit of the region may have to store. */
   everDirty: RegisterSet = 0;
 
-  constructor(e: WasmEmitter, { origins, usesStack, settleFlags }: FrameOptions) {
+  constructor(e: WasmEmitter, { usesStack, settleFlags }: FrameOptions) {
     this.#e = e;
-    this.#origins = origins;
     this.#usesStack = usesStack;
     this.#settle = settleFlags;
     this.flagLocals = new FlagLocals(e);
@@ -102,13 +101,14 @@ export class RegionFrame implements BranchWatcher {
   }
 
   get state(): FrameState {
-    return { valid: this.#valid, dirty: this.#dirty, flags: this.#flags };
+    return { valid: this.#valid, dirty: this.#dirty, flags: this.#flags, forms: this.#forms };
   }
 
-  set state({ valid, dirty, flags }: FrameState) {
+  set state({ valid, dirty, flags, forms }: FrameState) {
     this.#valid = valid;
     this.#dirty = dirty;
     this.#flags = flags;
+    this.#forms = forms;
   }
 
   beginInstruction({ reads, writes, setsFlagsInBranch, hasHelper }: Touches): void {
@@ -204,7 +204,7 @@ export class RegionFrame implements BranchWatcher {
   setFlags(flags: FlagVals): void {
     const { origin } = flags;
     const form = origin && originForm(origin);
-    if (origin && form !== undefined && this.#branchDepth === 0 && this.#origins.has(form)) {
+    if (origin && form !== undefined && this.#branchDepth === 0) {
       this.flagLocals.setOrigin(origin);
       this.#flags = form;
       return;
@@ -243,7 +243,7 @@ export class RegionFrame implements BranchWatcher {
     const { body } = this.#e;
     this.#e.push(this.#e.op('i32.ne', kind, this.#e.i32(flagForm.words)));
     body.if();
-    this.flagLocals.storeByKind(kind, this.#origins);
+    this.flagLocals.storeByKind(this.#forms);
     this.#settleFlags();
     this.flagLocals.setWords(this.flagLocals.wordsInMemory());
     body.end();
@@ -302,7 +302,7 @@ export class RegionFrame implements BranchWatcher {
   #spillFlags(): void {
     const form = this.#flags;
     if (form === flagForm.words) this.flagLocals.storeWords();
-    else if (form === flagForm.dynamic) this.flagLocals.storeByKind(this.flagLocals.kind(), this.#origins);
+    else if (form === flagForm.dynamic) this.flagLocals.storeByKind(this.#forms);
     else if (form >= flagForm.firstOrigin) this.flagLocals.storeOrigin(form);
     if (this.#branchDepth > 0) return;
     if (form === flagForm.words) this.#flags = flagForm.cleanWords;
@@ -337,23 +337,27 @@ export class RegionFrame implements BranchWatcher {
   // Edges to blocks that are reached from several places.
 
   /** Makes the locals what such a block begins with. */
-  prepare({ live, dirty, readsFlags }: BlockFacts): void {
+  prepare({ live, dirty, readsFlags, forms }: BlockFacts): void {
     this.ensure(live | dirty);
     if (readsFlags) this.#makeWords();
-    else if (this.#flags !== flagForm.dynamic) {
+    else this.#prepareFlags(forms);
+  }
+
+  /** Where only one form arrives, everyone knows it; else a local says which it is. */
+  #prepareFlags(forms: FormSet): void {
+    const isDynamic = this.#flags === flagForm.dynamic;
+    const here = isDynamic ? this.#forms : 1 << Math.max(0, this.#flags);
+    if (here & ~forms) throw new RangeError(`Cannot go on: flags have forms ${here}, which are none of ${forms}`);
+    if (!isDynamic && formOf(forms) === undefined) {
       this.#e.body.i32(Math.max(0, this.#flags)).set(this.flagLocals.local('kind'));
     }
   }
 
-  arrive({ live, dirty, readsFlags }: BlockFacts): void {
+  arrive({ live, dirty, readsFlags, forms }: BlockFacts): void {
     this.#valid = live | dirty;
     this.#dirty = dirty;
     this.everDirty |= dirty;
-    this.#flags = readsFlags ? flagForm.words : flagForm.dynamic;
-  }
-
-  /** Forms that flags have in this region, besides words. */
-  get origins(): ReadonlySet<FlagForm> {
-    return this.#origins;
+    this.#flags = readsFlags ? flagForm.words : (formOf(forms) ?? flagForm.dynamic);
+    this.#forms = forms;
   }
 }

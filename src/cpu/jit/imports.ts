@@ -21,7 +21,7 @@ export interface RegionImports {
   readonly stackAccess: number;
   readonly settleFlags: number;
   readonly raise: number;
-  /** (slot) -> 1 when the pages of the region in that slot are mapped as it was translated. */
+  /** (slot) -> 1 when the pages of the region in that slot are mapped as it was translated. ~slot: those that it leads to. */
   readonly verify: number;
   /** (slot): the region's indirect jumps have been seen often enough (see profile.ts). */
   readonly noteProfile: number;

@@ -1,6 +1,6 @@
 import type { Val, WasmEmitter } from '../isa/index.ts';
 import { accessKind, accessOf, type MemoryType, tlb, type WritableMemory } from '../isa/x86/index.ts';
-import { type Opcode, opcodes } from '../wasm/index.ts';
+import { type Opcode, opcodes, type WasmType } from '../wasm/index.ts';
 import type { RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
 
@@ -18,10 +18,20 @@ const op = {
   add64: opcode('i64.add'),
   and64: opcode('i64.and'),
   equal64: opcode('i64.eq'),
-  shiftRight64: opcode('i64.shr_u'),
+  shiftRight: opcode('i32.shr_u'),
 } as const;
 
 const entryMask = (tlb.entries - 1) * tlb.entryBytes;
+
+/** An access, and what becomes of its address in both ways. */
+interface Access {
+  readonly linear: Val;
+  readonly bytes: number;
+  readonly kind: number;
+  readonly isRead: boolean;
+  readonly result: WasmType;
+  readonly then: () => void;
+}
 
 /** The instruction that accesses memory, as the ways out of the region see it. */
 export interface RunningInstruction {
@@ -59,12 +69,14 @@ export class RegionMemory {
   load(type: MemoryType, linear: Val, onStack?: 'stack'): Val {
     const { load, bytes } = accessOf(type);
     this.settle();
-    this.#probe(linear, bytes, accessKind.read | (onStack ? accessKind.onStack : 0));
-    this.#e.body.memory(load, 0);
-    return this.#e.pop(this.#typeOf(type));
+    const result = this.#typeOf(type);
+    this.#probe(linear, bytes, accessKind.read | (onStack ? accessKind.onStack : 0), result, () => {
+      this.#e.body.memory(load, 0);
+    });
+    return this.#e.pop(result);
   }
 
-  #typeOf(type: MemoryType): 'i32' | 'i64' | 'f32' | 'f64' | 'v128' {
+  #typeOf(type: MemoryType): WasmType {
     if (type === 'f32' || type === 'f64') return type;
     if (type === 64) return 'i64';
     return typeof type === 'number' ? 'i32' : 'v128';
@@ -74,7 +86,7 @@ export class RegionMemory {
     const e = this.#e;
     const { load, store, bytes } = accessOf(type);
     this.settle();
-    this.#probe(linear, bytes, accessKind[access] | (onStack ? accessKind.onStack : 0));
+    this.#probe(linear, bytes, accessKind[access] | (onStack ? accessKind.onStack : 0), 'i32', () => {});
     const host = e.pop('i32');
     return {
       read: () => e.loadMemory(load, host, 0),
@@ -85,12 +97,13 @@ export class RegionMemory {
     };
   }
 
-  /** Leaves the address of the access in linear memory on the Wasm stack. */
-  #probe(linear: Val, bytes: number, kind: number): void {
+  /** Leaves what `then` makes of the address of the access in linear memory, which is on the Wasm stack, there. */
+  #probe(linear: Val, bytes: number, kind: number, result: WasmType, then: () => void): void {
     const isRead = (kind & ~accessKind.onStack) === accessKind.read;
+    const access = { linear, bytes, kind, isRead, result, then };
     this.#frame.begin();
-    if (kind & accessKind.onStack || linear === this.stackAddress) this.#probeStack(linear, bytes, kind, isRead);
-    else this.#probeTlb(linear, bytes, kind, isRead);
+    if (kind & accessKind.onStack || linear === this.stackAddress) this.#probeStack(access);
+    else this.#probeTlb(access);
     this.#frame.end();
   }
 
@@ -98,10 +111,11 @@ export class RegionMemory {
    * The stack's page is in locals: most accesses of a function are to it. They are aligned, so one comparison tells both that
    * the access begins in that page and that it does not leave it.
    */
-  #probeStack(linear: Val, bytes: number, kind: number, isRead: boolean): void {
+  #probeStack(access: Access): void {
     const e = this.#e;
     const { body } = e;
     const { stackPage, stackAddend } = this.#frame;
+    const { linear, bytes, result, then } = access;
     e.push(linear);
     body
       .i64(-4096n | BigInt(bytes - 1))
@@ -109,37 +123,42 @@ export class RegionMemory {
       .get(stackPage)
       .op(op.equal64)
       .hint(true)
-      .if('i32');
+      .if(result);
     e.push(linear);
-    body.op(op.wrap).get(stackAddend).op(op.add).else();
-    this.#miss(linear, bytes, kind, isRead, this.#imports.stackAccess);
+    body.op(op.wrap).get(stackAddend).op(op.add);
+    then();
+    body.else();
+    this.#miss(access, this.#imports.stackAccess);
     this.#frame.loadStackPage();
     body.end();
   }
 
-  #probeTlb(linear: Val, bytes: number, kind: number, isRead: boolean): void {
+  #probeTlb(access: Access): void {
     const e = this.#e;
     const { body } = e;
+    const { linear, bytes, isRead, result, then } = access;
     // The tag must be the page of the last byte: that of the entry only when the access stays in its page.
     e.push(linear);
     if (bytes > 1) body.i64(BigInt(bytes - 1)).op(op.add64);
     body.i64(-4096n).op(op.and64);
-    e.push(linear, e.i64(BigInt(entryShift)));
-    body.op(op.shiftRight64).op(op.wrap).i32(entryMask).op(op.and);
+    e.push(linear);
+    body.op(op.wrap).i32(entryShift).op(op.shiftRight).i32(entryMask).op(op.and);
     e.push(this.#frame.tlbBank());
     body.op(op.add).tee(this.#entry);
     body
       .memory('i64.load', isRead ? tlb.readTag : tlb.writeTag)
       .op(op.equal64)
       .hint(true)
-      .if('i32');
+      .if(result);
     e.push(linear);
-    body.op(op.wrap).get(this.#entry).memory('i32.load', tlb.addend).op(op.add).else();
-    this.#miss(linear, bytes, kind, isRead, this.#imports.access);
+    body.op(op.wrap).get(this.#entry).memory('i32.load', tlb.addend).op(op.add);
+    then();
+    body.else();
+    this.#miss(access, this.#imports.access);
     body.end();
   }
 
-  #miss(linear: Val, bytes: number, kind: number, isRead: boolean, access: number): void {
+  #miss({ linear, bytes, kind, isRead, then }: Access, access: number): void {
     const { body } = this.#e;
     const host = isRead ? this.#entry : this.#slow;
     this.#e.push(linear);
@@ -151,6 +170,7 @@ export class RegionMemory {
       .op(op.isZero);
     this.#running.faultIf();
     body.get(host);
+    then();
   }
 
   /** After a write, before its instruction does anything else that goes through the bounce buffer, or ends. */

@@ -4,6 +4,7 @@ const pageBytes = 4096;
 const longestInstruction = 15;
 /** Offsets from the entry's page fit the exits of a region (see exits.ts). */
 const farthestPage = 30;
+const mostFarPages = 24;
 
 export interface PlacedInstruction {
   readonly instruction: Instruction;
@@ -40,8 +41,10 @@ export interface Region {
   readonly instructionCount: number;
   /** The entry's first. */
   readonly pages: readonly RegionPage[];
-  /** Records of code in these pages that the region may go to, by offset: calls and exits need no look-up then. */
+  /** Records of code in these and in `farPages` that the region may go to, by offset: calls and exits need no look-up then. */
   readonly links: ReadonlyMap<number, number>;
+  /** Pages that the region has no code of: whether they are mapped as they were is found out where it goes there. */
+  readonly farPages: readonly RegionPage[];
 }
 
 /** Where a region's code comes from. */
@@ -55,8 +58,8 @@ export interface CodeSource {
   isWarm(address: number): boolean;
   /** The record where the block for the code at this address starts, if it is decoded. */
   recordAt(address: number): number | undefined;
-  /** Whether calls may be linked to pages that the region has no code of: their mapping is checked with that of the others. */
-  readonly linksFar: boolean;
+  /** Whether pages that the region only leads to are checked when it is entered, with those that it has code of. */
+  readonly verifiesFar: boolean;
 }
 
 export interface RegionLimits {
@@ -103,6 +106,7 @@ class RegionFormer {
   readonly #decoded = new Map<number, PlacedInstruction>();
   readonly #leaders = new Set<number>();
   readonly #pages = new Map<number, number>();
+  readonly #farPages = new Map<number, number>();
   readonly #links = new Map<number, number>();
 
   constructor(source: CodeSource, limits: RegionLimits) {
@@ -123,8 +127,15 @@ class RegionFormer {
     }
     const blocks = dispatching(this.#split(entry), entries);
     this.#link(blocks);
-    const pages = [...this.#pages].map(([index, address]) => ({ index, address }));
-    return { blocks, instructionCount: this.#decoded.size, pages, links: this.#links };
+    const listed = (pages: ReadonlyMap<number, number>): RegionPage[] =>
+      [...pages].map(([index, address]) => ({ index, address }));
+    return {
+      blocks,
+      instructionCount: this.#decoded.size,
+      pages: listed(this.#pages),
+      links: this.#links,
+      farPages: listed(this.#farPages),
+    };
   }
 
   /** Finds the records of what is called, and of where the region is left for. */
@@ -139,13 +150,19 @@ class RegionFormer {
 
   #linkTo(offset: number): void {
     const index = offset >> 12;
-    const isFar = !this.#pages.has(index);
-    if (isFar && !this.#source.linksFar) return;
-    const page = this.#page(index);
+    const isFar = !this.#pages.has(index) && !this.#source.verifiesFar;
+    const page = isFar ? this.#farPage(index) : this.#page(index);
     const target = page < 0 ? undefined : this.#source.recordAt(page + (offset & (pageBytes - 1)));
     if (target === undefined) return;
     this.#links.set(offset, target);
-    this.#pages.set(index, page);
+    if (isFar) this.#farPages.set(index, page);
+    else this.#pages.set(index, page);
+  }
+
+  #farPage(index: number): number {
+    const known = this.#farPages.get(index);
+    if (known !== undefined) return known;
+    return this.#farPages.size < mostFarPages ? this.#source.pageAt(index) : -1;
   }
 
   /** Decodes up to the end of a basic block; where it may go on. */

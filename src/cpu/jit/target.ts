@@ -26,6 +26,7 @@ import type { RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
 import { RegionMemory } from './memory.ts';
 import { emitProfile } from './profile.ts';
+import type { StackUse } from './stack-use.ts';
 import { readVector, writeVector } from './vectors.ts';
 
 /** Where the flow goes at the end of the running instruction; the region knows. */
@@ -64,6 +65,7 @@ export interface TargetParts {
   readonly frame: RegionFrame;
   readonly exits: RegionExits;
   readonly imports: RegionImports;
+  readonly stack: StackUse;
 }
 
 /** Whether a memory operand needs its segment's base or limit in this mode. */
@@ -84,6 +86,7 @@ export class JitTarget implements X86Target, OperandSource {
   readonly #frame: RegionFrame;
   readonly #exits: RegionExits;
   readonly #imports: RegionImports;
+  readonly #stack: StackUse;
   readonly #memory: RegionMemory;
   readonly #mode: number;
   readonly #is64: boolean;
@@ -95,7 +98,7 @@ export class JitTarget implements X86Target, OperandSource {
 
   /** `linkTo`: how the code at an offset is found without a look-up. */
   constructor(
-    { e, frame, exits, imports }: TargetParts,
+    { e, frame, exits, imports, stack }: TargetParts,
     { mode, slot }: RegionPlace,
     linkTo: (offset: number) => Link | undefined,
   ) {
@@ -106,6 +109,7 @@ export class JitTarget implements X86Target, OperandSource {
     this.#frame = frame;
     this.#exits = exits;
     this.#imports = imports;
+    this.#stack = stack;
     this.#mode = mode;
     this.#is64 = (mode & modeKey.codeMask) === modeKey.code64;
     this.#memory = new RegionMemory(e, frame, imports, {
@@ -193,7 +197,7 @@ export class JitTarget implements X86Target, OperandSource {
     const offset = this.#offset(memory, popAdjustment(instruction));
     const isAddressOnly = operand?.kind === 'address' && !operand.isLinear;
     if (isAddressOnly) return offset;
-    if (!isSegmented(this.#mode, memory) && isStackRelative(memory)) this.#memory.stackAddress = offset;
+    if (!isSegmented(this.#mode, memory) && this.#stack.isNear(memory)) this.#memory.stackAddress = offset;
     if (this.#is64) {
       if (memory.segment < segment.fs) return offset;
       return this.#e.op('i64.add', offset, this.state('i64', layout.segmentBase + 8 * memory.segment));
@@ -370,10 +374,6 @@ export class JitTarget implements X86Target, OperandSource {
     chargeBudget(this.#e, this.#e.i32(instructions), this.#imports.countsInstructions);
   }
 
-  get #budget(): Val {
-    return this.#parameter('budget');
-  }
-
   #parameter(name: keyof typeof parameter): Val {
     return asVal(Value.local('i32', parameter[name]));
   }
@@ -423,11 +423,7 @@ export class JitTarget implements X86Target, OperandSource {
     this.#exits.leave(target);
     this.#body.end();
     const frames = e.op('i32.sub', this.#parameter('frames'), e.i32(1));
-    if (link) this.#exits.callTo(link, frames);
-    else {
-      e.push(target, this.#budget, frames);
-      this.#body.call(this.#imports.lookup);
-    }
+    this.#exits.call(target, frames, link);
     const result = e.pop('i32');
     const isElsewhere = e.op('i64.ne', this.state('i64', layout.rip), behind);
     const isOther = e.op('i32.or', isElsewhere, e.op('i32.ne', this.state('i32', layout.fetchEpoch), epoch));
@@ -473,10 +469,6 @@ export class JitTarget implements X86Target, OperandSource {
     this.#e.restoreResults(results);
   }
 }
-
-/** Its address is near the stack pointer, or the frame's. */
-export const isStackRelative = ({ base, index, segment: number }: EffectiveAddress): boolean =>
-  (base === 4 || base === 5) && index === noRegister && number < segment.fs;
 
 const kindOf = { read: 0, write: 1, 'read-write': 2 } as const;
 

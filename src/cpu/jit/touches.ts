@@ -1,9 +1,26 @@
-import { effectsOf, type Instruction, noRegister, ripBase, type VariantOperand } from '../isa/x86/index.ts';
+import {
+  type Effects,
+  effectsWith,
+  type Instruction,
+  noRegister,
+  originForm,
+  ripBase,
+  type VariantOperand,
+} from '../isa/x86/index.ts';
 
 /** Registers as bits: general ones 0 to 15, XMM 16 to 31. */
 export type RegisterSet = number;
 export const generalBit = (number: number): RegisterSet => 1 << number;
 export const vectorBit = (number: number): RegisterSet => 1 << (16 + number);
+
+/** Forms of flags as bits, as `layout.flagForm` numbers them; bit 1 for words that are newer in locals than in memory. */
+export type FormSet = number;
+export const memoryForms: FormSet = 1 << 0;
+export const wordForms: FormSet = 1 << 1;
+
+/** The only form of a set, if there is one. */
+export const formOf = (forms: FormSet): number | undefined =>
+  (forms & (forms - 1)) === 0 ? 31 - Math.clz32(forms) : undefined;
 
 /** What an instruction reads and writes of what a region keeps in locals. */
 export interface Touches {
@@ -15,6 +32,9 @@ export interface Touches {
   readonly readsFlags: boolean;
   readonly replacesFlags: boolean;
   readonly setsFlagsInBranch: boolean;
+  /** Forms that the flags may have behind it, besides the one from before unless it replaces that. */
+  readonly flagForms: FormSet;
+  readonly replacesForm: boolean;
   /** Calls helpers, which find everything in memory and may change it. */
   readonly hasHelper: boolean;
   /** Everything goes through memory, whatever happens. */
@@ -28,6 +48,8 @@ const nothing: Touches = {
   readsFlags: false,
   replacesFlags: false,
   setsFlagsInBranch: false,
+  flagForms: 0,
+  replacesForm: false,
   hasHelper: false,
   isBarrier: false,
 };
@@ -42,7 +64,7 @@ const bitsOf = (numbers: ReadonlySet<number>): RegisterSet => {
 export function touchesOf(instruction: Instruction, isSegmented: boolean): Touches {
   const { variant, memory } = instruction;
   if (!variant) return nothing;
-  const effects = effectsOf(variant);
+  const effects = effectsWith(variant, instruction.immediates[0]);
   let reads = bitsOf(effects.registersRead);
   let writes = bitsOf(effects.registersWritten);
   let replaces = bitsOf(effects.registersReplaced);
@@ -65,9 +87,22 @@ export function touchesOf(instruction: Instruction, isSegmented: boolean): Touch
     readsFlags: effects.readsFlags || effects.mayKeepFlags,
     replacesFlags: effects.writesFlags && !effects.mayKeepFlags,
     setsFlagsInBranch: effects.setsFlagsInBranch,
+    ...formsAfter(effects, isSegmented),
     hasHelper: effects.helpers.size > 0 || isSegmented,
     isBarrier: effects.alwaysCallsHelper || isSegmented,
   };
+}
+
+/** As `RegionFrame` gives flags their form. */
+function formsAfter(effects: Effects, isSegmented: boolean): Pick<Touches, 'flagForms' | 'replacesForm'> {
+  const { readsFlags, writesFlags, mayKeepFlags, setsFlagsInBranch, setsOtherFlags, flagOrigins, helpers } = effects;
+  let flagForms: FormSet = 0;
+  for (const origin of flagOrigins) flagForms |= 1 << originForm(origin);
+  if (setsOtherFlags || setsFlagsInBranch) flagForms |= wordForms;
+  const hasHelper = helpers.size > 0 || isSegmented;
+  const replacesForm = writesFlags && !mayKeepFlags && !setsFlagsInBranch && !hasHelper;
+  if (!replacesForm && (readsFlags || setsFlagsInBranch || hasHelper)) flagForms |= wordForms | memoryForms;
+  return { flagForms, replacesForm };
 }
 
 /** The register of an operand, and whether a write leaves nothing of it. */

@@ -4,15 +4,16 @@ import { effectsOf, emitInstruction, layout, modeKey } from '../isa/x86/index.ts
 import type { FunctionBody } from '../wasm/index.ts';
 import { type BlockFacts, factsOf } from './dataflow.ts';
 import { emitDispatch } from './dispatch.ts';
-import { dispatchParameter, parameter, RegionExits } from './exits.ts';
-import { type FlagForm, originForm } from './flag-forms.ts';
+import { dispatchParameter, halfBitOf, parameter, RegionExits } from './exits.ts';
+import { type FlagForm, formsIn } from './flag-forms.ts';
 import { RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
 import { emitProfile } from './profile.ts';
 import type { PlacedInstruction, Region, RegionBlock } from './region.ts';
+import { stackUseOf } from './stack-use.ts';
 import { type Structure, structureOf } from './structure.ts';
-import { isSegmented, isStackRelative, JitTarget, type RegionPlace } from './target.ts';
-import { type Touches, touchesOf } from './touches.ts';
+import { isSegmented, JitTarget, type RegionPlace } from './target.ts';
+import { type FormSet, formOf, memoryForms, type Touches, touchesOf, wordForms } from './touches.ts';
 
 const vectorUndefined = 6;
 const vectorGeneralProtection = 13;
@@ -26,28 +27,18 @@ export function translateRegion(body: FunctionBody, region: Region, place: Regio
 const successors = ({ taken, next, targets = [] }: RegionBlock): number[] =>
   [taken, next, ...targets, ...targets].filter((edge) => edge !== undefined);
 
-/** Forms that the flags may have in a region. */
-function flagOriginsOf(region: Region): Set<FlagForm> {
-  const forms = new Set<FlagForm>();
-  for (const { instructions } of region.blocks) {
-    for (const { instruction } of instructions) {
-      if (!instruction.variant) continue;
-      for (const origin of effectsOf(instruction.variant).flagOrigins) forms.add(originForm(origin));
-    }
-  }
-  return forms;
+/** Forms besides words that the instructions of a region give flags. */
+function flagOriginsOf(touches: readonly (readonly Touches[])[]): FlagForm[] {
+  let forms: FormSet = 0;
+  for (const block of touches) for (const { flagForms } of block) forms |= flagForms;
+  return formsIn(forms & ~(memoryForms | wordForms));
 }
 
-/** Whether some access is to memory near the stack pointer (see RegionMemory). */
-const usesStack = (region: Region): boolean =>
-  region.blocks.some(({ instructions }) =>
-    instructions.some(({ instruction: { variant, memory } }) => {
-      return variant?.row.usesStack === true || (memory !== undefined && isStackRelative(memory));
-    }),
+/** Sets of forms that flags have where several ways meet. */
+const dynamicForms = (facts: readonly BlockFacts[]): Set<FormSet> =>
+  new Set(
+    facts.filter(({ forms, readsFlags }) => !readsFlags && formOf(forms) === undefined).map(({ forms }) => forms),
   );
-
-/** The bit of an address that says in which half of the address space it is (`layout.halfBit`). */
-const halfBitOf = (mode: number): bigint => ((mode & modeKey.codeMask) === modeKey.code64 ? 63n : 31n);
 
 class RegionWriter {
   readonly #body: FunctionBody;
@@ -79,20 +70,22 @@ class RegionWriter {
       ),
     );
     this.#facts = factsOf(region, this.#touches);
+    const stack = stackUseOf(region);
     this.#frame = new RegionFrame(this.#e, {
-      origins: flagOriginsOf(region),
-      usesStack: usesStack(region),
+      usesStack: stack.isUsed,
       settleFlags: imports.settleFlags,
     });
     this.#e.branches = this.#frame;
     const wraps = (place.mode & modeKey.codeMask) !== modeKey.code64;
-    this.#exits = new RegionExits(this.#e, this.#frame, imports, (rip) =>
+    this.#exits = new RegionExits(this.#e, this.#frame, imports, place, (rip) =>
       wraps ? this.#e.op('i64.and', rip, this.#e.i64(0xffffffffn)) : rip,
     );
-    const parts = { e: this.#e, frame: this.#frame, exits: this.#exits, imports };
+    const parts = { e: this.#e, frame: this.#frame, exits: this.#exits, imports, stack };
     this.#target = new JitTarget(parts, place, (offset) => {
       const target = region.links.get(offset);
-      return target === undefined ? undefined : { record: target, page: offset >> 12 };
+      if (target === undefined) return undefined;
+      const page = offset >> 12;
+      return { record: target, page, isFar: !region.pages.some(({ index }) => index === page) };
     });
   }
 
@@ -101,7 +94,7 @@ class RegionWriter {
     else this.#frame.enter();
     if (this.#region.pages.length > 1) this.#verifyPages();
     if (this.#mayChangeCode()) this.#e.storeMemory('i32.store', this.#e.i32(0), layout.codeDropped, this.#e.i32(0));
-    this.#exits.open();
+    this.#exits.open(flagOriginsOf(this.#touches), dynamicForms(this.#facts));
     this.#tree(0);
     this.#exits.close(this.#imports);
   }
@@ -277,7 +270,7 @@ class RegionWriter {
     const { order, isMerge } = this.#structure;
     const start = this.#region.blocks[to]?.instructions[0]?.offset ?? 0;
     if (this.#structure.isIrreducible(from, to)) {
-      if (this.#region.blocks[0]?.targets) {
+      if (this.#region.blocks[0]?.targets?.includes(to)) {
         this.#pending += executed;
         this.#goDispatch(this.#target.ripAt(start));
         return;

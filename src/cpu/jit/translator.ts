@@ -6,7 +6,7 @@ import {
   specialIndex,
   type TranslatedRegion,
 } from '../interpreter/index.ts';
-import { layout, modeKey } from '../isa/x86/index.ts';
+import { layout, modeKey, noLookupKey } from '../isa/x86/index.ts';
 import { describeRegion } from './describe-region.ts';
 import { beginProfile, profiledOffsets } from './profile.ts';
 import { type CodeSource, formRegion, type Region, type RegionLimits, type RegionPage } from './region.ts';
@@ -35,6 +35,8 @@ const defaults = {
   profiledJumps: 40_000,
 } as const;
 const regionPages = 12;
+/** How often a region looks up what it leads to, after translations changed, before the pages there are checked. */
+const linkPatience = 32;
 const mostProfiles = 3;
 const mostTargets = 96;
 const farthestTarget = 28 * pageBytes;
@@ -55,6 +57,7 @@ interface Installed {
   readonly block: HotBlock;
   readonly slot: number;
   readonly pages: readonly RegionPage[];
+  readonly farPages: readonly RegionPage[];
   /** Offsets that its indirect jumps are known to lead to, and how often that was found out. */
   readonly targets: readonly number[];
   readonly profiles: number;
@@ -197,7 +200,7 @@ export class RegionTranslator implements HotCode {
       pageAt: (index) => (index === 0 ? page : codePageAt(index, !followsWarmOnly)),
       isWarm: (at) => !followsWarmOnly || cache.peek(at, mode) !== undefined,
       recordAt: (at) => cache.peek(at, mode),
-      linksFar: this.#isInUpperHalf(),
+      verifiesFar: this.#isInUpperHalf(),
     };
   }
 
@@ -214,7 +217,15 @@ export class RegionTranslator implements HotCode {
     pending.module.add(region, { mode: block.mode, slot });
     this.#place(
       pending.regions,
-      { block, slot, pages: region.pages, targets: [], profiles: 0, rip: this.#ripAt(block.address % pageBytes) },
+      {
+        block,
+        slot,
+        pages: region.pages,
+        farPages: region.farPages,
+        targets: [],
+        profiles: 0,
+        rip: this.#ripAt(block.address % pageBytes),
+      },
       this.#options.profiledJumps,
     );
     this.#counters.translatedRegions++;
@@ -233,6 +244,8 @@ export class RegionTranslator implements HotCode {
     regions.push(installed);
     this.#bySlot.set(slot, installed);
     this.#view.setUint32(layout.regionKeys + 4 * slot, 0, true);
+    this.#view.setUint32(layout.linkKeys + 4 * slot, 0, true);
+    this.#view.setUint32(layout.linkMisses + 4 * slot, linkPatience, true);
     beginProfile(this.#view, slot, profiledJumps);
     this.#nextSlot = slot + 1;
   }
@@ -283,7 +296,8 @@ export class RegionTranslator implements HotCode {
     for (const [i, entry] of entries.entries()) {
       this.#cover(entry.block, region);
       const rip = this.#ripAt(entry.offset);
-      const installed = { block: entry.block, slot: slot + i, pages: region.pages, targets, profiles, rip };
+      const { pages, farPages } = region;
+      const installed = { block: entry.block, slot: slot + i, pages, farPages, targets, profiles, rip };
       this.#place(pending.regions, installed, this.#options.profiledJumps << (2 * profiles));
     }
     this.#counters.dispatchingRegions++;
@@ -346,7 +360,7 @@ export class RegionTranslator implements HotCode {
     const { cache, firstSlot } = this.#attached;
     const begun = performance.now();
     const bytes = pending.module.instantiate({
-      verify: (slot) => this.#verify(slot),
+      verify: (slot) => (slot < 0 ? this.#verifyLinks(~slot) : this.#verify(slot)),
       noteProfile: (slot) => this.#noteProfile(slot),
     });
     this.#compilationMs += performance.now() - begun;
@@ -367,13 +381,29 @@ export class RegionTranslator implements HotCode {
   #verify(slot: number): number {
     const installed = this.#bySlot.get(slot);
     if (!installed) return 0;
-    this.#counters.verifications++;
-    for (const { index, address } of installed.pages) {
-      if (this.#attached.codePageAt(index, true) !== address) return 0;
-    }
-    const key = this.#view.getInt32(this.#isInUpperHalf() ? layout.lookupKeyHigh : layout.lookupKey, true);
-    this.#view.setInt32(layout.regionKeys + 4 * slot, key, true);
+    if (!this.#areMapped(installed.pages)) return 0;
+    this.#noteVerified(layout.regionKeys, slot);
     return 1;
+  }
+
+  /** The same for the pages that the running region leads to, when it has often looked up what is there. */
+  #verifyLinks(slot: number): number {
+    const installed = this.#bySlot.get(slot);
+    const areMapped = installed !== undefined && this.#areMapped(installed.farPages);
+    this.#view.setUint32(layout.linkMisses + 4 * slot, areMapped ? linkPatience : 64 * linkPatience, true);
+    if (areMapped) this.#noteVerified(layout.linkKeys, slot);
+    return areMapped ? 1 : 0;
+  }
+
+  #areMapped(pages: readonly RegionPage[]): boolean {
+    this.#counters.verifications++;
+    return pages.every(({ index, address }) => this.#attached.codePageAt(index, true) === address);
+  }
+
+  /** Code that is not flat has no key that changes with translations: it is verified each time. */
+  #noteVerified(keys: number, slot: number): void {
+    const key = this.#view.getInt32(this.#isInUpperHalf() ? layout.lookupKeyHigh : layout.lookupKey, true);
+    if (key !== noLookupKey) this.#view.setInt32(keys + 4 * slot, key, true);
   }
 
   /** Of the running code: a kernel's, whose translations seldom change. */

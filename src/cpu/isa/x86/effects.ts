@@ -23,6 +23,8 @@ export interface Effects {
   readonly setsFlagsInBranch: boolean;
   /** Kinds and widths of what it gives flags by. */
   readonly flagOrigins: readonly Pick<FlagOrigin, 'kind' | 'width'>[];
+  /** On some way it sets flags that come from none of these. */
+  readonly setsOtherFlags: boolean;
   readonly loads: boolean;
   readonly stores: boolean;
   /** Helpers that it may call. */
@@ -32,14 +34,27 @@ export interface Effects {
 }
 
 const known = new WeakMap<Variant, Effects>();
+const knownWithCount = new WeakMap<Variant, Effects>();
 
-export function effectsOf(variant: Variant): Effects {
-  let effects = known.get(variant);
+export const effectsOf = (variant: Variant): Effects => effectsIn(known, variant, undefined);
+
+/**
+ * Of an instruction with its immediates: one that shifts or rotates by a number replaces flags that it else may keep.
+ * `immediate`: the first one.
+ */
+export function effectsWith(variant: Variant, immediate: number | bigint | undefined): Effects {
+  const isCount = variant.row.countsByImmediate && typeof immediate === 'number';
+  if (!isCount || (immediate & 31) === 0) return effectsOf(variant);
+  return effectsIn(knownWithCount, variant, 1);
+}
+
+function effectsIn(cache: WeakMap<Variant, Effects>, variant: Variant, count: number | undefined): Effects {
+  let effects = cache.get(variant);
   if (!effects) {
-    const recorder = new EffectsRecorder(variant.shape);
+    const recorder = new EffectsRecorder(variant.shape, count);
     recorder.isConditional = emitInstruction(recorder.emitter, recorder, variant).isConditional;
     effects = recorder;
-    known.set(variant, effects);
+    cache.set(variant, effects);
   }
   return effects;
 }
@@ -55,14 +70,17 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
   isConditional = false;
   readsFlags = false;
   readonly flagOrigins: Pick<FlagOrigin, 'kind' | 'width'>[] = [];
+  setsOtherFlags = false;
   setsFlagsInBranch = false;
+  readonly #count: number | undefined;
   #setsFlagsAlways = false;
   #branchDepth = 0;
   loads = false;
   stores = false;
 
-  constructor(shape: Shape) {
+  constructor(shape: Shape, count: number | undefined) {
     this.shape = shape;
+    this.#count = count;
     this.emitter.branches = {
       begin: () => void this.#branchDepth++,
       otherwise: () => {},
@@ -116,6 +134,7 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
   }
 
   immediate(width: Width): Val {
+    if (this.#count !== undefined) return this.emitter.constant(width, this.#count);
     return this.#ofWidth(width);
   }
 
@@ -175,6 +194,7 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
   setFlags(flags: FlagVals): void {
     flagWords(flags);
     if (flags.origin) this.flagOrigins.push(flags.origin);
+    else this.setsOtherFlags = true;
     if (this.#branchDepth === 0) this.#setsFlagsAlways = true;
     else this.setsFlagsInBranch = true;
   }

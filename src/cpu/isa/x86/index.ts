@@ -2,7 +2,7 @@ export { flagsOf, flagWords } from './arithmetic-flags.ts';
 export { Decoder } from './decoder.ts';
 export { describeRegisters, registerNames } from './describe.ts';
 export { divide128 } from './divide.ts';
-export { type Effects, effectsOf } from './effects.ts';
+export { type Effects, effectsOf, effectsWith } from './effects.ts';
 export {
   type FlagForm,
   firstCarryForm,
@@ -16,7 +16,7 @@ export {
 export { flagsFromWords, wordsFromFlags } from './flags.ts';
 export { formatInstruction } from './format.ts';
 export { type EffectiveAddress, type Instruction, noRegister, ripBase } from './instruction.ts';
-export { attention, flag, layout, noLookupKey, noStackPage, segment, tlb } from './layout.ts';
+export { attention, flag, largestBudget, layout, noLookupKey, noStackPage, segment, tlb } from './layout.ts';
 export { LinearBytes } from './linear-bytes.ts';
 export { maskedStore } from './masked-store.ts';
 export { modeKey } from './mode.ts';
@@ -28,6 +28,6 @@ export { sharedFunction, sharedFunctions } from './shared-functions.ts';
 export { stringHelpers } from './strings.ts';
 export * from './system/index.ts';
 export type { FlagOrigin, FlagVals, MemoryType, Shape, WritableMemory, X86Target } from './target.ts';
-export { accessKind, emitTlbEntry, emitTlbProbe } from './tlb-probe.ts';
+export { accessKind, emitSecondProbe, emitTlbEntry, emitTlbProbe } from './tlb-probe.ts';
 export type { ImmediateEncoding, Variant, VariantOperand } from './variant.ts';
 export { X87, x87Helpers } from './x87/index.ts';

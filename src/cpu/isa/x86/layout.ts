@@ -124,6 +124,9 @@ export const layout = {
   targetCache: 0x180000,
   /** The lookup key for which a translated region of several pages was last found to be mapped as it was translated, u32 each. */
   regionKeys: 0x1c0000,
+  /** The same for the pages that a region only leads to, u32 each, and how often they are still to be found unverified. */
+  linkKeys: 0x1d0000,
+  linkMisses: 0x1e0000,
   /** Where indirect jumps of translated regions led (see jit/profile.ts). */
   regionProfiles: 0x200000,
   records: 0x420000,
@@ -163,21 +166,24 @@ export const noStackPage = 0x10n;
 /** Segment register numbers, as the ModRM reg field encodes them (SDM 2A, 3.1.1.1). */
 export const segment = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5 } as const;
 
-/** Bits of the attention word. */
+/** The most instructions that a slice may have, so that any bit of the attention word is more: one comparison finds both. */
+export const largestBudget = (1 << 24) - 1;
+
+/** Bits of the attention word, all above `largestBudget`. */
 export const attention = {
   /** The interrupt controller holds INTR. */
-  interrupt: 1,
-  nmi: 2,
+  interrupt: 1 << 24,
+  nmi: 1 << 25,
   /** Somebody called kick(). */
-  kick: 4,
+  kick: 1 << 26,
   /** One instruction runs before interrupts are looked at again (STI, MOV SS). */
-  shadow: 8,
+  shadow: 1 << 27,
   /** EFLAGS.TF or a data breakpoint: stop after each instruction. */
-  singleStep: 16,
+  singleStep: 1 << 28,
   /** `cpu.stop` is set: the vCPU cannot go on by itself (HLT, shutdown). */
-  stop: 32,
+  stop: 1 << 29,
   /** Translated code was dropped: Wasm frames that it may have are left before the guest returns to them. */
-  stale: 64,
+  stale: 1 << 30,
 } as const;
 
 /** EFLAGS bits (SDM 1, 3.4.3). */

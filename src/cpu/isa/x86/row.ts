@@ -47,6 +47,8 @@ export interface RowOptions {
    * 8-15 repeat (0 none, 1 REP/REPE, 2 REPNE), 16-23 segment of the source operand.
    */
   readonly repeats?: boolean;
+  /** Its first immediate is how far it shifts or rotates. */
+  readonly countsByImmediate?: boolean;
   /** REX.B makes it another instruction. */
   readonly withoutRexB?: boolean;
   /** Changes the width that bodies see when no operand says it (bits). */

@@ -17,9 +17,13 @@ const maskCount = (e: WasmEmitter, w: Width, count: Val): Val => e.op('i32.and',
 /** An i32 count in the Wasm type of the width. */
 const asType = (e: WasmEmitter, w: Width, count: Val): Val => (w === 64 ? e.op('i64.extend_i32_u', count) : count);
 
+type ShiftKind = 'shl' | 'shr' | 'sar';
+
 /** A shift of a value held in 64 bits; narrower counts may exceed the width, as 31 does for bytes. */
-function shift(kind: 'shl' | 'shr' | 'sar', e: WasmEmitter, x: X86Target, w: Width, a: Val, by: Val): Val {
+function shift(kind: ShiftKind, e: WasmEmitter, x: X86Target, w: Width, a: Val, by: Val): Val {
   const count = maskCount(e, w, by);
+  const known = e.known(count);
+  if (known !== undefined) return known === 0 ? a : shiftBy(kind, e, x, w, a, known);
   const wide = kind === 'sar' ? e.signExtend(w, 64, a) : e.zeroExtend(w, 64, a);
   const wideCount = e.op('i64.extend_i32_u', count);
   const operation = { shl: 'i64.shl', shr: 'i64.shr_u', sar: 'i64.shr_s' }[kind];
@@ -29,12 +33,32 @@ function shift(kind: 'shl' | 'shr' | 'sar', e: WasmEmitter, x: X86Target, w: Wid
     // The last bit shifted out: shift by one less, then look at the bit that goes next.
     const before = e.op(operation, wide, lessOne);
     const out = kind === 'shl' ? e.op('i64.shr_u', before, e.i64(BigInt(w - 1))) : before;
-    const cf = e.op('i64.and', out, e.i64(1n));
-    const of = kind === 'shl' ? e.op('i64.xor', topBit(e, w, result), cf) : topBit(e, w, a);
-    const signed = e.signExtend(w, 64, result);
-    x.setFlags({ zero: signed, sign: signed, carry: carryFrom(e, cf, kind === 'sar' ? e.i64(0n) : of) });
+    setShiftFlags(kind, e, x, w, { a, result, cf: e.op('i64.and', out, e.i64(1n)) });
   });
   return result;
+}
+
+/** By a known count that is not zero: in the width's own Wasm type. */
+function shiftBy(kind: ShiftKind, e: WasmEmitter, x: X86Target, w: Width, a: Val, count: number): Val {
+  const by = e.constant(w === 64 ? 64 : 32, count);
+  const result = { shl: e.shl, shr: e.shrUnsigned, sar: e.shrSigned }[kind].call(e, w, a, by);
+  const isBeyond = count > w;
+  const last = kind === 'shl' ? w - count : isBeyond && kind === 'sar' ? w - 1 : count - 1;
+  const out = isBeyond && kind !== 'sar' ? e.constant(w, 0) : e.shrUnsigned(w, a, e.constant(w === 64 ? 64 : 32, last));
+  setShiftFlags(kind, e, x, w, { a, result, cf: bit0(e, w, out) });
+  return result;
+}
+
+function setShiftFlags(
+  kind: ShiftKind,
+  e: WasmEmitter,
+  x: X86Target,
+  w: Width,
+  { a, result, cf }: { readonly a: Val; readonly result: Val; readonly cf: Val },
+): void {
+  const of = kind === 'shl' ? e.op('i64.xor', topBit(e, w, result), cf) : topBit(e, w, a);
+  const signed = e.signExtend(w, 64, result);
+  x.setFlags({ zero: signed, sign: signed, carry: carryFrom(e, cf, kind === 'sar' ? e.i64(0n) : of) });
 }
 
 /** ROL and ROR change CF and OF only. */
@@ -198,9 +222,11 @@ const bitScan =
     return { condition: e.op('i32.eqz', isZero), value: found };
   };
 
+const byImmediate = { countsByImmediate: true } as const;
+
 const shiftRows = (digit: number, name: string, body: Body): Row[] => [
-  row(`C0 /${digit}`, name, 'Eb+,Ib', body),
-  row(`C1 /${digit}`, name, 'Ev+,Ib', body),
+  row(`C0 /${digit}`, name, 'Eb+,Ib', body, byImmediate),
+  row(`C1 /${digit}`, name, 'Ev+,Ib', body, byImmediate),
   row(`D0 /${digit}`, name, 'Eb+', (e, x, w, a) => body(e, x, w, a, e.i32(1))),
   row(`D1 /${digit}`, name, 'Ev+', (e, x, w, a) => body(e, x, w, a, e.i32(1))),
   row(`D2 /${digit}`, name, 'Eb+', (e, x, w, a) => body(e, x, w, a, x.register(8, 1))),
@@ -228,9 +254,9 @@ export const shifts: readonly Row[] = [
   ...shiftRows(5, 'shr', (e, x, w, a, by) => shift('shr', e, x, w, a, by)),
   ...shiftRows(6, 'shl', shl),
   ...shiftRows(7, 'sar', (e, x, w, a, by) => shift('sar', e, x, w, a, by)),
-  row('0F A4', 'shld', 'Ev+,Gv,Ib', (e, x, w, a, b, by) => doubleShift(true, e, x, w, a, b, by)),
+  row('0F A4', 'shld', 'Ev+,Gv,Ib', (e, x, w, a, b, by) => doubleShift(true, e, x, w, a, b, by), byImmediate),
   row('0F A5', 'shld', 'Ev+,Gv', (e, x, w, a, b) => doubleShift(true, e, x, w, a, b, x.register(8, 1))),
-  row('0F AC', 'shrd', 'Ev+,Gv,Ib', (e, x, w, a, b, by) => doubleShift(false, e, x, w, a, b, by)),
+  row('0F AC', 'shrd', 'Ev+,Gv,Ib', (e, x, w, a, b, by) => doubleShift(false, e, x, w, a, b, by), byImmediate),
   row('0F AD', 'shrd', 'Ev+,Gv', (e, x, w, a, b) => doubleShift(false, e, x, w, a, b, x.register(8, 1))),
   ...bitRows('bt', '0F A3', 4, undefined),
   ...bitRows('bts', '0F AB', 5, (e, w, value, mask) => e.or(w, value, mask)),

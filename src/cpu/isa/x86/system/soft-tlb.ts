@@ -19,6 +19,10 @@ export const right = { read: 1, write: 2, execute: 4 } as const;
 /** The entry of a bank that may hold an address; `emitTlbEntry` in tlb-probe.ts computes the same. */
 export const tlbIndex = (lo: number): number => (lo >>> 12) & (tlb.entries - 1);
 
+/** Where what is displaced from there is kept, never the same entry; `emitSecondTlbEntry` in tlb-probe.ts computes the same. */
+const secondTlbIndex = (lo: number, hi: number): number =>
+  ((lo >>> 12) ^ (((lo >>> 19) ^ (hi << 4)) | 1)) & (tlb.entries - 1);
+
 /** Low word of a tag that no page address equals. */
 const invalidLow = Number(tlb.invalid);
 
@@ -51,6 +55,11 @@ class PageChains {
   readonly #first = new Int32Array(chains).fill(-1);
   readonly #next = new Int32Array(total);
   readonly #previous = new Int32Array(total);
+
+  /** -1: none. */
+  pageOf(number: number): number {
+    return this.#page[number] ?? -1;
+  }
 
   /** -1: none. */
   set(number: number, page: number): void {
@@ -131,6 +140,7 @@ export class SoftTlb {
     const number = bankNumber * tlb.entries + tlbIndex(lo);
     const pageLo = lo & ~0xfff;
     const i32 = this.#i32;
+    this.#displace(bankNumber, number, pageLo, hi);
     const word = firstWord + number * entryWords;
     i32[word + tlb.readTag / 4] = rights & right.read ? pageLo : invalidLow;
     i32[word + tlb.readTag / 4 + 1] = rights & right.read ? hi : 0;
@@ -146,6 +156,21 @@ export class SoftTlb {
     const shift = flags >> tlbFlag.shiftBit;
     if (shift !== 12) this.#largeRegions[regionHash(shift, lo, hi)] = 1;
     (flags & tlbFlag.global ? this.#globals : this.#locals).add(number);
+  }
+
+  /** Two pages in use may share an entry: the older translation goes to its second one. */
+  #displace(bankNumber: number, number: number, pageLo: number, hi: number): void {
+    const page = this.#pages.pageOf(number);
+    const oldLo = this.#linearLo[number] ?? 0;
+    const oldHi = this.#linearHi[number] ?? 0;
+    if (page < 0 || (oldLo === pageLo && oldHi === hi)) return;
+    const second = bankNumber * tlb.entries + secondTlbIndex(oldLo, oldHi);
+    const from = firstWord + number * entryWords;
+    this.#i32.copyWithin(firstWord + second * entryWords, from, from + entryWords);
+    this.#pages.set(second, page);
+    this.#linearLo[second] = oldLo;
+    this.#linearHi[second] = oldHi;
+    (this.#flags(second) & tlbFlag.global ? this.#globals : this.#locals).add(second);
   }
 
   flushAll(): void {
@@ -170,6 +195,7 @@ export class SoftTlb {
   flushPage(lo: number, hi: number): void {
     const index = tlbIndex(lo);
     for (let number = index; number < total; number += tlb.entries) this.#drop(number);
+    for (let number = secondTlbIndex(lo, hi); number < total; number += tlb.entries) this.#drop(number);
     if (this.#largeRegions[regionHash(21, lo, hi)]) this.#flushLarge(lo, hi, 22);
     if (this.#largeRegions[regionHash(30, lo, hi)]) this.#flushLarge(lo, hi, 30);
   }
