@@ -20,6 +20,8 @@ interface Summary {
   readonly exposesFlags: boolean;
   readonly replacesFlags: boolean;
   readonly hasBarrier: boolean;
+  /** As `hasBarrier`, where the callee is in the region. */
+  readonly hasHelper: boolean;
   readonly isCall: boolean;
   readonly forms: FormSet;
   readonly replacesForm: boolean;
@@ -40,6 +42,17 @@ export function factsOf({ blocks }: Region, touches: readonly (readonly Touches[
       const formsOut = formsBehind(own, here);
       const dirtyOut = own.isCall ? 0 : own.written | (own.hasBarrier ? 0 : here.dirty);
       if (block.targets) isChanged = joinTargets(block.targets, i, facts) || isChanged;
+      for (const { entry } of block.inlined ?? []) {
+        const to = facts[entry] as MutableFacts;
+        if (!own.hasHelper) {
+          live |= to.live & ~own.replaced;
+          readsFlags ||= to.readsFlags && !own.replacesFlags;
+        }
+        const dirty = to.dirty | own.written | (own.hasHelper ? 0 : here.dirty);
+        const forms = to.forms | own.forms | (own.replacesForm ? 0 : here.forms) | (to.readsFlags ? wordForms : 0);
+        isChanged ||= dirty !== to.dirty || forms !== to.forms;
+        Object.assign(to, { dirty, forms });
+      }
       for (const edge of [block.taken, block.next]) {
         const to = edge === undefined ? undefined : facts[edge];
         if (!to) continue;
@@ -103,6 +116,18 @@ function summarize(touches: readonly Touches[], isCall: boolean): Summary {
     replacesFlags ||= one.replacesFlags;
     written |= one.writes;
   }
+  const hasHelper = hasBarrier;
   hasBarrier ||= isCall;
-  return { exposed, replaced, written, exposesFlags, replacesFlags, hasBarrier, isCall, forms, replacesForm };
+  return {
+    exposed,
+    replaced,
+    written,
+    exposesFlags,
+    replacesFlags,
+    hasBarrier,
+    hasHelper,
+    isCall,
+    forms,
+    replacesForm,
+  };
 }

@@ -47,10 +47,15 @@ export function describeRegion(
   return `${lines.join('\n')}\n`;
 }
 
-function guestLine({ offset, instruction }: Mark, firstPage: bigint, { pages }: Region, code: Uint8Array): string {
+function guestLine(
+  { offset, instruction }: Mark,
+  firstPage: bigint,
+  { pages, farPages }: Region,
+  code: Uint8Array,
+): string {
   const at = firstPage + BigInt(offset);
   const bytes = Array.from({ length: instruction.length }, (_, i) => {
-    const page = pages.find(({ index }) => index === (offset + i) >> 12)?.address ?? 0;
+    const page = [...pages, ...farPages].find(({ index }) => index === (offset + i) >> 12)?.address ?? 0;
     return (code[page + ((offset + i) & 0xfff)] ?? 0).toString(16).padStart(2, '0');
   });
   return `${hex(at)}  ${bytes.join(' ').padEnd(24)}  ${formatInstruction(instruction, at)}`;

@@ -187,8 +187,8 @@ export class RegionExits {
     const e = this.#e;
     e.rarely(this.attention(), () => this.leave(rip));
     if (link.isFar) {
-      e.rarely(this.#isUnlinked(), () => {
-        this.#countMiss();
+      e.rarely(this.isUnlinked(), () => {
+        this.countMiss();
         this.leave(rip);
       });
     }
@@ -208,9 +208,9 @@ export class RegionExits {
       return;
     }
     if (link.isFar) {
-      this.#e.push(this.#isUnlinked());
+      this.#e.push(this.isUnlinked());
       body.hint(false).if('i32');
-      this.#countMiss();
+      this.countMiss();
       lookUp();
       body.else();
     }
@@ -220,7 +220,7 @@ export class RegionExits {
   }
 
   /** Whether the pages that the region leads to have not been found mapped as they were, since translations changed. */
-  #isUnlinked(): Val {
+  isUnlinked(): Val {
     const e = this.#e;
     const { mode, slot } = this.#place;
     const isHigh = e.op('i32.wrap_i64', e.op('i64.shr_u', this.#frame.codePage(), e.i64(halfBitOf(mode))));
@@ -228,7 +228,7 @@ export class RegionExits {
     return e.op('i32.ne', key, e.loadMemory('i32.load', e.i32(0), layout.linkKeys + 4 * slot));
   }
 
-  #countMiss(): void {
+  countMiss(): void {
     const e = this.#e;
     const { slot } = this.#place;
     const left = e.op('i32.sub', e.loadMemory('i32.load', e.i32(0), layout.linkMisses + 4 * slot), e.i32(1));

@@ -183,6 +183,13 @@ export class RegionMemory {
     });
   }
 
+  /** Code that another way through the instruction does not come by: what that has to look after is as it was. */
+  apart(emit: () => void): void {
+    const wrote = this.#wrote;
+    emit();
+    this.#wrote = wrote;
+  }
+
   /** After an instruction that wrote: `leave` is taken when translated code was dropped by that. */
   finish(leave: () => void): void {
     this.#wrote = false;

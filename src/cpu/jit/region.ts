@@ -13,7 +13,7 @@ export interface PlacedInstruction {
 }
 
 /** How a basic block ends. */
-export type Flow = 'through' | 'branch' | 'jump' | 'call' | 'leave' | 'indirect' | 'dispatch';
+export type Flow = 'through' | 'branch' | 'jump' | 'call' | 'return' | 'leave' | 'indirect' | 'dispatch';
 
 /** Straight-line code of a region. Edges are numbers of blocks; an edge that leaves the region is missing. */
 export interface RegionBlock {
@@ -26,6 +26,19 @@ export interface RegionBlock {
   readonly next: number | undefined;
   /** Of a dispatching block: blocks that it may go on with, by RIP. */
   readonly targets?: readonly number[];
+  /** Of a call: callees of which the region has a copy for it. */
+  readonly inlined?: readonly InlinedCall[];
+  /** Of a return in such a copy: the offset where the call's `next` begins. */
+  readonly returnsTo?: number;
+}
+
+export interface InlinedCall {
+  /** Of the callee. */
+  readonly offset: number;
+  /** Its first block. */
+  readonly entry: number;
+  /** Whether its page is mapped as it was must be asked first. */
+  readonly isFar: boolean;
 }
 
 /** A page that a region has code of: how many pages behind the entry's, and its address in linear memory. */
@@ -39,6 +52,8 @@ export interface Region {
   /** The entry is block 0, or where several are: a block without instructions that dispatches by RIP. */
   readonly blocks: readonly RegionBlock[];
   readonly instructionCount: number;
+  /** Of these, instructions in copies of callees. */
+  readonly inlinedCount: number;
   /** The entry's first. */
   readonly pages: readonly RegionPage[];
   /** Records of code in these and in `farPages` that the region may go to, by offset: calls and exits need no look-up then. */
@@ -67,7 +82,22 @@ export interface RegionLimits {
   readonly pages: number;
 }
 
+/** What is copied into a region that has proved hot. */
+export interface Inlining {
+  /** Instructions of all copies, and of one. */
+  readonly instructions: number;
+  readonly calleeInstructions: number;
+  /** Offsets that its indirect calls are known to lead to. */
+  readonly callTargets: readonly number[];
+}
+
+/** Copies inside of copies: how deep. */
+const deepestInlining = 2;
+const mostIndirectCallees = 3;
+
 const isRelative = ({ variant }: Instruction): boolean => variant?.operands.some((o) => o.kind === 'relative') ?? false;
+
+const isNearReturn = (name: string): boolean => name === 'ret' || name === 'ret_imm';
 
 /** What an instruction does to the flow inside a region. Branches of 16 bits leave it: they wrap at 64 KiB. */
 export function flowOf(instruction: Instruction): Flow {
@@ -75,6 +105,7 @@ export function flowOf(instruction: Instruction): Flow {
   if (!variant) return 'leave';
   if (!variant.row.ends) return 'through';
   if (variant.row.name === 'call_indirect') return 'call';
+  if (isNearReturn(variant.row.name) && variant.shape.width !== 16) return 'return';
   if (variant.row.name === 'jmp_indirect' && variant.shape.width !== 16) return 'indirect';
   if (!isRelative(instruction) || variant.shape.width === 16) return 'leave';
   if (variant.row.name === 'call') return 'call';
@@ -95,16 +126,28 @@ export function formRegion(
   source: CodeSource,
   entry: number,
   limits: RegionLimits,
-  targets: readonly number[] = [],
+  { targets = [], inlining }: { readonly targets?: readonly number[]; readonly inlining?: Inlining | undefined } = {},
 ): Region {
-  return new RegionFormer(source, limits).form(entry, targets);
+  return new RegionFormer(source, limits).form(entry, targets, inlining);
+}
+
+/** A callee's blocks, its first one first. */
+interface Callee {
+  readonly blocks: readonly RegionBlock[];
+  readonly instructionCount: number;
+  readonly isFar: boolean;
 }
 
 class RegionFormer {
   readonly #source: CodeSource;
   readonly #limits: RegionLimits;
-  readonly #decoded = new Map<number, PlacedInstruction>();
-  readonly #leaders = new Set<number>();
+  /** Of the region itself, or of the callee that is being decoded. */
+  #decoded = new Map<number, PlacedInstruction>();
+  #leaders = new Set<number>();
+  #mostInstructions: number;
+  /** The callee is not in the region's pages. */
+  #isFar = false;
+  readonly #callees = new Map<number, Callee | undefined>();
   readonly #pages = new Map<number, number>();
   readonly #farPages = new Map<number, number>();
   readonly #links = new Map<number, number>();
@@ -112,12 +155,32 @@ class RegionFormer {
   constructor(source: CodeSource, limits: RegionLimits) {
     this.#source = source;
     this.#limits = limits;
+    this.#mostInstructions = limits.instructions;
   }
 
-  form(entry: number, targets: readonly number[]): Region {
+  form(entry: number, targets: readonly number[], inlining: Inlining | undefined): Region {
     const open = [entry, ...targets.filter((target) => target !== entry && this.#isWarm(target))];
-    for (const leader of open) this.#leaders.add(leader);
     const entries = targets.length > 0 ? [...open] : [];
+    this.#follow(open);
+    const blocks = dispatching(this.#split(entry), entries);
+    const instructionCount = this.#decoded.size;
+    const inlined = inlining ? this.#inline(blocks, inlining) : 0;
+    this.#link(blocks);
+    const listed = (pages: ReadonlyMap<number, number>): RegionPage[] =>
+      [...pages].map(([index, address]) => ({ index, address }));
+    return {
+      blocks,
+      instructionCount: instructionCount + inlined,
+      inlinedCount: inlined,
+      pages: listed(this.#pages),
+      links: this.#links,
+      farPages: listed(this.#farPages),
+    };
+  }
+
+  /** Decodes from these offsets on, and wherever that leads. */
+  #follow(open: number[]): void {
+    for (const leader of open) this.#leaders.add(leader);
     for (let from = open.shift(); from !== undefined; from = open.shift()) {
       for (const leader of this.#straight(from)) {
         if (this.#leaders.has(leader) || !this.#isWarm(leader)) continue;
@@ -125,24 +188,65 @@ class RegionFormer {
         open.push(leader);
       }
     }
-    const blocks = dispatching(this.#split(entry), entries);
-    this.#link(blocks);
-    const listed = (pages: ReadonlyMap<number, number>): RegionPage[] =>
-      [...pages].map(([index, address]) => ({ index, address }));
-    return {
-      blocks,
-      instructionCount: this.#decoded.size,
-      pages: listed(this.#pages),
-      links: this.#links,
-      farPages: listed(this.#farPages),
-    };
+  }
+
+  /** Adds copies of callees behind the blocks, for calls whose return stays in the region; instructions of the copies. */
+  #inline(blocks: RegionBlock[], { instructions, calleeInstructions, callTargets }: Inlining): number {
+    let left = instructions;
+    const depths = new Map<number, number>();
+    for (let at = 0; at < blocks.length; at++) {
+      const block = blocks[at] as RegionBlock;
+      const depth = depths.get(at) ?? 0;
+      if (block.flow !== 'call' || block.next === undefined || depth >= deepestInlining) continue;
+      const last = block.instructions.at(-1) as PlacedInstruction;
+      const isDirect = isRelative(last.instruction);
+      const inlined: InlinedCall[] = [];
+      for (const offset of isDirect ? [targetOf(last)] : callTargets) {
+        if (inlined.length >= mostIndirectCallees) break;
+        const callee = this.#callee(offset, calleeInstructions);
+        if (!callee || callee.instructionCount > left) continue;
+        left -= callee.instructionCount;
+        const entry = blocks.length;
+        inlined.push({ offset, entry, isFar: callee.isFar });
+        for (const copied of callee.blocks) {
+          depths.set(blocks.length, depth + 1);
+          blocks.push(copyOf(copied, entry, block));
+        }
+      }
+      if (inlined.length === 0) continue;
+      // A call whose callee is known and there is never made.
+      const isNeverMade = isDirect && !inlined[0]?.isFar;
+      blocks[at] = { ...block, inlined, next: isNeverMade ? undefined : block.next };
+    }
+    return instructions - left;
+  }
+
+  /** The code of a callee, when all of it that is warm is small and returns. */
+  #callee(offset: number, limit: number): Callee | undefined {
+    if (this.#callees.has(offset)) return this.#callees.get(offset);
+    const saved = { decoded: this.#decoded, leaders: this.#leaders };
+    [this.#decoded, this.#leaders] = [new Map(), new Set()];
+    this.#mostInstructions = limit + 1;
+    this.#isFar = !this.#pages.has(offset >> 12) && !this.#source.verifiesFar;
+    let callee: Callee | undefined;
+    if (this.#isWarm(offset)) {
+      this.#follow([offset]);
+      const blocks = this.#split(offset);
+      const instructionCount = this.#decoded.size;
+      const returns = blocks.some(({ flow }) => flow === 'return');
+      if (returns && instructionCount <= limit) callee = { blocks, instructionCount, isFar: this.#isFar };
+    }
+    [this.#decoded, this.#leaders] = [saved.decoded, saved.leaders];
+    this.#isFar = false;
+    this.#callees.set(offset, callee);
+    return callee;
   }
 
   /** Finds the records of what is called, and of where the region is left for. */
   #link(blocks: readonly RegionBlock[]): void {
     for (const { instructions, end, flow, taken, next } of blocks) {
       const last = instructions.at(-1);
-      if (!last || flow === 'leave' || flow === 'indirect') continue;
+      if (!last || flow === 'leave' || flow === 'indirect' || flow === 'return') continue;
       if (flow !== 'through' && taken === undefined && isRelative(last.instruction)) this.#linkTo(targetOf(last));
       if (flow !== 'jump' && next === undefined) this.#linkTo(end);
     }
@@ -167,7 +271,7 @@ class RegionFormer {
 
   /** Decodes up to the end of a basic block; where it may go on. */
   #straight(from: number): number[] {
-    for (let at = from; !this.#decoded.has(at) && this.#decoded.size < this.#limits.instructions; ) {
+    for (let at = from; !this.#decoded.has(at) && this.#decoded.size < this.#mostInstructions; ) {
       const instruction = this.#decode(at);
       if (!instruction) return [];
       const placed = { instruction, offset: at };
@@ -176,7 +280,7 @@ class RegionFormer {
       if (flow === 'branch') return [behind(placed), targetOf(placed)];
       if (flow === 'jump') return [targetOf(placed)];
       if (flow === 'call') return [behind(placed)];
-      if (flow === 'leave' || flow === 'indirect') return [];
+      if (flow === 'leave' || flow === 'indirect' || flow === 'return') return [];
       at = behind(placed);
     }
     return [];
@@ -191,8 +295,15 @@ class RegionFormer {
   #page(index: number): number {
     const known = this.#pages.get(index);
     if (known !== undefined) return known;
-    if (Math.abs(index) > farthestPage || this.#pages.size >= this.#limits.pages) return -1;
-    return this.#source.pageAt(index);
+    if (Math.abs(index) > farthestPage) return -1;
+    if (this.#isFar) return this.#farPage(index);
+    return this.#pages.size < this.#limits.pages ? this.#source.pageAt(index) : -1;
+  }
+
+  /** Code of this page is in the region. */
+  #notePage(index: number, address: number): void {
+    if (this.#isFar && !this.#pages.has(index)) this.#farPages.set(index, address);
+    else this.#pages.set(index, address);
   }
 
   #decode(offset: number): Instruction | undefined {
@@ -203,13 +314,13 @@ class RegionFormer {
     const at = page + (offset & (pageBytes - 1));
     const whole = decoder.decode(bytes, at, page + pageBytes, mode);
     if (whole) {
-      this.#pages.set(index, page);
+      this.#notePage(index, page);
       return whole;
     }
     const second = this.#page(index + 1);
     if (second < 0) return undefined;
-    this.#pages.set(index, page);
-    this.#pages.set(index + 1, second);
+    this.#notePage(index, page);
+    this.#notePage(index + 1, second);
     const inFirst = page + pageBytes - at;
     straddle.set(bytes.subarray(at, at + inFirst));
     straddle.set(bytes.subarray(second, second + longestInstruction), inFirst);
@@ -250,6 +361,13 @@ function dispatching(blocks: readonly RegionBlock[], entries: readonly number[])
   return [{ instructions: [], end: 0, flow: 'dispatch', taken: undefined, next: undefined, targets }, ...rest];
 }
 
+/** A block of a callee for one of its calls: its own edges lie `by` further on, its returns lead behind the call. */
+function copyOf(block: RegionBlock, by: number, call: RegionBlock): RegionBlock {
+  if (block.flow === 'return') return { ...block, next: call.next, returnsTo: call.end };
+  const moved = (edge: number | undefined): number | undefined => (edge === undefined ? undefined : edge + by);
+  return { ...block, taken: moved(block.taken), next: moved(block.next) };
+}
+
 function blockOf(
   instructions: readonly PlacedInstruction[],
   end: number,
@@ -258,6 +376,7 @@ function blockOf(
 ): RegionBlock {
   const last = instructions.at(-1);
   const taken = last && (flow === 'branch' || flow === 'jump') ? indexOf.get(targetOf(last)) : undefined;
-  const next = flow === 'jump' || flow === 'leave' || flow === 'indirect' ? undefined : indexOf.get(end);
+  const goesOn = flow === 'through' || flow === 'branch' || flow === 'call';
+  const next = goesOn ? indexOf.get(end) : undefined;
   return { instructions, end, flow, taken, next };
 }

@@ -25,7 +25,7 @@ import { chargeBudget, type Link, parameter, type RegionExits } from './exits.ts
 import type { RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
 import { RegionMemory } from './memory.ts';
-import { emitProfile } from './profile.ts';
+import { emitCallProfile, emitProfile } from './profile.ts';
 import type { StackUse } from './stack-use.ts';
 import { readVector, writeVector } from './vectors.ts';
 
@@ -37,6 +37,16 @@ export interface InstructionFlow {
   returned(): void;
   /** Continues inside of the region where a RIP is one of its indirect targets; undefined: it has none. */
   readonly dispatch: ((rip: Val) => void) | undefined;
+  /** Callees that the region has a copy of, by offset. */
+  readonly inlined: readonly (KnownTarget & { readonly isFar: boolean })[];
+  /** Of a return in such a copy: where its call goes on. */
+  readonly returnsTo: KnownTarget | undefined;
+}
+
+export interface KnownTarget {
+  readonly offset: number;
+  /** Continues there. */
+  go(): void;
 }
 
 /** The instruction that is being translated. */
@@ -54,6 +64,8 @@ export interface RegionPlace {
   readonly mode: number;
   /** Its place in the function table; the first of several. */
   readonly slot: number;
+  /** Its calls have been counted already. */
+  readonly isFinal?: boolean;
   /** It has several entries, and is told which (`dispatchParams`). */
   readonly hasEntries?: boolean;
   /** Told where in the Wasm code each instruction begins, for whoever looks at it. */
@@ -92,6 +104,7 @@ export class JitTarget implements X86Target, OperandSource {
   readonly #is64: boolean;
   readonly #linkTo: (offset: number) => Link | undefined;
   readonly #slot: number;
+  readonly #isFinal: boolean;
   #position: Position | undefined;
   #immediates = 0;
   #stores = false;
@@ -99,12 +112,13 @@ export class JitTarget implements X86Target, OperandSource {
   /** `linkTo`: how the code at an offset is found without a look-up. */
   constructor(
     { e, frame, exits, imports, stack }: TargetParts,
-    { mode, slot }: RegionPlace,
+    { mode, slot, isFinal = false }: RegionPlace,
     linkTo: (offset: number) => Link | undefined,
   ) {
     this.#e = e;
     this.#linkTo = linkTo;
     this.#slot = slot;
+    this.#isFinal = isFinal;
     this.#body = e.body;
     this.#frame = frame;
     this.#exits = exits;
@@ -394,6 +408,13 @@ export class JitTarget implements X86Target, OperandSource {
   }
 
   return(target: Val): void {
+    const { returnsTo } = this.#here.flow;
+    if (returnsTo) {
+      this.#e.push(this.#e.op('i64.eq', target, this.ripAt(returnsTo.offset)));
+      this.#body.hint(true).if();
+      this.#follow(() => returnsTo.go());
+      this.#body.end();
+    }
     this.#frame.spill();
     this.charge(this.#here.done + 1);
     this.#exits.return(target);
@@ -411,7 +432,26 @@ export class JitTarget implements X86Target, OperandSource {
     else this.#exits.leave(is16 ? this.#e.op('i64.and', rip, this.#e.i64(0xffffn)) : rip);
   }
 
-  call(target: Val, link?: Link): void {
+  call(target: Val): void {
+    const e = this.#e;
+    for (const callee of this.#here.flow.inlined) {
+      const isIt = e.op('i64.eq', target, this.ripAt(callee.offset));
+      e.push(callee.isFar ? e.op('i32.and', isIt, e.op('i32.eqz', this.#exits.isUnlinked())) : isIt);
+      this.#body.if();
+      this.#memory.apart(() => this.#inline(callee));
+      this.#body.end();
+    }
+    if (!this.#isFinal) emitCallProfile(e, this.#slot, target, this.#imports);
+    this.#call(target, undefined);
+  }
+
+  /** Goes on in the copy of a callee, once what the call has pushed is looked after. */
+  #inline({ offset, go }: KnownTarget): void {
+    this.#memory.finish(() => this.#exits.rare(exit.lookup, offset, this.#here.done + 1));
+    this.#follow(() => go());
+  }
+
+  #call(target: Val, link: Link | undefined): void {
     const e = this.#e;
     const behind = this.nextRip();
     const epoch = this.state('i32', layout.fetchEpoch);
@@ -442,8 +482,24 @@ export class JitTarget implements X86Target, OperandSource {
     const { instruction, offset } = this.#here;
     const targetOffset = offset + instruction.length + instruction.relative;
     const target = this.ripAt(targetOffset);
-    if (this.shape.width === 16) this.call(this.#e.op('i64.and', target, this.#e.i64(0xffffn)));
-    else this.call(target, this.#linkTo(targetOffset));
+    const is16 = this.shape.width === 16;
+    const [callee] = is16 ? [] : this.#here.flow.inlined;
+    if (callee?.isFar) {
+      const { state } = this.#frame;
+      this.#e.push(this.#exits.isUnlinked());
+      this.#body.hint(false).if();
+      this.#exits.countMiss();
+      this.#memory.apart(() => this.#call(target, undefined));
+      this.#body.end();
+      this.#frame.state = state;
+    }
+    if (callee) {
+      this.#inline(callee);
+      return;
+    }
+    if (!this.#isFinal) emitCallProfile(this.#e, this.#slot, undefined, this.#imports);
+    if (is16) this.#call(this.#e.op('i64.and', target, this.#e.i64(0xffffn)), undefined);
+    else this.#call(target, this.#linkTo(targetOffset));
   }
 
   jumpRelative(): void {

@@ -24,8 +24,8 @@ export function translateRegion(body: FunctionBody, region: Region, place: Regio
 }
 
 /** Targets of a dispatch count twice: each has a label of its own then, as a merge has. */
-const successors = ({ taken, next, targets = [] }: RegionBlock): number[] =>
-  [taken, next, ...targets, ...targets].filter((edge) => edge !== undefined);
+const successors = ({ taken, next, targets = [], inlined = [] }: RegionBlock): number[] =>
+  [taken, next, ...inlined.map(({ entry }) => entry), ...targets, ...targets].filter((edge) => edge !== undefined);
 
 /** Forms besides words that the instructions of a region give flags. */
 function flagOriginsOf(touches: readonly (readonly Touches[])[]): FlagForm[] {
@@ -218,7 +218,7 @@ class RegionWriter {
   #instruction(node: number, placed: PlacedInstruction, index: number): boolean {
     const { instruction, offset } = placed;
     const block = this.#region.blocks[node] as RegionBlock;
-    const { taken, next } = block;
+    const { taken, next, inlined = [], returnsTo } = block;
     const behind = offset + instruction.length;
     const pending = this.#pending;
     const follow = (go: () => void) => () => {
@@ -233,6 +233,15 @@ class RegionWriter {
         this.#pending = 0;
         this.#edge(node, next, behind, 0);
       },
+      inlined: inlined.map(({ entry, offset, isFar }) => ({
+        offset,
+        isFar,
+        go: follow(() => this.#edge(node, entry, offset, index + 1)),
+      })),
+      returnsTo:
+        returnsTo === undefined
+          ? undefined
+          : { offset: returnsTo, go: follow(() => this.#edge(node, next, returnsTo, index + 1)) },
       dispatch:
         block.flow === 'indirect' && taken === 0
           ? (rip: Val) => {

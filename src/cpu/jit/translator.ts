@@ -9,7 +9,14 @@ import {
 import { layout, modeKey, noLookupKey } from '../isa/x86/index.ts';
 import { describeRegion } from './describe-region.ts';
 import { beginProfile, profiledOffsets } from './profile.ts';
-import { type CodeSource, formRegion, type Region, type RegionLimits, type RegionPage } from './region.ts';
+import {
+  type CodeSource,
+  formRegion,
+  type Inlining,
+  type Region,
+  type RegionLimits,
+  type RegionPage,
+} from './region.ts';
 import { type PendingModule, RegionModule } from './region-module.ts';
 
 const pageBytes = 4096;
@@ -41,16 +48,25 @@ const mostProfiles = 3;
 const mostTargets = 96;
 const farthestTarget = 28 * pageBytes;
 /** Instructions of a region with several entries. */
-const dispatchingInstructions = 1000;
+const dispatchingInstructions = 700;
 /** Wasm bytes that are compiled together at most. */
 const moduleBytes = 64 << 10;
 /** Wasm bytes of live modules, above which the oldest quarter goes and is translated anew when it gets hot again. */
-const codeBytesLimit = 24 << 20;
+const codeBytesLimit = 40 << 20;
+/** Entries after which code whose translation was given up is hot again: the oldest code is a kernel's most used, too. */
+const evictedThreshold = 250;
 /** Slices that hot code waits for more of its kind to be compiled with. */
 const patienceSlices = 16;
 
 /** Places of translated code that statistics remember at most. */
 const mostNoted = 1_000_000;
+
+/** Instructions of the copies of callees in a region, and of one callee. */
+const inlinedInstructions = 300;
+const calleeInstructions = 48;
+
+const inliningOf = (callTargets: readonly number[] | undefined): Inlining | undefined =>
+  callTargets && { instructions: inlinedInstructions, calleeInstructions, callTargets };
 
 /** A translated region that is in use, or will be. */
 interface Installed {
@@ -60,6 +76,8 @@ interface Installed {
   readonly farPages: readonly RegionPage[];
   /** Offsets that its indirect jumps are known to lead to, and how often that was found out. */
   readonly targets: readonly number[];
+  /** Offsets that its indirect calls are known to lead to, once it has copies of callees. */
+  readonly callTargets: readonly number[] | undefined;
   readonly profiles: number;
   /** Where it was first entered. */
   readonly rip: bigint;
@@ -116,7 +134,7 @@ export class RegionTranslator implements HotCode {
     if (this.#handlerOf(block) !== specialIndex('count')) return;
     const begun = performance.now();
     const region = this.#form(block);
-    if (region.instructionCount > 0) this.#add(block, region);
+    if (region.instructionCount > 0) this.#add(block, region, { callTargets: undefined, profiles: 0 });
     this.#translationMs += performance.now() - begun;
     if (this.#pending && this.#isFull(this.#pending)) this.#compile();
   }
@@ -151,12 +169,16 @@ export class RegionTranslator implements HotCode {
   /** What was made of the code at a RIP, as text: guest instructions, and below each its Wasm. */
   show(rip: bigint): string | undefined {
     const { firstSlot } = this.#attached;
-    for (const { rip: at, block, slot, pages, targets } of this.#bySlot.values()) {
+    for (const { rip: at, block, slot, pages, targets, callTargets } of this.#bySlot.values()) {
       if (at !== rip || this.#handlerOf(block) !== firstSlot + slot) continue;
       const pageAt = (index: number): number => pages.find((page) => page.index === index)?.address ?? -1;
       const source = { ...this.#sourceOf(block), pageAt };
-      const region = formRegion(source, block.address % pageBytes, this.#limitsOf(targets), targets);
-      return describeRegion(region, { mode: block.mode, slot }, rip, this.#attached, this.#code);
+      const region = formRegion(source, block.address % pageBytes, this.#limitsOf(targets), {
+        targets,
+        inlining: inliningOf(callTargets),
+      });
+      const isFinal = callTargets !== undefined;
+      return describeRegion(region, { mode: block.mode, slot, isFinal }, rip, this.#attached, this.#code);
     }
     return undefined;
   }
@@ -181,8 +203,9 @@ export class RegionTranslator implements HotCode {
     return this.#view.getUint16(start + record.handler, true);
   }
 
-  #form(block: HotBlock, targets: readonly number[] = []): Region {
-    return formRegion(this.#sourceOf(block), block.address % pageBytes, this.#limitsOf(targets), targets);
+  #form(block: HotBlock, targets: readonly number[] = [], callTargets?: readonly number[]): Region {
+    const inlining = inliningOf(callTargets);
+    return formRegion(this.#sourceOf(block), block.address % pageBytes, this.#limitsOf(targets), { targets, inlining });
   }
 
   #limitsOf(targets: readonly number[]): RegionLimits {
@@ -209,25 +232,15 @@ export class RegionTranslator implements HotCode {
     return BigInt.asUintN(64, this.#view.getBigInt64(layout.codePage, true) + BigInt(offset));
   }
 
-  #add(block: HotBlock, region: Region): void {
+  #add(block: HotBlock, region: Region, profiled: Pick<Installed, 'callTargets' | 'profiles'>): void {
     if (!this.#takeSlots(1)) return;
     const slot = this.#nextSlot;
     const pending = (this.#pending ??= this.#begin());
     this.#cover(block, region);
-    pending.module.add(region, { mode: block.mode, slot });
-    this.#place(
-      pending.regions,
-      {
-        block,
-        slot,
-        pages: region.pages,
-        farPages: region.farPages,
-        targets: [],
-        profiles: 0,
-        rip: this.#ripAt(block.address % pageBytes),
-      },
-      this.#options.profiledJumps,
-    );
+    pending.module.add(region, { mode: block.mode, slot, isFinal: profiled.callTargets !== undefined });
+    const { pages, farPages } = region;
+    const rip = this.#ripAt(block.address % pageBytes);
+    this.#place(pending.regions, { block, slot, pages, farPages, targets: [], ...profiled, rip });
     this.#counters.translatedRegions++;
     this.#counters.translatedInstructions += region.instructionCount;
     if (this.#attached.countsInstructions) this.#noteAgain(block);
@@ -239,14 +252,14 @@ export class RegionTranslator implements HotCode {
     else if (this.#translated.size < mostNoted) this.#translated.add(key);
   }
 
-  #place(regions: Installed[], installed: Installed, profiledJumps: number): void {
+  #place(regions: Installed[], installed: Installed): void {
     const { slot } = installed;
     regions.push(installed);
     this.#bySlot.set(slot, installed);
     this.#view.setUint32(layout.regionKeys + 4 * slot, 0, true);
     this.#view.setUint32(layout.linkKeys + 4 * slot, 0, true);
     this.#view.setUint32(layout.linkMisses + 4 * slot, linkPatience, true);
-    beginProfile(this.#view, slot, profiledJumps);
+    beginProfile(this.#view, slot, this.#options.profiledJumps << (2 * installed.profiles));
     this.#nextSlot = slot + 1;
   }
 
@@ -259,18 +272,23 @@ export class RegionTranslator implements HotCode {
     if (!installed || installed.profiles >= mostProfiles) return;
     const begun = performance.now();
     const targets = this.#targetsOf(installed);
-    if (targets.length > installed.targets.length) this.#addDispatching(installed, targets);
+    const callTargets = installed.callTargets ?? this.#profiled(slot, 'calls');
+    const profiles = installed.profiles + 1;
+    if (targets.length > installed.targets.length) this.#addDispatching(installed, targets, { callTargets, profiles });
+    else if (!installed.callTargets) {
+      const region = this.#form(installed.block, [], callTargets);
+      if (region.inlinedCount > 0) this.#add(installed.block, region, { callTargets, profiles });
+    }
     this.#translationMs += performance.now() - begun;
   }
 
   /** Offsets that a region's indirect jumps have led to, and so on from the regions there. */
   #targetsOf({ slot, block, targets }: Installed): number[] {
     const { cache, codePageAt, firstSlot } = this.#attached;
-    const codePage = this.#view.getBigInt64(layout.codePage, true);
     const found = new Set(targets);
     const open = [slot];
     for (let from = open.pop(); from !== undefined; from = open.pop()) {
-      for (const offset of profiledOffsets(this.#view, from, codePage, farthestTarget)) {
+      for (const offset of this.#profiled(from, 'jumps')) {
         const page = codePageAt(offset >> 12, false);
         const start = page < 0 ? undefined : cache.peek(page + (offset & (pageBytes - 1)), block.mode);
         if (start === undefined || found.has(offset) || found.size >= mostTargets) continue;
@@ -282,23 +300,31 @@ export class RegionTranslator implements HotCode {
     return [...found];
   }
 
-  #addDispatching(previous: Installed, targets: readonly number[]): void {
-    const { block } = previous;
-    const region = this.#form(block, targets);
+  #profiled(slot: number, of: 'jumps' | 'calls'): number[] {
+    const codePage = this.#view.getBigInt64(layout.codePage, true);
+    return profiledOffsets(this.#view, slot, { codePage, farthest: farthestTarget, of });
+  }
+
+  #addDispatching(
+    { block }: Installed,
+    targets: readonly number[],
+    profiled: Pick<Installed, 'callTargets' | 'profiles'>,
+  ): void {
+    const region = this.#form(block, targets, profiled.callTargets);
     const entries = this.#entriesOf(block, region);
     if (entries.length === 0 || !this.#takeSlots(entries.length)) return;
     const pending = (this.#pending ??= this.#begin());
     const slot = this.#nextSlot;
     const is64 = (block.mode & modeKey.codeMask) === modeKey.code64;
     const places = entries.map(({ offset }) => ({ page: offset >> 12, pageOffset: offset & (pageBytes - 1), is64 }));
-    pending.module.addDispatching(region, { mode: block.mode, slot }, places);
-    const profiles = previous.profiles + 1;
+    const isFinal = profiled.callTargets !== undefined;
+    pending.module.addDispatching(region, { mode: block.mode, slot, isFinal }, places);
     for (const [i, entry] of entries.entries()) {
       this.#cover(entry.block, region);
       const rip = this.#ripAt(entry.offset);
       const { pages, farPages } = region;
-      const installed = { block: entry.block, slot: slot + i, pages, farPages, targets, profiles, rip };
-      this.#place(pending.regions, installed, this.#options.profiledJumps << (2 * profiles));
+      const installed = { block: entry.block, slot: slot + i, pages, farPages, targets, ...profiled, rip };
+      this.#place(pending.regions, installed);
     }
     this.#counters.dispatchingRegions++;
     this.#counters.translatedInstructions += region.instructionCount;
@@ -336,9 +362,9 @@ export class RegionTranslator implements HotCode {
   }
 
   /** Writes to any code of the region drop it. */
-  #cover(block: HotBlock, { blocks, pages }: Region): void {
+  #cover(block: HotBlock, { blocks, pages, farPages }: Region): void {
     const { cache } = this.#attached;
-    for (const { index, address } of pages) {
+    for (const { index, address } of [...pages, ...farPages]) {
       const [from, to] = [index * pageBytes, (index + 1) * pageBytes];
       for (const { instructions, end } of blocks) {
         const start = Math.max(instructions[0]?.offset ?? end, from);
@@ -425,7 +451,7 @@ export class RegionTranslator implements HotCode {
       for (const { block, slot } of module.regions) {
         if (this.#handlerOf(block) === firstSlot + slot) {
           this.#view.setUint16(block.start + record.handler, specialIndex('count'), true);
-          this.#view.setUint32(block.start + record.immediate, this.threshold, true);
+          this.#view.setUint32(block.start + record.immediate, Math.min(this.threshold, evictedThreshold), true);
         }
         table.set(firstSlot + slot, null);
         this.#bySlot.delete(slot);

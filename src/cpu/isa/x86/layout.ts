@@ -129,7 +129,7 @@ export const layout = {
   linkMisses: 0x1e0000,
   /** Where indirect jumps of translated regions led (see jit/profile.ts). */
   regionProfiles: 0x200000,
-  records: 0x420000,
+  records: 0x4a0000,
   /** Guest RAM starts here. */
   ram: 0x2000000,
 } as const;
