@@ -1,5 +1,5 @@
 import type { Val, WasmEmitter } from '../isa/index.ts';
-import { layout } from '../isa/x86/index.ts';
+import { layout, noLookupKey, type X86State } from '../isa/x86/index.ts';
 import { targetCache } from './record.ts';
 
 /** The place of a RIP in the target cache, as an address that `layout.targetCache` is added to. */
@@ -7,6 +7,20 @@ export function targetSlot(e: WasmEmitter, rip: Val): Val {
   const low = e.op('i32.wrap_i64', rip);
   const hash = e.op('i32.xor', low, e.op('i32.shr_u', low, e.i32(12)));
   return e.op('i32.shl', e.op('i32.and', hash, e.i32(targetCache.entries - 1)), e.i32(4));
+}
+
+/** Lets generated code find the record where the code at `layout.rip` begins, whatever else the fetch TLB forgets for it. */
+export function publishTarget(state: X86State, record: number): void {
+  const low = state.word(layout.rip);
+  const high = state.word(layout.rip + 4);
+  const isHigh = state.word(layout.halfBit) === 31 ? low < 0 : high < 0;
+  const key = state.word(isHigh ? layout.lookupKeyHigh : layout.lookupKey);
+  if (key === noLookupKey) return;
+  const slot = layout.targetCache + ((low ^ (low >>> 12)) & (targetCache.entries - 1)) * targetCache.entryBytes;
+  state.setWord(slot + targetCache.rip, low);
+  state.setWord(slot + targetCache.rip + 4, high);
+  state.setWord(slot + targetCache.key, key);
+  state.setWord(slot + targetCache.record, record);
 }
 
 /** The lookup key of the half of the address space that a RIP is in. */
