@@ -20,6 +20,7 @@ import {
   isVirtual8086,
   refreshMode,
 } from './mode.ts';
+import { iretLongQuickly } from './quick-long.ts';
 import {
   dropPrivilegedSegments,
   readStackDescriptor,
@@ -138,6 +139,10 @@ function setOuterPointer({ state }: X86Cpu, bytes: StackSlot, lo: number, hi: nu
 export function iret(cpu: X86Cpu, opBytes: number): void {
   const { state } = cpu;
   const bytes = opBytes as StackSlot;
+  if (bytes === 8 && iretLongQuickly(cpu)) {
+    state.nmiBlocked = false;
+    return;
+  }
   if (!isProtected(state)) iretReal(cpu, bytes);
   else if (isVirtual8086(state)) iretVirtual8086(cpu, bytes);
   else iretProtected(cpu, bytes);

@@ -31,9 +31,11 @@ export function setCpl(state: X86State, cpl: number): void {
   refreshLookupKeys(state);
 }
 
+const noStackPageLow = Number(noStackPage);
+
 /** The page that translated code remembers for the stack may not be what, or not do what, it did. */
 export function forgetStackPage(state: X86State): void {
-  state.setWord(layout.stackPage, Number(noStackPage));
+  state.setWord(layout.stackPage, noStackPageLow);
   state.setWord(layout.stackPage + 4, 0);
 }
 

@@ -92,9 +92,11 @@ export function setFromDescriptor(cpu: X86Cpu, number: number, selector: number,
   cpu.state.setSegment(number, selector, descriptor.base, descriptor.limit, descriptor.attributes);
 }
 
+const dataSegments = [segment.es, segment.ds, segment.fs, segment.gs] as const;
+
 /** After a return to an outer level: data segments that it may not use become null (SDM 2B, "RET"). */
 export function dropPrivilegedSegments(state: X86State, cpl: number): void {
-  for (const number of [segment.es, segment.ds, segment.fs, segment.gs]) {
+  for (const number of dataSegments) {
     const attributes = state.segmentAttributes(number);
     const isConforming =
       (attributes & (attribute.code | attribute.conforming)) === (attribute.code | attribute.conforming);
