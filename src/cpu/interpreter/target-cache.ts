@@ -9,12 +9,18 @@ export function targetSlot(e: WasmEmitter, rip: Val): Val {
   return e.op('i32.shl', e.op('i32.and', hash, e.i32(targetCache.entries - 1)), e.i32(4));
 }
 
+/** Whether an address of code goes by `lookupKeyHigh`. */
+export function isInUpperPart(state: X86State, low: number, high: number): boolean {
+  const boundaryHigh = state.word(layout.upperPart + 4) >>> 0;
+  if (high >>> 0 !== boundaryHigh) return high >>> 0 > boundaryHigh;
+  return low >>> 0 >= state.word(layout.upperPart) >>> 0;
+}
+
 /** Lets generated code find the record where the code at `layout.rip` begins, whatever else the fetch TLB forgets for it. */
 export function publishTarget(state: X86State, record: number): void {
   const low = state.word(layout.rip);
   const high = state.word(layout.rip + 4);
-  const isHigh = state.word(layout.halfBit) === 31 ? low < 0 : high < 0;
-  const key = state.word(isHigh ? layout.lookupKeyHigh : layout.lookupKey);
+  const key = state.word(isInUpperPart(state, low, high) ? layout.lookupKeyHigh : layout.lookupKey);
   if (key === noLookupKey) return;
   const slot = layout.targetCache + ((low ^ (low >>> 12)) & (targetCache.entries - 1)) * targetCache.entryBytes;
   state.setWord(slot + targetCache.rip, low);
@@ -23,9 +29,9 @@ export function publishTarget(state: X86State, record: number): void {
   state.setWord(slot + targetCache.record, record);
 }
 
-/** The lookup key of the half of the address space that a RIP is in. */
+/** The lookup key of the part of the address space that a RIP is in. */
 export function lookupKeyOf(e: WasmEmitter, rip: Val): Val {
-  const isHigh = e.op('i32.wrap_i64', e.op('i64.shr_u', rip, e.loadMemory('i64.load', e.i32(0), layout.halfBit)));
+  const isHigh = e.op('i64.ge_u', rip, e.loadMemory('i64.load', e.i32(0), layout.upperPart));
   return e.loadMemory('i32.load', e.op('i32.shl', isHigh, e.i32(2)), layout.lookupKey);
 }
 

@@ -17,7 +17,7 @@ import type { CodeCache } from './code-cache.ts';
 import type { HandlerTable } from './handler-table.ts';
 import type { HotCode } from './hot-code.ts';
 import { record } from './record.ts';
-import { publishTarget } from './target-cache.ts';
+import { isInUpperPart, publishTarget } from './target-cache.ts';
 
 /** Of a basic block. */
 export const maximumInstructions = 48;
@@ -221,6 +221,8 @@ export class Translator {
     const sum = (state.word(layout.codePage) >>> 0) + index * pageBytes;
     const carry = Math.floor(sum / 2 ** 32);
     const [low, high] = [sum | 0, is64 ? (state.word(layout.codePage + 4) + carry) | 0 : 0];
+    const isUpper = isInUpperPart(state, state.word(layout.codePage), state.word(layout.codePage + 4));
+    if (isInUpperPart(state, low, high) !== isUpper) return -1; // The region goes by one key.
     const bankNumber = currentBank(state);
     const known = mmu.tlb.probe(bankNumber, low, high, tlb.executeTag);
     if (known >= 0 || !walks || (is64 && !isCanonicalHigh(high))) return known;

@@ -38,8 +38,7 @@ const bitsOf = (numbers: ReadonlySet<number>): RegisterSet => {
   return bits;
 };
 
-/** `isSegmented`: it has a memory operand that needs the segment's base and limit. */
-export function touchesOf(instruction: Instruction, isSegmented: boolean): Touches {
+export function touchesOf(instruction: Instruction): Touches {
   const { variant, memory } = instruction;
   if (!variant) return nothing;
   const effects = effectsOf(variant);
@@ -65,8 +64,8 @@ export function touchesOf(instruction: Instruction, isSegmented: boolean): Touch
     readsFlags: effects.readsFlags || effects.mayKeepFlags,
     replacesFlags: effects.writesFlags && !effects.mayKeepFlags,
     setsFlagsInBranch: effects.setsFlagsInBranch,
-    hasHelper: effects.helpers.size > 0 || isSegmented,
-    isBarrier: effects.alwaysCallsHelper || isSegmented,
+    hasHelper: effects.helpers.size > 0,
+    isBarrier: effects.alwaysCallsHelper,
   };
 }
 

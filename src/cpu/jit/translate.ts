@@ -1,6 +1,6 @@
 import { exit, record } from '../interpreter/index.ts';
 import { asVal, type Val, Value, WasmEmitter } from '../isa/index.ts';
-import { effectsOf, emitInstruction, layout, modeKey } from '../isa/x86/index.ts';
+import { effectsOf, emitInstruction, layout, modeKey, upperPart } from '../isa/x86/index.ts';
 import type { FunctionBody } from '../wasm/index.ts';
 import { type BlockFacts, factsOf } from './dataflow.ts';
 import { emitDispatch } from './dispatch.ts';
@@ -11,7 +11,7 @@ import type { RegionImports } from './imports.ts';
 import { emitProfile } from './profile.ts';
 import type { PlacedInstruction, Region, RegionBlock } from './region.ts';
 import { type Structure, structureOf } from './structure.ts';
-import { isSegmented, isStackRelative, JitTarget, type RegionPlace } from './target.ts';
+import { isStackRelative, JitTarget, type RegionPlace } from './target.ts';
 import { type Touches, touchesOf } from './touches.ts';
 
 const vectorUndefined = 6;
@@ -46,8 +46,9 @@ const usesStack = (region: Region): boolean =>
     }),
   );
 
-/** The bit of an address that says in which half of the address space it is (`layout.halfBit`). */
-const halfBitOf = (mode: number): bigint => ((mode & modeKey.codeMask) === modeKey.code64 ? 63n : 31n);
+/** `layout.upperPart` of a mode. */
+const upperPartOf = (mode: number): bigint =>
+  (mode & modeKey.codeMask) === modeKey.code64 ? upperPart.code64 : upperPart.others;
 
 class RegionWriter {
   readonly #body: FunctionBody;
@@ -74,9 +75,7 @@ class RegionWriter {
     this.#imports = imports;
     this.#structure = structureOf({ successors: region.blocks.map(successors) });
     this.#touches = region.blocks.map(({ instructions }) =>
-      instructions.map(({ instruction }) =>
-        touchesOf(instruction, instruction.memory !== undefined && isSegmented(place.mode, instruction.memory)),
-      ),
+      instructions.map(({ instruction }) => touchesOf(instruction)),
     );
     this.#facts = factsOf(region, this.#touches);
     this.#frame = new RegionFrame(this.#e, {
@@ -118,7 +117,7 @@ class RegionWriter {
   /** Where the further pages are mapped otherwise than when this was translated, the interpreter goes on with the block. */
   #verifyPages(): void {
     const e = this.#e;
-    const isHigh = e.op('i32.wrap_i64', e.op('i64.shr_u', this.#frame.codePage(), e.i64(halfBitOf(this.#place.mode))));
+    const isHigh = e.op('i64.ge_u', this.#frame.codePage(), e.i64(upperPartOf(this.#place.mode)));
     const key = e.loadMemory('i32.load', e.op('i32.shl', isHigh, e.i32(2)), layout.lookupKey);
     const verified = e.loadMemory('i32.load', e.i32(0), layout.regionKeys + 4 * this.#place.slot);
     e.rarely(e.op('i32.ne', key, verified), () => {

@@ -197,7 +197,7 @@ export class RegionTranslator implements HotCode {
       pageAt: (index) => (index === 0 ? page : codePageAt(index, !followsWarmOnly)),
       isWarm: (at) => !followsWarmOnly || cache.peek(at, mode) !== undefined,
       recordAt: (at) => cache.peek(at, mode),
-      linksFar: this.#isInUpperHalf(),
+      linksFar: this.#isInUpperPart(),
     };
   }
 
@@ -371,15 +371,14 @@ export class RegionTranslator implements HotCode {
     for (const { index, address } of installed.pages) {
       if (this.#attached.codePageAt(index, true) !== address) return 0;
     }
-    const key = this.#view.getInt32(this.#isInUpperHalf() ? layout.lookupKeyHigh : layout.lookupKey, true);
+    const key = this.#view.getInt32(this.#isInUpperPart() ? layout.lookupKeyHigh : layout.lookupKey, true);
     this.#view.setInt32(layout.regionKeys + 4 * slot, key, true);
     return 1;
   }
 
   /** Of the running code: a kernel's, whose translations seldom change. */
-  #isInUpperHalf(): boolean {
-    const isShort = this.#view.getUint32(layout.halfBit, true) === 31;
-    return this.#view.getInt32(layout.codePage + (isShort ? 0 : 4), true) < 0;
+  #isInUpperPart(): boolean {
+    return this.#view.getBigUint64(layout.codePage, true) >= this.#view.getBigUint64(layout.upperPart, true);
   }
 
   /** Gives up the oldest modules, at least so many bytes of them. */

@@ -48,13 +48,13 @@ export const layout = {
   /** Why generated code was left, u32 (see interpreter/record.ts). */
   exitCode: 0x160,
   /**
-   * What the meaning of a RIP depends on, u32 each for the lower and the upper half of the address space: the generation of
+   * What the meaning of a RIP depends on, u32 each for the lower and the upper part of the address space: the generation of
    * its translations, the rights and the mode key. `noLookupKey`: code is not flat, and RIP alone does not say what runs.
    */
   lookupKey: 0x164,
   lookupKeyHigh: 0x168,
-  /** Bit of a RIP that says in which half it is, i64: 63, or 31 outside of 64-bit mode. */
-  halfBit: 0x170,
+  /** The first RIP, unsigned, that goes by `lookupKeyHigh`, i64: see `upperPart`. */
+  upperPart: 0x170,
   /** Counted up whenever a RIP may mean other code than before, u32: calls that were made earlier do not return then. */
   fetchEpoch: 0x16c,
   /** Arguments and results of helpers that do not fit i32 parameters, 8 x 8 bytes. */
@@ -99,6 +99,11 @@ export const layout = {
   /** Linear address of the page that the stack was in when translated code looked last, i64, and its TLB addend, i32. */
   stackPage: 0x370,
   stackAddend: 0x378,
+  /**
+   * How many bytes from its base on may be read, and how many written, of each segment: i64 pairs in the order of `selector`.
+   * 0 where that is not so simple: it expands down, cannot be used, or gives no such right.
+   */
+  segmentReach: 0x380,
 
   /** XMM0-15, 16 bytes each; the upper halves of YMM0-15 follow. */
   xmm: 0x400,
@@ -152,6 +157,12 @@ export const tlb = {
   /** Never equal to a page address. */
   invalid: 1n,
 } as const;
+
+/**
+ * Where the part of the address space begins that is a kernel's, and stays as it is when programs take turns: the upper half,
+ * or outside of 64-bit mode the last GiB, since libraries of 32-bit programs lie in the one before (pipe row of the bench).
+ */
+export const upperPart = { code64: 1n << 63n, others: 0xc0000000n } as const;
 
 /** The bit of a lookup key that says with which rights code is fetched. */
 export const supervisorKey = 1 << 9;

@@ -6,6 +6,7 @@ import { deliverReal } from './deliver-real.ts';
 import { GuestFault, noErrorCode, vector } from './guest-fault.ts';
 import { isLongMode, isProtected } from './mode.ts';
 import { deliverLongQuickly } from './quick-long.ts';
+import { deliverProtectedQuickly } from './quick-protected.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 
 /** One exception or interrupt on its way. */
@@ -121,7 +122,7 @@ export function makesDoubleFault(first: number, second: number): boolean {
 
 /** Delivers without looking further; throws GuestFault, having changed stack memory only unless tasks were switched. */
 function deliverOnce(cpu: X86Cpu, event: CpuEvent): void {
-  if (deliverLongQuickly(cpu, event)) return;
+  if (deliverLongQuickly(cpu, event) || deliverProtectedQuickly(cpu, event)) return;
   if (!isProtected(cpu.state)) {
     deliverReal(cpu, event);
     return;

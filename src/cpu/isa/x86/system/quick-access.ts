@@ -29,28 +29,42 @@ export function descriptorAt(cpu: X86Cpu, selector: number): number {
 }
 
 /** Bits of a descriptor's upper word (SDM 3A, figure 3-8). */
-export const descriptorBit = {
-  accessed: 1 << 8,
-  writable: 1 << 9,
-  /** Of code. */
-  conforming: 1 << 10,
-  /** Of data. */
-  expandDown: 1 << 10,
-  code: 1 << 11,
-  ordinary: 1 << 12,
-  present: 1 << 15,
-  long: 1 << 21,
-  big: 1 << 22,
-  granular: 1 << 23,
-} as const;
+const accessed = 1 << 8;
+const writable = 1 << 9;
+/** Conforming code, expand-down data. */
+const directed = 1 << 10;
+const code = 1 << 11;
+const ordinary = 1 << 12;
+const present = 1 << 15;
+const granular = 1 << 23;
+/** Default sizes of code; a stack of 32 bits has `big`. */
+export const codeSize = { long: 1 << 21, big: 1 << 22 } as const;
+
+const bothSizes = codeSize.long | codeSize.big;
+const usual = present | ordinary | accessed;
+export const baseOf = (lo: number, hi: number): number => ((lo >>> 16) | ((hi & 0xff) << 16) | (hi & 0xff000000)) >>> 0;
+const hasBase = (lo: number, hi: number): boolean => ((lo >>> 16) | (hi & 0xff0000ff)) !== 0;
+
+/** Whether this is code of a size (`codeSize`) with base 0 that does not conform, marked as accessed. */
+export const isUsualCode = (lo: number, hi: number, size: number): boolean =>
+  (hi & (usual | code | directed | bothSizes)) === (usual | code | size) && !hasBase(lo, hi);
+
+/** The same of data that may be written, with base 0, growing upwards, of 32 bits as a stack. */
+export const isUsualStack = (lo: number, hi: number): boolean =>
+  (hi & (usual | code | directed | writable | codeSize.big)) === (usual | writable | codeSize.big) && !hasBase(lo, hi);
+
+/** The same of data, with any base and limit. */
+export const isUsualData = (hi: number): boolean => (hi & (usual | code)) === usual;
 
 export const levelOf = (descriptorHigh: number): number => (descriptorHigh >>> 13) & 3;
 export const attributesOf = (descriptorHigh: number): number => (descriptorHigh >>> 8) & 0xf0ff;
 
+/** As an i32. */
 export function limitOf(lo: number, hi: number): number {
   const raw = (lo & 0xffff) | (hi & 0xf0000);
-  return hi & descriptorBit.granular ? (raw << 12) | 0xfff : raw;
+  return hi & granular ? (raw << 12) | 0xfff : raw;
 }
 
-/** Bits of the two words that hold the base. */
-export const hasBase = (lo: number, hi: number): boolean => ((lo >>> 16) | (hi & 0xff0000ff)) !== 0;
+/** Upper word of a present gate of 32 bits, or 64 in IA-32e mode, for interrupts or traps. */
+export const isUsualGate = (hi: number): boolean => (hi & 0x9e00) === 0x8e00;
+export const isInterruptGate = (hi: number): boolean => (hi & 0x100) === 0;

@@ -12,9 +12,12 @@ import { mergedFlags } from './flag-instructions.ts';
 import { bankFor, currentBank, setCpl } from './mode.ts';
 import {
   attributesOf,
+  codeSize,
   descriptorAt,
-  descriptorBit,
-  hasBase,
+  isInterruptGate,
+  isUsualCode,
+  isUsualGate,
+  isUsualStack,
   levelOf,
   limitOf,
   tableWordsAt,
@@ -30,20 +33,6 @@ import { gprNumber } from './x86-state.ts';
 const isPlain64 = (state: X86State): boolean =>
   (state.word(layout.modeKey) & (modeKey.codeMask | modeKey.single)) === modeKey.code64;
 
-const { accessed, writable, conforming, expandDown, code, ordinary, present, long, big } = descriptorBit;
-const code64 = present | ordinary | code | accessed | long;
-const code64Mask = code64 | conforming | big;
-const stack = present | ordinary | writable | accessed | big;
-const stackMask = stack | code | expandDown;
-
-/** Whether it is 64-bit code that does not conform, marked as accessed, and without a base, which would be ignored. */
-const isCode64Descriptor = (lo: number, hi: number): boolean => (hi & code64Mask) === code64 && !hasBase(lo, hi);
-
-/** P, the bit that is clear in system descriptors, and a type of 14 or 15. */
-const gateMask = 0x9e00;
-const gate64 = 0x8e00;
-const isInterruptGate = (hi: number): boolean => (hi & 0x100) === 0;
-
 /** Through a gate of the IDT (SDM 3A, 6.14). */
 export function deliverLongQuickly(cpu: X86Cpu, event: CpuEvent): boolean {
   const { state } = cpu;
@@ -55,14 +44,14 @@ export function deliverLongQuickly(cpu: X86Cpu, event: CpuEvent): boolean {
   const gateLo = i32[gate] ?? 0;
   const gateHi = i32[gate + 1] ?? 0;
   const targetHi = i32[gate + 2] ?? 0;
-  if ((gateHi & gateMask) !== gate64 || (event.isSoftware && levelOf(gateHi) < cpl)) return false;
+  if (!isUsualGate(gateHi) || (event.isSoftware && levelOf(gateHi) < cpl)) return false;
   const selector = gateLo >>> 16;
   const target = descriptorAt(cpu, selector);
   if (target < 0) return false;
   const codeLo = i32[target] ?? 0;
   const codeHi = i32[target + 1] ?? 0;
   const newCpl = levelOf(codeHi);
-  if (!isCode64Descriptor(codeLo, codeHi) || newCpl > cpl || !isCanonicalHigh(targetHi)) return false;
+  if (!isUsualCode(codeLo, codeHi, codeSize.long) || newCpl > cpl || !isCanonicalHigh(targetHi)) return false;
   if (!pushFrame(cpu, event, gateHi & 7, newCpl)) return false;
 
   state.setSegment(segment.cs, (selector & 0xfffc) | newCpl, 0, limitOf(codeLo, codeHi), attributesOf(codeHi));
@@ -137,7 +126,7 @@ export function iretLongQuickly(cpu: X86Cpu): boolean {
   if (target < 0) return false;
   const codeLo = i32[target] ?? 0;
   const codeHi = i32[target + 1] ?? 0;
-  if (!isCode64Descriptor(codeLo, codeHi) || levelOf(codeHi) !== cpl) return false;
+  if (!isUsualCode(codeLo, codeHi, codeSize.long) || levelOf(codeHi) !== cpl) return false;
   if (!popStack(cpu, (i32[at + 8] ?? 0) & 0xffff, cpl)) return false;
 
   state.setNextRipWords(i32[at] ?? 0, ripHi);
@@ -161,7 +150,7 @@ function popStack(cpu: X86Cpu, selector: number, cpl: number): boolean {
   if (at < 0) return false;
   const lo = state.i32[at] ?? 0;
   const hi = state.i32[at + 1] ?? 0;
-  if ((hi & stackMask) !== stack || levelOf(hi) !== cpl || hasBase(lo, hi)) return false;
+  if (!isUsualStack(lo, hi) || levelOf(hi) !== cpl) return false;
   state.setSegment(segment.ss, selector, 0, limitOf(lo, hi), attributesOf(hi));
   state.setWord(layout.stackMask, -1);
   return true;

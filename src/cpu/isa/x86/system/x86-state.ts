@@ -252,6 +252,23 @@ export class X86State {
     this.setSegmentBase(number, base);
     this.setWord(layout.segmentLimit + 4 * number, limit);
     this.setWord(layout.segmentAttributes + 4 * number, attributes);
+    this.refreshReach(number);
+  }
+
+  /** Derives `layout.segmentReach` from limit and attributes. */
+  refreshReach(number: number): void {
+    const attributes = this.segmentAttributes(number);
+    const limit = this.segmentLimit(number);
+    const isCode = (attributes & attribute.code) !== 0;
+    const isSimple = !(attributes & attribute.unusable) && (isCode || !(attributes & attribute.expandDown));
+    const at = layout.segmentReach + 16 * number;
+    this.#setReach(at, isSimple && (!isCode || attributes & attribute.readable) ? limit : -1);
+    this.#setReach(at + 8, isSimple && !isCode && attributes & attribute.writable ? limit : -1);
+  }
+
+  #setReach(at: number, limit: number): void {
+    this.setWord(at, (limit + 1) | 0);
+    this.setWord(at + 4, limit === 0xffffffff ? 1 : 0);
   }
 
   setNullSegment(number: number, selector: number): void {
