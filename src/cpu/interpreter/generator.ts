@@ -250,18 +250,11 @@ function emitSegmented(e: WasmEmitter, x: InterpreterTarget): void {
   const is16 = e.op('i32.and', immediate, e.i32(4));
   const offset = e.op('i32.wrap_i64', indexedAddress(e, x));
   const wrapped = e.select(is16, e.op('i32.and', offset, e.i32(0xffff)), offset);
-  const number = x.field('r2');
-  const isWrite = e.op('i32.ne', e.op('i32.and', immediate, e.i32(0x300)), e.i32(0));
-  const reachAt = e.op('i32.shl', e.op('i32.or', e.op('i32.shl', number, e.i32(1)), isWrite), e.i32(3));
-  const linear = emitSegmentAddress(e, {
+  const linear = emitSegmentAddress(e, x, {
+    number: x.field('r2'),
+    kind: e.op('i32.and', e.op('i32.shr_u', immediate, e.i32(8)), e.i32(0xff)),
+    bytes: e.op('i32.shr_u', immediate, e.i32(16)),
     offset: e.op('i64.extend_i32_u', wrapped),
-    bytes: e.op('i64.extend_i32_u', e.op('i32.shr_u', immediate, e.i32(16))),
-    base: e.loadMemory('i64.load', e.op('i32.shl', number, e.i32(3)), layout.segmentBase),
-    reach: e.loadMemory('i64.load', reachAt, layout.segmentReach),
-    thoroughly: () => {
-      const packed = e.op('i32.or', e.op('i32.and', immediate, e.i32(~0xff)), number);
-      return x.helper('segmentAddress', packed, wrapped);
-    },
   });
   x.setState('i64', layout.ea, linear);
   x.dispatchNext();

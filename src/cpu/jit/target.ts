@@ -14,7 +14,6 @@ import {
   ripBase,
   type Shape,
   segment,
-  segmentReachAt,
   sharedFunction,
   stateAccess,
   takeResults,
@@ -210,14 +209,7 @@ export class JitTarget implements X86Target, OperandSource {
     const e = this.#e;
     const bytes = operand?.kind === 'memory' ? accessOf(operand.type).bytes : (operand?.bytes ?? 1);
     const kind = operand ? kindOf[operand.access] : kindOf.read;
-    const packed = number | (kind << 8) | (bytes << 16);
-    return emitSegmentAddress(e, {
-      offset,
-      bytes: e.i64(BigInt(bytes)),
-      base: this.state('i64', layout.segmentBase + 8 * number),
-      reach: this.state('i64', segmentReachAt(number, kind === kindOf.read)),
-      thoroughly: () => this.unitHelper('segmentAddress', e.i32(packed), e.op('i32.wrap_i64', offset)),
-    });
+    return emitSegmentAddress(e, this, { number: e.i32(number), kind: e.i32(kind), bytes: e.i32(bytes), offset });
   }
 
   /** The effective address, wrapped to its size. */

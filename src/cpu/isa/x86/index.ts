@@ -23,7 +23,7 @@ export { modeKey } from './mode.ts';
 export type { Candidate, OpcodeMap, OpcodeMapName } from './opcode-map.ts';
 export { accessOf, emitInstruction, type OperandSource, stateAccess } from './operand-access.ts';
 export { x86OpcodeMaps, x86Rows } from './rows.ts';
-export { emitSegmentAddress, segmentReachAt } from './segment-address.ts';
+export { emitSegmentAddress } from './segment-address.ts';
 export { type SharedScope, takeResults } from './shared-function.ts';
 export { sharedFunction, sharedFunctions } from './shared-functions.ts';
 export { stringHelpers } from './strings.ts';

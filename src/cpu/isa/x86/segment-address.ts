@@ -1,34 +1,39 @@
 import type { Val, WasmEmitter } from '../index.ts';
 import { layout } from './layout.ts';
+import type { X86Target } from './target.ts';
 
 /** An access through a segment that needs its base or limit. */
 export interface SegmentedAccess {
+  /** Of the segment, an i32. */
+  readonly number: Val;
+  /** `accessKind` without more, an i32. */
+  readonly kind: Val;
+  /** How many, an i32. */
+  readonly bytes: Val;
   /** Effective address, an i64 of at most 32 bits. */
   readonly offset: Val;
-  /** How many bytes, an i64. */
-  readonly bytes: Val;
-  /** The segment's base, an i64, and its reach for this kind of access (see layout.ts). */
-  readonly base: Val;
-  readonly reach: Val;
-  /** Emits the helper that also knows unusual segments, and faults; its result is the linear address, an i32. */
-  readonly thoroughly: () => Val;
 }
 
 /**
- * Emits the linear address of an access, an i64: 32-bit kernels and C libraries reach all that a processor or a thread has
- * of its own this way (getpid and clock rows of the bench, 32 bits).
+ * Emits the linear address of an access, an i64. A helper knows the unusual segments, and faults: 32-bit kernels and C
+ * libraries reach all that a processor or a thread has of its own through segments (getpid and clock rows of the bench).
  */
-export function emitSegmentAddress(e: WasmEmitter, access: SegmentedAccess): Val {
-  const end = e.op('i64.add', access.offset, access.bytes);
+export function emitSegmentAddress(e: WasmEmitter, x: X86Target, access: SegmentedAccess): Val {
+  const { number, kind, bytes, offset } = access;
+  const isWrite = e.op('i32.ne', kind, e.i32(0));
+  const pair = e.op('i32.or', e.op('i32.shl', number, e.i32(1)), isWrite);
+  const reach = e.loadMemory('i64.load', e.op('i32.shl', pair, e.i32(3)), layout.segmentReach);
+  const end = e.op('i64.add', offset, e.op('i64.extend_i32_u', bytes));
+  const base = (): Val => e.loadMemory('i64.load', e.op('i32.shl', number, e.i32(3)), layout.segmentBase);
+  const thoroughly = (): Val => {
+    const rest = e.op('i32.or', e.op('i32.shl', kind, e.i32(8)), e.op('i32.shl', bytes, e.i32(16)));
+    return x.unitHelper('segmentAddress', e.op('i32.or', number, rest), e.op('i32.wrap_i64', offset));
+  };
   return e.choose(
     'i64',
-    e.op('i64.le_u', end, access.reach),
-    () => e.op('i64.and', e.op('i64.add', access.base, access.offset), e.i64(0xffffffffn)),
-    () => e.op('i64.extend_i32_u', access.thoroughly()),
+    e.op('i64.le_u', end, reach),
+    () => e.op('i64.and', e.op('i64.add', base(), offset), e.i64(0xffffffffn)),
+    () => e.op('i64.extend_i32_u', thoroughly()),
     true,
   );
 }
-
-/** Offset in the state of a segment's reach. */
-export const segmentReachAt = (number: number, isRead: boolean): number =>
-  layout.segmentReach + 16 * number + (isRead ? 0 : 8);
