@@ -12,7 +12,7 @@ export interface PlacedInstruction {
 }
 
 /** How a basic block ends. */
-export type Flow = 'through' | 'branch' | 'jump' | 'call' | 'leave' | 'indirect' | 'dispatch';
+export type Flow = 'through' | 'behind' | 'branch' | 'jump' | 'call' | 'leave' | 'indirect' | 'dispatch';
 
 /** Straight-line code of a region. Edges are numbers of blocks; an edge that leaves the region is missing. */
 export interface RegionBlock {
@@ -71,6 +71,7 @@ export function flowOf(instruction: Instruction): Flow {
   const { variant } = instruction;
   if (!variant) return 'leave';
   if (!variant.row.ends) return 'through';
+  if (variant.row.goesOn) return 'behind';
   if (variant.row.name === 'call_indirect') return 'call';
   if (variant.row.name === 'jmp_indirect' && variant.shape.width !== 16) return 'indirect';
   if (!isRelative(instruction) || variant.shape.width === 16) return 'leave';
@@ -158,7 +159,7 @@ class RegionFormer {
       const flow = flowOf(instruction);
       if (flow === 'branch') return [behind(placed), targetOf(placed)];
       if (flow === 'jump') return [targetOf(placed)];
-      if (flow === 'call') return [behind(placed)];
+      if (flow === 'call' || flow === 'behind') return [behind(placed)];
       if (flow === 'leave' || flow === 'indirect') return [];
       at = behind(placed);
     }

@@ -88,6 +88,8 @@ export const layout = {
   sfmask: 0x348,
   /** 64-bit code runs with IA32_EFER.SCE set and EFLAGS.TF clear, u32: 0 or 1. */
   fastSystemCalls: 0x350,
+  /** Flat 32-bit code runs outside of IA-32e mode, protected, and with EFLAGS.TF clear, u32: 0 or 1. */
+  flatSystemCalls: 0x354,
 
   /**
    * The form of the arithmetic flags, u32 (see flag-forms.ts): translated code leaves what they came from, and its operands,
@@ -104,6 +106,13 @@ export const layout = {
    * 0 where that is not so simple: it expands down, cannot be used, or gives no such right.
    */
   segmentReach: 0x380,
+  /** GDTR: the base, i64, and the limit, u32. */
+  gdtBase: 0x3e0,
+  gdtLimit: 0x3e8,
+  /** IA32_SYSENTER_CS, u32, IA32_SYSENTER_ESP and IA32_SYSENTER_EIP, i64 each. */
+  sysenterCs: 0x3ec,
+  sysenterEsp: 0x3f0,
+  sysenterEip: 0x3f8,
 
   /** XMM0-15, 16 bytes each; the upper halves of YMM0-15 follow. */
   xmm: 0x400,

@@ -153,12 +153,8 @@ export function refreshMode(state: X86State): void {
   const is64 = (key & modeKey.codeMask) === modeKey.code64;
   const hasFastCalls = is64 && !(key & modeKey.single) && (state.efer & efer.SCE) !== 0;
   state.setWord(layout.fastSystemCalls, hasFastCalls ? 1 : 0);
+  state.setWord(layout.flatSystemCalls, isPlainFlat(state) ? 1 : 0);
   refreshLimits(state, is64);
-  if (!is64) {
-    // SYSCALL and SYSRET as plain code leave this to whoever goes on in another mode.
-    state.refreshReach(segment.cs);
-    state.refreshReach(segment.ss);
-  }
   for (let number = 0; number < segment.fs; number++) {
     state.setWord(layout.segmentBase + 8 * number, is64 ? 0 : (state.legacyBase[number] ?? 0));
     state.setWord(layout.segmentBase + 8 * number + 4, 0);
