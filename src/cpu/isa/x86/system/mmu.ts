@@ -1,6 +1,6 @@
 import { tlb } from '../layout.ts';
 import type { CodeTracker, CpuBus, PortSize, RamMap } from './contract.ts';
-import { changeFetches, upperPart32 } from './mode.ts';
+import { changeFetches, forgetStackPage, upperPart32 } from './mode.ts';
 import { access, PageWalker } from './page-walk.ts';
 import { right, SoftTlb, tlbFlag } from './soft-tlb.ts';
 import type { X86State } from './x86-state.ts';
@@ -77,9 +77,12 @@ export class Mmu {
   }
 
   flushPage(lo: number, hi: number): void {
+    const mayHaveFetched = this.tlb.mayHaveFetched(lo, hi);
     this.walker.forget();
     this.tlb.flushPage(lo, hi);
-    changeFetches(this.#state, { low: hi >= 0, high: isInUpperPart(lo, hi) });
+    // A kernel that copies a page on writing invalidates data: code stays as findable as it was (page-fault row of the bench).
+    if (mayHaveFetched) changeFetches(this.#state, { low: hi >= 0, high: isInUpperPart(lo, hi) });
+    else forgetStackPage(this.#state);
   }
 
   #isWritable(bankNumber: number, lo: number, hi: number, ramAddress: number): boolean {
@@ -97,10 +100,12 @@ export class Mmu {
     if (page < 0) return;
     const isWritable = walker.isDirty && !isReadOnly && walker.permits(bankNumber, access.write);
     const mayWrite = isWritable && !this.#code.hasCode(page >>> 12);
+    // Only pages that code is fetched from say so: an invalidation of others does not concern code.
+    const mayFetch = kind === access.execute || this.tlb.probe(bankNumber, lo, hi, tlb.executeTag) >= 0;
     const rights =
       (walker.permits(bankNumber, access.read) ? right.read : 0) |
       (mayWrite ? right.write : 0) |
-      (walker.permits(bankNumber, access.execute) ? right.execute : 0);
+      (mayFetch && walker.permits(bankNumber, access.execute) ? right.execute : 0);
     if (rights & right.execute && isInUpperPart(lo, hi) && !walker.isGlobal) this.#hasLocalHighCode = true;
     const flags = (walker.isGlobal ? tlbFlag.global : 0) | (isWritable ? tlbFlag.writable : 0);
     this.tlb.fill(bankNumber, lo, hi, page, rights, flags | (walker.shift << tlbFlag.shiftBit));
