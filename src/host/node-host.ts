@@ -1,11 +1,15 @@
 import { tuneWasm } from './engine-flags.ts';
 
-/** The global is a getter, which every RDTSC would run. */
+/** The globals are getters, which every RDTSC would run. `hrtime` is the same clock as `performance`, read faster. */
 const { performance } = globalThis;
+const { hrtime } = process;
 
 /** The clock, the scheduler and the accounts that a VM gets from Node (structurally vm's VmHost). */
 export const nodeHost = {
-  nowNs: (): number => performance.now() * 1e6,
+  nowNs(): number {
+    const [seconds, nanoseconds] = hrtime();
+    return seconds * 1e9 + nanoseconds;
+  },
 
   prepareEngine: tuneWasm,
 

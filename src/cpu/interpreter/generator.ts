@@ -2,6 +2,7 @@ import { asVal, type Val, Value, WasmEmitter } from '../isa/index.ts';
 import {
   emitInstruction,
   emitSecondProbe,
+  emitSegmentAddress,
   emitTlbEntry,
   flagForm,
   flagsOfForm,
@@ -229,7 +230,7 @@ const specials: Readonly<Record<SpecialHandler, (e: WasmEmitter, x: InterpreterT
   address: addressing((e, x) => plusSegment(e, x, x.wrapAddress(indexedAddress(e, x)))),
   address32: addressing((e, x) => plusSegment(e, x, e.op('i64.and', indexedAddress(e, x), e.i64(0xffffffffn)))),
   address16: addressing((e, x) => e.op('i64.and', indexedAddress(e, x), e.i64(0xffffn))),
-  addressSegment: (e, x) => emitSegmentAddress(e, x),
+  addressSegment: (e, x) => emitSegmented(e, x),
   addressDirect: addressing((e, x) => plusSegment(e, x, x.immediate(64, true))),
   count: (e, x) => emitCount(e, x),
 };
@@ -254,14 +255,18 @@ const plusSegment = (e: WasmEmitter, x: InterpreterTarget, address: Val): Val =>
   e.op('i64.add', address, x.registerAt(64, x.field('r2')));
 
 /** Immediate: scale in bits 0-1, 16-bit addresses in bit 2, access kind in bits 8-15, size from bit 16; r2: segment number. */
-function emitSegmentAddress(e: WasmEmitter, x: InterpreterTarget): void {
+function emitSegmented(e: WasmEmitter, x: InterpreterTarget): void {
   const immediate = x.immediate(32, false);
   const is16 = e.op('i32.and', immediate, e.i32(4));
   const offset = e.op('i32.wrap_i64', indexedAddress(e, x));
   const wrapped = e.select(is16, e.op('i32.and', offset, e.i32(0xffff)), offset);
-  const packed = e.op('i32.or', e.op('i32.and', immediate, e.i32(~0xff)), x.field('r2'));
-  const linear = x.helper('segmentAddress', packed, wrapped);
-  x.setState('i64', layout.ea, e.op('i64.extend_i32_u', linear));
+  const linear = emitSegmentAddress(e, x, {
+    number: x.field('r2'),
+    kind: e.op('i32.and', e.op('i32.shr_u', immediate, e.i32(8)), e.i32(0xff)),
+    bytes: e.op('i32.shr_u', immediate, e.i32(16)),
+    offset: e.op('i64.extend_i32_u', wrapped),
+  });
+  x.setState('i64', layout.ea, linear);
   x.dispatchNext();
 }
 

@@ -62,7 +62,7 @@ export const pointOffsetShift = 13;
 
 /**
  * The target cache: where execution goes on, direct-mapped by RIP; 16 bytes an entry. An entry counts while its key is the
- * lookup key of its half of the address space (see layout.ts).
+ * lookup key of its part of the address space (see layout.ts).
  */
 export const targetCache = {
   entries: 16384,

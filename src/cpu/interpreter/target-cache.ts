@@ -1,5 +1,5 @@
 import type { Val, WasmEmitter } from '../isa/index.ts';
-import { layout } from '../isa/x86/index.ts';
+import { layout, noLookupKey, type X86State } from '../isa/x86/index.ts';
 import { targetCache } from './record.ts';
 
 /** The place of a RIP in the target cache, as an address that `layout.targetCache` is added to. */
@@ -9,9 +9,29 @@ export function targetSlot(e: WasmEmitter, rip: Val): Val {
   return e.op('i32.shl', e.op('i32.and', hash, e.i32(targetCache.entries - 1)), e.i32(4));
 }
 
-/** The lookup key of the half of the address space that a RIP is in. */
+/** Whether an address of code goes by `lookupKeyHigh`. */
+export function isInUpperPart(state: X86State, low: number, high: number): boolean {
+  const boundaryHigh = state.word(layout.upperPart + 4) >>> 0;
+  if (high >>> 0 !== boundaryHigh) return high >>> 0 > boundaryHigh;
+  return low >>> 0 >= state.word(layout.upperPart) >>> 0;
+}
+
+/** Lets generated code find the record where the code at `layout.rip` begins, whatever else the fetch TLB forgets for it. */
+export function publishTarget(state: X86State, record: number): void {
+  const low = state.word(layout.rip);
+  const high = state.word(layout.rip + 4);
+  const key = state.word(isInUpperPart(state, low, high) ? layout.lookupKeyHigh : layout.lookupKey);
+  if (key === noLookupKey) return;
+  const slot = layout.targetCache + ((low ^ (low >>> 12)) & (targetCache.entries - 1)) * targetCache.entryBytes;
+  state.setWord(slot + targetCache.rip, low);
+  state.setWord(slot + targetCache.rip + 4, high);
+  state.setWord(slot + targetCache.key, key);
+  state.setWord(slot + targetCache.record, record);
+}
+
+/** The lookup key of the part of the address space that a RIP is in. */
 export function lookupKeyOf(e: WasmEmitter, rip: Val): Val {
-  const isHigh = e.op('i32.wrap_i64', e.op('i64.shr_u', rip, e.loadMemory('i64.load', e.i32(0), layout.halfBit)));
+  const isHigh = e.op('i64.ge_u', rip, e.loadMemory('i64.load', e.i32(0), layout.upperPart));
   return e.loadMemory('i32.load', e.op('i32.shl', isHigh, e.i32(2)), layout.lookupKey);
 }
 

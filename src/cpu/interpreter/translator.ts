@@ -17,6 +17,7 @@ import type { CodeCache } from './code-cache.ts';
 import type { HandlerTable } from './handler-table.ts';
 import type { HotCode } from './hot-code.ts';
 import { record } from './record.ts';
+import { isInUpperPart, publishTarget } from './target-cache.ts';
 
 /** Of a basic block. */
 export const maximumInstructions = 48;
@@ -71,7 +72,9 @@ export class Translator {
     const pageOffset = this.#low & (pageBytes - 1);
     state.setWord(layout.codePage, (ripLow - pageOffset) | 0);
     state.setWord(layout.codePage + 4, state.word(layout.rip + 4) - (ripLow < pageOffset ? 1 : 0));
-    return this.#cache.find(address, mode) ?? this.#decode(address, mode, this.#low, this.#high);
+    const start = this.#cache.find(address, mode) ?? this.#decode(address, mode, this.#low, this.#high);
+    if (start >= 0 && mode === state.word(layout.modeKey)) publishTarget(state, start);
+    return start;
   }
 
   /** Linear-memory address of the byte at RIP, whose linear address goes into #low and #high; -1: the fetch faults. */
@@ -218,6 +221,8 @@ export class Translator {
     const sum = (state.word(layout.codePage) >>> 0) + index * pageBytes;
     const carry = Math.floor(sum / 2 ** 32);
     const [low, high] = [sum | 0, is64 ? (state.word(layout.codePage + 4) + carry) | 0 : 0];
+    const isUpper = isInUpperPart(state, state.word(layout.codePage), state.word(layout.codePage + 4));
+    if (isInUpperPart(state, low, high) !== isUpper) return -1; // The region goes by one key.
     const bankNumber = currentBank(state);
     const known = mmu.tlb.probe(bankNumber, low, high, tlb.executeTag);
     if (known >= 0 || !walks || (is64 && !isCanonicalHigh(high))) return known;

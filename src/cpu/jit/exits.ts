@@ -1,6 +1,6 @@
 import { emitTargetProbe, exit, pointOffsetShift, record } from '../interpreter/index.ts';
 import { asVal, type Val, Value, WasmEmitter } from '../isa/index.ts';
-import { layout, modeKey } from '../isa/x86/index.ts';
+import { layout, modeKey, upperPart } from '../isa/x86/index.ts';
 import type { FunctionBody } from '../wasm/index.ts';
 import { type FlagForm, flagForm } from './flag-forms.ts';
 import type { FrameState, RegionFrame } from './frame.ts';
@@ -21,8 +21,9 @@ export interface Link {
   readonly isFar: boolean;
 }
 
-/** The bit of an address that says in which half of the address space it is (`layout.halfBit`). */
-export const halfBitOf = (mode: number): bigint => ((mode & modeKey.codeMask) === modeKey.code64 ? 63n : 31n);
+/** `layout.upperPart` of a mode. */
+export const upperPartOf = (mode: number): bigint =>
+  (mode & modeKey.codeMask) === modeKey.code64 ? upperPart.code64 : upperPart.others;
 
 /** Pushes what the handler of a record is called with. Handlers of the interpreter need the flags as words. */
 function pushCall(
@@ -223,7 +224,7 @@ export class RegionExits {
   isUnlinked(): Val {
     const e = this.#e;
     const { mode, slot } = this.#place;
-    const isHigh = e.op('i32.wrap_i64', e.op('i64.shr_u', this.#frame.codePage(), e.i64(halfBitOf(mode))));
+    const isHigh = e.op('i64.ge_u', this.#frame.codePage(), e.i64(upperPartOf(mode)));
     const key = e.loadMemory('i32.load', e.op('i32.shl', isHigh, e.i32(2)), layout.lookupKey);
     return e.op('i32.ne', key, e.loadMemory('i32.load', e.i32(0), layout.linkKeys + 4 * slot));
   }

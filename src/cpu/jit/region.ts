@@ -13,7 +13,7 @@ export interface PlacedInstruction {
 }
 
 /** How a basic block ends. */
-export type Flow = 'through' | 'branch' | 'jump' | 'call' | 'return' | 'leave' | 'indirect' | 'dispatch';
+export type Flow = 'through' | 'behind' | 'branch' | 'jump' | 'call' | 'return' | 'leave' | 'indirect' | 'dispatch';
 
 /** Straight-line code of a region. Edges are numbers of blocks; an edge that leaves the region is missing. */
 export interface RegionBlock {
@@ -104,6 +104,7 @@ export function flowOf(instruction: Instruction): Flow {
   const { variant } = instruction;
   if (!variant) return 'leave';
   if (!variant.row.ends) return 'through';
+  if (variant.row.goesOn) return 'behind';
   if (variant.row.name === 'call_indirect') return 'call';
   if (isNearReturn(variant.row.name) && variant.shape.width !== 16) return 'return';
   if (variant.row.name === 'jmp_indirect' && variant.shape.width !== 16) return 'indirect';
@@ -279,7 +280,7 @@ class RegionFormer {
       const flow = flowOf(instruction);
       if (flow === 'branch') return [behind(placed), targetOf(placed)];
       if (flow === 'jump') return [targetOf(placed)];
-      if (flow === 'call') return [behind(placed)];
+      if (flow === 'call' || flow === 'behind') return [behind(placed)];
       if (flow === 'leave' || flow === 'indirect' || flow === 'return') return [];
       at = behind(placed);
     }
@@ -376,7 +377,7 @@ function blockOf(
 ): RegionBlock {
   const last = instructions.at(-1);
   const taken = last && (flow === 'branch' || flow === 'jump') ? indexOf.get(targetOf(last)) : undefined;
-  const goesOn = flow === 'through' || flow === 'branch' || flow === 'call';
+  const goesOn = flow === 'through' || flow === 'behind' || flow === 'branch' || flow === 'call';
   const next = goesOn ? indexOf.get(end) : undefined;
   return { instructions, end, flow, taken, next };
 }

@@ -3,6 +3,7 @@ import { asVal, type Val, Value, type WasmEmitter, type Width } from '../isa/ind
 import {
   accessOf,
   type EffectiveAddress,
+  emitSegmentAddress,
   type FlagVals,
   type Instruction,
   layout,
@@ -79,6 +80,8 @@ export interface TargetParts {
   readonly imports: RegionImports;
   readonly stack: StackUse;
 }
+
+type AddressedOperand = VariantOperand & { kind: 'memory' | 'address' };
 
 /** Whether a memory operand needs its segment's base or limit in this mode. */
 export function isSegmented(mode: number, memory: EffectiveAddress): boolean {
@@ -217,11 +220,14 @@ export class JitTarget implements X86Target, OperandSource {
       return this.#e.op('i64.add', offset, this.state('i64', layout.segmentBase + 8 * memory.segment));
     }
     if (!isSegmented(this.#mode, memory)) return offset;
+    return this.#segmented(memory.segment, offset, operand);
+  }
+
+  #segmented(number: number, offset: Val, operand: AddressedOperand | undefined): Val {
+    const e = this.#e;
     const bytes = operand?.kind === 'memory' ? accessOf(operand.type).bytes : (operand?.bytes ?? 1);
-    const kind = operand ? kindOf[operand.access] : 0;
-    const packed = memory.segment | (kind << 8) | (bytes << 16);
-    const linear = this.helper('segmentAddress', this.#e.i32(packed), this.#e.op('i32.wrap_i64', offset));
-    return this.#e.op('i64.extend_i32_u', linear);
+    const kind = operand ? kindOf[operand.access] : kindOf.read;
+    return emitSegmentAddress(e, this, { number: e.i32(number), kind: e.i32(kind), bytes: e.i32(bytes), offset });
   }
 
   /** The effective address, wrapped to its size. */

@@ -60,8 +60,7 @@ const bitsOf = (numbers: ReadonlySet<number>): RegisterSet => {
   return bits;
 };
 
-/** `isSegmented`: it has a memory operand that needs the segment's base and limit. */
-export function touchesOf(instruction: Instruction, isSegmented: boolean): Touches {
+export function touchesOf(instruction: Instruction): Touches {
   const { variant, memory } = instruction;
   if (!variant) return nothing;
   const effects = effectsWith(variant, instruction.immediates[0]);
@@ -87,19 +86,19 @@ export function touchesOf(instruction: Instruction, isSegmented: boolean): Touch
     readsFlags: effects.readsFlags || effects.mayKeepFlags,
     replacesFlags: effects.writesFlags && !effects.mayKeepFlags,
     setsFlagsInBranch: effects.setsFlagsInBranch,
-    ...formsAfter(effects, isSegmented),
-    hasHelper: effects.helpers.size > 0 || isSegmented,
-    isBarrier: effects.alwaysCallsHelper || isSegmented,
+    ...formsAfter(effects),
+    hasHelper: effects.helpers.size > 0,
+    isBarrier: effects.alwaysCallsHelper,
   };
 }
 
 /** As `RegionFrame` gives flags their form. */
-function formsAfter(effects: Effects, isSegmented: boolean): Pick<Touches, 'flagForms' | 'replacesForm'> {
+function formsAfter(effects: Effects): Pick<Touches, 'flagForms' | 'replacesForm'> {
   const { readsFlags, writesFlags, mayKeepFlags, setsFlagsInBranch, setsOtherFlags, flagOrigins, helpers } = effects;
   let flagForms: FormSet = 0;
   for (const origin of flagOrigins) flagForms |= 1 << originForm(origin);
   if (setsOtherFlags || setsFlagsInBranch) flagForms |= wordForms;
-  const hasHelper = helpers.size > 0 || isSegmented;
+  const hasHelper = helpers.size > 0;
   const replacesForm = writesFlags && !mayKeepFlags && !setsFlagsInBranch && !hasHelper;
   if (!replacesForm && (readsFlags || setsFlagsInBranch || hasHelper)) flagForms |= wordForms | memoryForms;
   return { flagForms, replacesForm };

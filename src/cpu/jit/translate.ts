@@ -4,7 +4,7 @@ import { effectsOf, emitInstruction, layout, modeKey } from '../isa/x86/index.ts
 import type { FunctionBody } from '../wasm/index.ts';
 import { type BlockFacts, factsOf } from './dataflow.ts';
 import { emitDispatch } from './dispatch.ts';
-import { dispatchParameter, halfBitOf, parameter, RegionExits } from './exits.ts';
+import { dispatchParameter, parameter, RegionExits, upperPartOf } from './exits.ts';
 import { type FlagForm, formsIn } from './flag-forms.ts';
 import { RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
@@ -12,7 +12,7 @@ import { emitProfile } from './profile.ts';
 import type { PlacedInstruction, Region, RegionBlock } from './region.ts';
 import { stackUseOf } from './stack-use.ts';
 import { type Structure, structureOf } from './structure.ts';
-import { isSegmented, JitTarget, type RegionPlace } from './target.ts';
+import { JitTarget, type RegionPlace } from './target.ts';
 import { type FormSet, formOf, memoryForms, type Touches, touchesOf, wordForms } from './touches.ts';
 
 const vectorUndefined = 6;
@@ -65,9 +65,7 @@ class RegionWriter {
     this.#imports = imports;
     this.#structure = structureOf({ successors: region.blocks.map(successors) });
     this.#touches = region.blocks.map(({ instructions }) =>
-      instructions.map(({ instruction }) =>
-        touchesOf(instruction, instruction.memory !== undefined && isSegmented(place.mode, instruction.memory)),
-      ),
+      instructions.map(({ instruction }) => touchesOf(instruction)),
     );
     this.#facts = factsOf(region, this.#touches);
     const stack = stackUseOf(region);
@@ -111,7 +109,7 @@ class RegionWriter {
   /** Where the further pages are mapped otherwise than when this was translated, the interpreter goes on with the block. */
   #verifyPages(): void {
     const e = this.#e;
-    const isHigh = e.op('i32.wrap_i64', e.op('i64.shr_u', this.#frame.codePage(), e.i64(halfBitOf(this.#place.mode))));
+    const isHigh = e.op('i64.ge_u', this.#frame.codePage(), e.i64(upperPartOf(this.#place.mode)));
     const key = e.loadMemory('i32.load', e.op('i32.shl', isHigh, e.i32(2)), layout.lookupKey);
     const verified = e.loadMemory('i32.load', e.i32(0), layout.regionKeys + 4 * this.#place.slot);
     e.rarely(e.op('i32.ne', key, verified), () => {

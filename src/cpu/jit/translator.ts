@@ -223,7 +223,7 @@ export class RegionTranslator implements HotCode {
       pageAt: (index) => (index === 0 ? page : codePageAt(index, !followsWarmOnly)),
       isWarm: (at) => !followsWarmOnly || cache.peek(at, mode) !== undefined,
       recordAt: (at) => cache.peek(at, mode),
-      verifiesFar: this.#isInUpperHalf(),
+      verifiesFar: this.#isInUpperPart(),
     };
   }
 
@@ -428,14 +428,13 @@ export class RegionTranslator implements HotCode {
 
   /** Code that is not flat has no key that changes with translations: it is verified each time. */
   #noteVerified(keys: number, slot: number): void {
-    const key = this.#view.getInt32(this.#isInUpperHalf() ? layout.lookupKeyHigh : layout.lookupKey, true);
+    const key = this.#view.getInt32(this.#isInUpperPart() ? layout.lookupKeyHigh : layout.lookupKey, true);
     if (key !== noLookupKey) this.#view.setInt32(keys + 4 * slot, key, true);
   }
 
   /** Of the running code: a kernel's, whose translations seldom change. */
-  #isInUpperHalf(): boolean {
-    const isShort = this.#view.getUint32(layout.halfBit, true) === 31;
-    return this.#view.getInt32(layout.codePage + (isShort ? 0 : 4), true) < 0;
+  #isInUpperPart(): boolean {
+    return this.#view.getBigUint64(layout.codePage, true) >= this.#view.getBigUint64(layout.upperPart, true);
   }
 
   /** Gives up the oldest modules, at least so many bytes of them. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { TimerQueue } from '../../base/index.ts';
 import { testSavedDevice } from '../../testing/device-contract.ts';
 import { FakeClock, FakeLine, hammer, in8, out8 } from '../../testing/fake-hardware.ts';
 import { Pit8254 } from './pit-8254.ts';
@@ -44,6 +45,15 @@ test('pit ticks HZ times a second in mode 2', () => {
   assert.equal(line.risingEdges, 99);
   clock.advanceNs(1e9);
   assert.equal(line.risingEdges, 199);
+});
+
+test('pit keeps an edge of mode 0 that comes while the host is busy with the write that asks for it', () => {
+  let ns = 0;
+  const clock = new TimerQueue({ nowNs: () => (ns += 5_000_000) });
+  const line = new FakeLine();
+  program(new Pit8254({ clock, line }).ports, 0, 0, 1193); // 1 ms
+  clock.runExpired();
+  assert.equal(line.risingEdges, 1);
 });
 
 test('pit merges the ticks that passed while nobody looked', () => {

@@ -16,13 +16,14 @@ export {
 export { flagsFromWords, wordsFromFlags } from './flags.ts';
 export { formatInstruction } from './format.ts';
 export { type EffectiveAddress, type Instruction, noRegister, ripBase } from './instruction.ts';
-export { attention, flag, largestBudget, layout, noLookupKey, noStackPage, segment, tlb } from './layout.ts';
+export { attention, flag, largestBudget, layout, noLookupKey, noStackPage, segment, tlb, upperPart } from './layout.ts';
 export { LinearBytes } from './linear-bytes.ts';
 export { maskedStore } from './masked-store.ts';
 export { modeKey } from './mode.ts';
 export type { Candidate, OpcodeMap, OpcodeMapName } from './opcode-map.ts';
 export { accessOf, emitInstruction, type OperandSource, stateAccess } from './operand-access.ts';
 export { x86OpcodeMaps, x86Rows } from './rows.ts';
+export { emitSegmentAddress } from './segment-address.ts';
 export { type SharedScope, takeResults } from './shared-function.ts';
 export { sharedFunction, sharedFunctions } from './shared-functions.ts';
 export { stringHelpers } from './strings.ts';

@@ -48,13 +48,13 @@ export const layout = {
   /** Why generated code was left, u32 (see interpreter/record.ts). */
   exitCode: 0x160,
   /**
-   * What the meaning of a RIP depends on, u32 each for the lower and the upper half of the address space: the generation of
+   * What the meaning of a RIP depends on, u32 each for the lower and the upper part of the address space: the generation of
    * its translations, the rights and the mode key. `noLookupKey`: code is not flat, and RIP alone does not say what runs.
    */
   lookupKey: 0x164,
   lookupKeyHigh: 0x168,
-  /** Bit of a RIP that says in which half it is, i64: 63, or 31 outside of 64-bit mode. */
-  halfBit: 0x170,
+  /** The first RIP, unsigned, that goes by `lookupKeyHigh`, i64: see `upperPart`. */
+  upperPart: 0x170,
   /** Counted up whenever a RIP may mean other code than before, u32: calls that were made earlier do not return then. */
   fetchEpoch: 0x16c,
   /** Arguments and results of helpers that do not fit i32 parameters, 8 x 8 bytes. */
@@ -88,6 +88,8 @@ export const layout = {
   sfmask: 0x348,
   /** 64-bit code runs with IA32_EFER.SCE set and EFLAGS.TF clear, u32: 0 or 1. */
   fastSystemCalls: 0x350,
+  /** Flat 32-bit code runs outside of IA-32e mode, protected, and with EFLAGS.TF clear, u32: 0 or 1. */
+  flatSystemCalls: 0x354,
 
   /**
    * The form of the arithmetic flags, u32 (see flag-forms.ts): translated code leaves what they came from, and its operands,
@@ -99,6 +101,18 @@ export const layout = {
   /** Linear address of the page that the stack was in when translated code looked last, i64, and its TLB addend, i32. */
   stackPage: 0x370,
   stackAddend: 0x378,
+  /**
+   * How many bytes from its base on may be read, and how many written, of each segment: i64 pairs in the order of `selector`.
+   * 0 where that is not so simple: it expands down, cannot be used, or gives no such right.
+   */
+  segmentReach: 0x380,
+  /** GDTR: the base, i64, and the limit, u32. */
+  gdtBase: 0x3e0,
+  gdtLimit: 0x3e8,
+  /** IA32_SYSENTER_CS, u32, IA32_SYSENTER_ESP and IA32_SYSENTER_EIP, i64 each. */
+  sysenterCs: 0x3ec,
+  sysenterEsp: 0x3f0,
+  sysenterEip: 0x3f8,
 
   /** XMM0-15, 16 bytes each; the upper halves of YMM0-15 follow. */
   xmm: 0x400,
@@ -118,8 +132,6 @@ export const layout = {
   bounce: 0x700,
 
   jumpCache: 0x20000,
-  /** Three banks of `tlb.entries` entries: user, supervisor, supervisor with EFLAGS.AC set. */
-  tlb: 0xa0000,
   /** Where code goes on, by RIP (see interpreter/record.ts). */
   targetCache: 0x180000,
   /** The lookup key for which a translated region of several pages was last found to be mapped as it was translated, u32 each. */
@@ -129,21 +141,24 @@ export const layout = {
   linkMisses: 0x1e0000,
   /** Where indirect jumps of translated regions led (see jit/profile.ts). */
   regionProfiles: 0x200000,
-  records: 0x4a0000,
+  /** Three banks of `tlb.entries` entries: user, supervisor, supervisor with EFLAGS.AC set. */
+  tlb: 0x4a0000,
+  records: 0x620000,
   /** Guest RAM starts here. */
   ram: 0x2000000,
 } as const;
 
 /**
- * The software TLB: direct-mapped by linear page number, 32 bytes an entry. It spans 32 MiB, so that a kernel's code and
- * data do not displace each other: with 4 MiB each system call of Linux missed twice (getpid, 20 % of its time).
+ * The software TLB: direct-mapped by linear page number, 32 bytes an entry. It spans 64 MiB, so that a kernel's code and
+ * data do not displace each other: with 4 MiB each system call of Linux missed twice (getpid, 20 % of its time), with
+ * 32 MiB each of its page faults did.
  * A tag is the linear page address (low 12 bits zero) where that access is allowed, or `tlb.invalid`. Linear memory
  * offset = low 32 bits of linear address + addend.
  */
 export const tlb = {
-  entries: 8192,
+  entries: 16384,
   entryBytes: 32,
-  bankBytes: 8192 * 32,
+  bankBytes: 16384 * 32,
   banks: 3,
   readTag: 0,
   writeTag: 8,
@@ -154,6 +169,12 @@ export const tlb = {
   /** Never equal to a page address. */
   invalid: 1n,
 } as const;
+
+/**
+ * Where the part of the address space begins that is a kernel's, and stays as it is when programs take turns: the upper half,
+ * or outside of 64-bit mode the last GiB, since libraries of 32-bit programs lie in the one before (pipe row of the bench).
+ */
+export const upperPart = { code64: 1n << 63n, others: 0xc0000000n } as const;
 
 /** The bit of a lookup key that says with which rights code is fetched. */
 export const supervisorKey = 1 << 9;

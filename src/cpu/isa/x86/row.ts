@@ -40,6 +40,8 @@ export interface RowOptions {
   readonly usesStack?: boolean;
   /** Nothing after it belongs to the same basic block. */
   readonly ends?: boolean;
+  /** It ends a basic block, but mostly goes on behind itself, in the same mode. */
+  readonly goesOn?: boolean;
   /** Which part of the processor must be on: decides between #UD and #NM when it is off. */
   readonly unit?: 'x87' | 'sse' | 'mmx';
   /**

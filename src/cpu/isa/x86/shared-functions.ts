@@ -1,8 +1,9 @@
+import { segmentFunctions } from './data-segment.ts';
 import type { SharedFunction, SharedFunctions } from './shared-function.ts';
 import { x87Functions } from './x87/index.ts';
 
 /** Everything that instruction bodies may call by `X86Target.shared`, in the order of definition. */
-export const sharedFunctions: SharedFunctions = { ...x87Functions };
+export const sharedFunctions: SharedFunctions = { ...x87Functions, ...segmentFunctions };
 
 export function sharedFunction(name: string): SharedFunction {
   const found = sharedFunctions[name];

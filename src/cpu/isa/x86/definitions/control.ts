@@ -155,8 +155,6 @@ export const control: readonly Row[] = [
   row('CD', 'int', 'Ib', (_e, x, _w, vector) => x.helperEnds('interrupt', vector), system),
   row('CE', 'into', '', (_e, x) => x.helperEnds('into'), { ...system, only: 'legacy' }),
   row('F1', 'int1', '', (_e, x) => x.helperEnds('int1'), system),
-  row('0F 34', 'sysenter', '', (_e, x) => x.helperEnds('sysenter'), system),
-  row('0F 35', 'sysexit', '', (e, x, w) => x.helperEnds('sysexit', e.i32(w / 8)), system),
   row(
     '62',
     'bound',

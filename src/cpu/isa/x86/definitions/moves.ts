@@ -1,9 +1,9 @@
 /** Data movement, conversions and the stack (SDM 2, instruction pages named by mnemonic). */
-import { bytesOf, type Val, type Width } from '../../index.ts';
+import { bytesOf, type Val, type WasmEmitter, type Width } from '../../index.ts';
 import { conditionHolds, packFlags, unpackFlags } from '../arithmetic-flags.ts';
 import { layout } from '../layout.ts';
-import { hex, type Row, row } from '../row.ts';
-import type { Body } from '../target.ts';
+import { hex, type Row, type RowOptions, row } from '../row.ts';
+import type { Body, X86Target } from '../target.ts';
 import { popped, pushed, stackPointer } from './stack.ts';
 
 const move: Body = (_e, _x, _w, value) => value;
@@ -112,14 +112,38 @@ const pushSegment =
     stack.commit();
   };
 
+interface SegmentLoad {
+  readonly number: Val;
+  readonly selector: Val;
+  /** Before execution goes on. */
+  readonly commit: () => void;
+}
+
+/** The mode may be another one behind an unusual load: a link to the next instruction would not see that. */
+function loadSegment(e: WasmEmitter, x: X86Target, { number, selector, commit }: SegmentLoad): void {
+  const [isDone] = x.shared('loadUsualData', number, selector);
+  if (!isDone) throw new RangeError('Cannot emit a segment load: its function has no result');
+  e.when(
+    e.op('i32.eqz', isDone),
+    () => {
+      x.helper('loadSegment', number, selector);
+      commit();
+      x.jump(x.nextRip());
+    },
+    undefined,
+    false,
+  );
+  commit();
+  x.fallThrough();
+}
+
 const popSegment =
   (segment: number): Body =>
   (e, x, w) => {
     const stack = popped(e, x, w);
     const value = x.load(w === 64 ? 64 : w, stack.linear, 'stack');
-    x.helper('loadSegment', e.i32(segment), e.truncate(w, 16, value));
-    stack.commit();
-    x.jump(x.nextRip()); // The mode may have changed: a link to the next instruction would not see that.
+    const selector = e.truncate(w, 16, value);
+    loadSegment(e, x, { number: e.i32(segment), selector, commit: stack.commit });
   };
 
 const registerRows: readonly Row[] = [
@@ -131,6 +155,10 @@ const registerRows: readonly Row[] = [
   row('58+r', 'pop', 'Zv=', pop, { sizes: 'stack', usesStack: true }),
 ];
 
+const moveToSegment: Body = (e, x, _w, number, selector) => loadSegment(e, x, { number, selector, commit: () => {} });
+
+const popOptions: RowOptions = { sizes: 'stack', usesStack: true, ends: true, goesOn: true };
+
 const segmentRows: readonly Row[] = [
   row('8C', 'mov_from_seg', 'Rv=,S', (e, _x, w, number) => {
     const selector = e.loadMemory('i32.load', e.op('i32.shl', number, e.i32(2)), layout.selector);
@@ -139,21 +167,15 @@ const segmentRows: readonly Row[] = [
   row('8C', 'mov_from_seg', 'Mw=,S', (e, _x, _w, number) =>
     e.loadMemory('i32.load', e.op('i32.shl', number, e.i32(2)), layout.selector),
   ),
-  row('8E', 'mov_to_seg', 'S,Ew', (_e, x, _w, number, selector) => x.helperEnds('loadSegment', number, selector), {
-    ends: true,
-  }),
+  row('8E', 'mov_to_seg', 'S,Ew', moveToSegment, { ends: true, goesOn: true }),
   ...[0, 1, 2, 3].map((s) =>
     row(hex(s * 8 + 6), 'push_seg', '', pushSegment(s), { sizes: 'stack', usesStack: true, only: 'legacy' }),
   ),
-  ...[0, 2, 3].map((s) =>
-    row(hex(s * 8 + 7), 'pop_seg', '', popSegment(s), { sizes: 'stack', usesStack: true, only: 'legacy', ends: true }),
-  ),
+  ...[0, 2, 3].map((s) => row(hex(s * 8 + 7), 'pop_seg', '', popSegment(s), { ...popOptions, only: 'legacy' })),
   ...[4, 5].map((s) =>
     row(`0F ${hex(s * 8 + 0x80)}`, 'push_seg', '', pushSegment(s), { sizes: 'stack', usesStack: true }),
   ),
-  ...[4, 5].map((s) =>
-    row(`0F ${hex(s * 8 + 0x81)}`, 'pop_seg', '', popSegment(s), { sizes: 'stack', usesStack: true, ends: true }),
-  ),
+  ...[4, 5].map((s) => row(`0F ${hex(s * 8 + 0x81)}`, 'pop_seg', '', popSegment(s), popOptions)),
   row('C4', 'les', 'Gv=,Np', loadFarPointer(0), { only: 'legacy', ends: true }),
   row('C5', 'lds', 'Gv=,Np', loadFarPointer(3), { only: 'legacy', ends: true }),
   row('0F B2', 'lss', 'Gv=,Np', loadFarPointer(2), { ends: true }),

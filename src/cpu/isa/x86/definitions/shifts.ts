@@ -3,6 +3,7 @@ import type { Val, WasmEmitter, Width } from '../../index.ts';
 import { carryFlag, carryFrom, withCarryFlag } from '../arithmetic-flags.ts';
 import { layout } from '../layout.ts';
 import { type Row, row } from '../row.ts';
+import { emitSegmentAddress } from '../segment-address.ts';
 import type { Body, X86Target } from '../target.ts';
 
 /** Bit 0 of a value as an i64. */
@@ -202,8 +203,7 @@ function inSegment(e: WasmEmitter, x: X86Target, w: Width, address: Val, form: V
     const base = e.loadMemory('i64.load', e.op('i32.shl', number, e.i32(3)), layout.segmentBase);
     return e.op('i64.add', wrapped, base);
   }
-  const packed = e.op('i32.or', number, e.i32((kind << 8) | ((w / 8) << 16)));
-  return e.op('i64.extend_i32_u', x.helper('segmentAddress', packed, e.op('i32.wrap_i64', wrapped)));
+  return emitSegmentAddress(e, x, { number, kind: e.i32(kind), bytes: e.i32(w / 8), offset: wrapped });
 }
 
 /** BSF and BSR leave the destination alone when the source is zero (SDM says undefined; processors do this). */

@@ -3,7 +3,9 @@
 import type { WasmEmitter } from '../../index.ts';
 import { bytesOf, type Val, type Width } from '../../index.ts';
 import { layout, segment } from '../layout.ts';
+import { emitSegmentAddress } from '../segment-address.ts';
 import type { X86Target } from '../target.ts';
+import { accessKind } from '../tlb-probe.ts';
 
 export interface StackSlot {
   readonly linear: Val;
@@ -30,7 +32,7 @@ export function stackPointer(e: WasmEmitter, x: X86Target, from: 4 | 5 = 4): Sta
   };
 }
 
-/** SS has a base, a limit or 16 bits: a mask in the state says how much of rSP counts, a helper checks the limit. */
+/** SS has a base, a limit or 16 bits: a mask in the state says how much of rSP counts, the limit is checked. */
 function segmentedPointer(e: WasmEmitter, x: X86Target, from: 4 | 5): StackPointer {
   const mask = x.state('i32', layout.stackMask);
   const register = x.register(32, from);
@@ -38,9 +40,9 @@ function segmentedPointer(e: WasmEmitter, x: X86Target, from: 4 | 5): StackPoint
   const at = (offset: number): Val => e.op('i32.and', e.add(32, register, e.i32(offset)), mask);
   return {
     linear: (offset, bytes, access) => {
-      const packed = segment.ss | ((access === 'write' ? 1 : 0) << 8) | (bytes << 16);
-      const linear = x.helper('segmentAddress', e.i32(packed), at(offset));
-      return e.zeroExtend(32, 64, linear);
+      const place = e.zeroExtend(32, 64, at(offset));
+      const kind = e.i32(accessKind[access]);
+      return emitSegmentAddress(e, x, { number: e.i32(segment.ss), kind, bytes: e.i32(bytes), offset: place });
     },
     moveTo: (offset) => {
       const kept = e.op('i32.and', old, e.op('i32.xor', mask, e.i32(-1)));

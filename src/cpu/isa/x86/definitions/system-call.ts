@@ -1,19 +1,22 @@
 /**
- * SYSCALL and SYSRET between 64-bit code (SDM 2B, under their names): as plain code they cost a third of what they do as
- * helpers (getpid row of the bench). A helper does them in the other modes, under TF, and when they fault.
+ * SYSCALL and SYSRET between 64-bit code, SYSENTER and SYSEXIT between flat 32-bit code (SDM 2B, under their names): as plain
+ * code they cost a third of what they do as helpers (getpid row of the bench). A helper does them in the other modes, under
+ * TF, and when they fault.
  */
 import type { Val, WasmEmitter } from '../../index.ts';
 import { packFlags, unpackFlags } from '../arithmetic-flags.ts';
-import { flag, layout, lazyFlags, noStackPage, segment, supervisorKey, tlb } from '../layout.ts';
+import { flag, layout, lazyFlags, noLookupKey, noStackPage, segment, supervisorKey, tlb } from '../layout.ts';
 import { type Row, row } from '../row.ts';
 import type { Body, X86Target } from '../target.ts';
 import { wantInterrupt } from './flag-control.ts';
 
-/** CS and SS as these instructions fill their descriptor caches: flat, accessed, 64-bit code. */
-const codeAttributes = 0xa09b;
+/** CS and SS as these instructions fill their descriptor caches: flat and accessed. */
+const codeAttributes = { code64: 0xa09b, code32: 0xc09b } as const;
 const dataAttributes = 0xc093;
 const dplShift = 5;
-const [rcx, r11] = [1, 11];
+const [rcx, rdx, rsp, r11] = [1, 2, 4, 11];
+/** `layout.segmentReach` of a whole segment. */
+const wholeReach = 1n << 32n;
 
 /** What SYSRET takes from R11 (SDM 2B, SYSRET). */
 const restorable = 0x3c7fd7 & ~flag.RF;
@@ -26,15 +29,22 @@ interface FlatLevel {
   readonly tlbBank: Val;
 }
 
-/** The mode key stays: both levels run 64-bit code. */
-function enterLevel(e: WasmEmitter, x: X86Target, { level, code, stack, tlbBank }: FlatLevel): void {
+/** The mode key stays: both levels run code of this size. */
+function enterLevel(
+  e: WasmEmitter,
+  x: X86Target,
+  size: keyof typeof codeAttributes,
+  { level, code, stack, tlbBank }: FlatLevel,
+): void {
   const set = (number: number, selector: Val, attributes: number): void => {
     x.setState('i32', layout.selector + 4 * number, e.op('i32.or', selector, e.i32(level)));
     x.setState('i32', layout.segmentLimit + 4 * number, e.i32(-1));
     x.setState('i32', layout.segmentAttributes + 4 * number, e.i32(attributes | (level << dplShift)));
     x.setState('i64', layout.legacyBase + 8 * number, e.i64(0n));
+    x.setState('i64', layout.segmentReach + 16 * number, e.i64(wholeReach));
+    x.setState('i64', layout.segmentReach + 16 * number + 8, e.i64(number === segment.cs ? 0n : wholeReach));
   };
-  set(segment.cs, code, codeAttributes);
+  set(segment.cs, code, codeAttributes[size]);
   set(segment.ss, stack, dataAttributes);
   x.setState('i32', layout.stackMask, e.i32(-1));
   x.setState('i32', layout.cpl, e.i32(level));
@@ -44,6 +54,12 @@ function enterLevel(e: WasmEmitter, x: X86Target, { level, code, stack, tlbBank 
     const others = e.op('i32.and', x.state('i32', key), e.i32(~supervisorKey));
     x.setState('i32', key, level === 0 ? e.op('i32.or', others, e.i32(supervisorKey)) : others);
   }
+}
+
+/** The TLB bank of level 0 with these flags. */
+function supervisorBank(e: WasmEmitter, x: X86Target, eflags: Val): Val {
+  const withAc = e.op('i32.and', eflags, e.i32(flag.AC));
+  return e.select(withAc, x.state('i32', layout.tlbBankWithAc), e.i32(layout.tlb + tlb.bankBytes));
 }
 
 const starSelector = (e: WasmEmitter, x: X86Target, shift: number): Val =>
@@ -58,9 +74,8 @@ const syscall: Body = (e, x) => {
   x.setRegister(64, r11, e.op('i64.extend_i32_u', image));
   x.setState('i32', layout.eflagsRest, e.op('i32.or', e.op('i32.and', kept, e.i32(~lazyFlags)), e.i32(2)));
   const code = starSelector(e, x, 0);
-  const withAc = e.op('i32.and', kept, e.i32(flag.AC));
-  const tlbBank = e.select(withAc, x.state('i32', layout.tlbBankWithAc), e.i32(layout.tlb + tlb.bankBytes));
-  enterLevel(e, x, { level: 0, code, stack: e.op('i32.add', code, e.i32(8)), tlbBank });
+  const tlbBank = supervisorBank(e, x, kept);
+  enterLevel(e, x, 'code64', { level: 0, code, stack: e.op('i32.add', code, e.i32(8)), tlbBank });
   x.setFlags(unpackFlags(e, kept));
   x.jump(x.state('i64', layout.lstar));
 };
@@ -81,13 +96,56 @@ const sysret: Body = (e, x, w) => {
   x.setState('i32', layout.eflagsRest, e.op('i32.or', e.op('i32.and', restored, e.i32(~lazyFlags)), e.i32(2)));
   const base = starSelector(e, x, 16);
   const code = e.op('i32.add', base, e.i32(16));
-  enterLevel(e, x, { level: 3, code, stack: e.op('i32.add', base, e.i32(8)), tlbBank: e.i32(layout.tlb) });
+  enterLevel(e, x, 'code64', { level: 3, code, stack: e.op('i32.add', base, e.i32(8)), tlbBank: e.i32(layout.tlb) });
   x.setFlags(unpackFlags(e, restored));
   wantInterrupt(e, x, e.op('i32.ne', e.op('i32.and', restored, e.i32(flag.IF)), e.i32(0)));
   x.jump(target);
 };
 
+const sysenterSelector = (e: WasmEmitter, x: X86Target): Val =>
+  e.op('i32.and', x.state('i32', layout.sysenterCs), e.i32(0xfffc));
+
+/** SYSENTER and SYSEXIT set up nothing that depends on CS, where RIPs can be looked up and IA32_SYSENTER_CS is not null. */
+function isPlainFlat(e: WasmEmitter, x: X86Target, selector: Val): Val {
+  const hasKey = e.op('i32.ne', x.state('i32', layout.lookupKey), e.i32(noLookupKey));
+  const isLegal = e.op('i32.ne', selector, e.i32(0));
+  return e.op('i32.and', e.op('i32.and', hasKey, isLegal), x.state('i32', layout.flatSystemCalls));
+}
+
+const sysenter: Body = (e, x) => {
+  const code = sysenterSelector(e, x);
+  e.when(e.op('i32.eqz', isPlainFlat(e, x, code)), () => x.helperEnds('sysenter'));
+  const rest = e.op('i32.and', x.state('i32', layout.eflagsRest), e.i32(~(flag.VM | flag.IF | flag.RF)));
+  x.setState('i32', layout.eflagsRest, rest);
+  const tlbBank = supervisorBank(e, x, rest);
+  enterLevel(e, x, 'code32', { level: 0, code, stack: e.op('i32.add', code, e.i32(8)), tlbBank });
+  x.setRegister(32, rsp, x.state('i32', layout.sysenterEsp));
+  x.jump(e.op('i64.extend_i32_u', x.state('i32', layout.sysenterEip)));
+};
+
+const sysexit: Body = (e, x, w) => {
+  if (w === 64) {
+    x.helperEnds('sysexit', e.i32(w / 8));
+    return;
+  }
+  const first = sysenterSelector(e, x);
+  const isFast = e.op('i32.and', e.op('i32.eqz', x.state('i32', layout.cpl)), isPlainFlat(e, x, first));
+  e.when(e.op('i32.eqz', isFast), () => x.helperEnds('sysexit', e.i32(w / 8)));
+  const target = x.register(32, rdx);
+  const code = e.op('i32.add', first, e.i32(16));
+  enterLevel(e, x, 'code32', {
+    level: 3,
+    code,
+    stack: e.op('i32.add', first, e.i32(24)),
+    tlbBank: e.i32(layout.tlb),
+  });
+  x.setRegister(32, rsp, x.register(32, rcx));
+  x.jump(e.op('i64.extend_i32_u', target));
+};
+
 export const systemCall: readonly Row[] = [
   row('0F 05', 'syscall', '', syscall, { ends: true }),
   row('0F 07', 'sysret', '', sysret, { ends: true }),
+  row('0F 34', 'sysenter', '', sysenter, { ends: true }),
+  row('0F 35', 'sysexit', '', sysexit, { ends: true }),
 ];

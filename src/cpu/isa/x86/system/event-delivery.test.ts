@@ -14,6 +14,8 @@ import {
 import { attention, flag, layout, segment } from '../layout.ts';
 import { modeKey } from '../mode.ts';
 import { makesDoubleFault } from './event-delivery.ts';
+import { bank } from './mode.ts';
+import { access } from './page-walk.ts';
 
 const long = (): SystemFixture => {
   const fixture = new SystemFixture();
@@ -95,6 +97,22 @@ test('64-bit delivery from user mode takes RSP0 and a null SS', () => {
   assert.equal(state.nextRip, 0x4000n);
   fixture.call('iret', 8);
   assert.deepEqual([state.cpl, state.gpr(4), state.nextRip], [3, BigInt(places.userStack), 0xd002n]);
+});
+
+test('a 64-bit stack pointer that is not canonical faults, though the frame below it would fit', () => {
+  const fixture = long();
+  const { state, mmu } = fixture.cpu;
+  const tables = places.pageTables;
+  fixture.write64(tables + 8 * 255, BigInt(tables + 0x1007));
+  fixture.write64(tables + 0x1000 + 8 * 511, BigInt(tables + 0x2007));
+  fixture.write64(tables + 0x2000 + 8 * 511, 0x200087n);
+  mmu.translate(-8, 0x7fff, bank.supervisor, access.write);
+  for (const table of [places.gdt, places.idt]) mmu.translate(table, 0, bank.supervisor, access.read);
+  writeGate64(fixture, 14, 0x4000n, 0x8e);
+  writeGate64(fixture, 8, 0x5000n, 0x8e, 1);
+  state.setGpr(4, 0x800000000000n);
+  raise(fixture, 14, 3);
+  assert.deepEqual([state.rip, rsp(fixture)], [0x5000n, places.interruptStack - 48]);
 });
 
 test('an interrupt stack table entry is used without a level change', () => {

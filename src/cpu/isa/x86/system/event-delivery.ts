@@ -5,6 +5,8 @@ import { deliverProtected } from './deliver-protected.ts';
 import { deliverReal } from './deliver-real.ts';
 import { GuestFault, noErrorCode, vector } from './guest-fault.ts';
 import { isLongMode, isProtected } from './mode.ts';
+import { deliverLongQuickly } from './quick-long.ts';
+import { deliverProtectedQuickly } from './quick-protected.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 
 /** One exception or interrupt on its way. */
@@ -70,7 +72,9 @@ export function deliverPrivilegedSoftware(cpu: X86Cpu): void {
 /** Ends after a few rounds: each fault on the way is of a graver class than the one before, up to the triple fault. */
 function deliver(cpu: X86Cpu, first: CpuEvent): void {
   for (let event: CpuEvent | undefined = first; event !== undefined; ) event = attempt(cpu, event);
-  cpu.state.rip = cpu.state.nextRip;
+  const { state } = cpu;
+  state.setWord(layout.rip, state.word(layout.nextRip));
+  state.setWord(layout.rip + 4, state.word(layout.nextRip + 4));
 }
 
 /** undefined: delivered, or nothing more can be. */
@@ -118,6 +122,7 @@ export function makesDoubleFault(first: number, second: number): boolean {
 
 /** Delivers without looking further; throws GuestFault, having changed stack memory only unless tasks were switched. */
 function deliverOnce(cpu: X86Cpu, event: CpuEvent): void {
+  if (deliverLongQuickly(cpu, event) || deliverProtectedQuickly(cpu, event)) return;
   if (!isProtected(cpu.state)) {
     deliverReal(cpu, event);
     return;

@@ -20,6 +20,8 @@ import {
   isVirtual8086,
   refreshMode,
 } from './mode.ts';
+import { iretLongQuickly } from './quick-long.ts';
+import { iretProtectedQuickly } from './quick-protected.ts';
 import {
   dropPrivilegedSegments,
   readStackDescriptor,
@@ -138,10 +140,18 @@ function setOuterPointer({ state }: X86Cpu, bytes: StackSlot, lo: number, hi: nu
 export function iret(cpu: X86Cpu, opBytes: number): void {
   const { state } = cpu;
   const bytes = opBytes as StackSlot;
-  if (!isProtected(state)) iretReal(cpu, bytes);
-  else if (isVirtual8086(state)) iretVirtual8086(cpu, bytes);
-  else iretProtected(cpu, bytes);
+  if (!iretQuickly(cpu, bytes)) iretThoroughly(cpu, bytes);
   state.nmiBlocked = false;
+}
+
+const iretQuickly = (cpu: X86Cpu, bytes: StackSlot): boolean =>
+  bytes === 8 ? iretLongQuickly(cpu) : bytes === 4 && iretProtectedQuickly(cpu);
+
+/** Apart from what it does to NMIs. */
+export function iretThoroughly(cpu: X86Cpu, bytes: StackSlot): void {
+  if (!isProtected(cpu.state)) iretReal(cpu, bytes);
+  else if (isVirtual8086(cpu.state)) iretVirtual8086(cpu, bytes);
+  else iretProtected(cpu, bytes);
 }
 
 function iretReal(cpu: X86Cpu, bytes: StackSlot): void {

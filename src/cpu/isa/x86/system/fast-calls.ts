@@ -1,7 +1,7 @@
 /** SYSCALL, SYSRET, SYSENTER, SYSEXIT (SDM 2B, under their names): flat segments from fixed descriptors. */
 import { flag, layout, lazyFlags, segment } from '../layout.ts';
 import { vector } from './guest-fault.ts';
-import { isCode64, isLongMode, isProtected, refreshMode } from './mode.ts';
+import { enterFlatLevel, isCode64, isLongMode, isPlainFlat, isProtected, refreshMode } from './mode.ts';
 import { attribute, efer } from './registers.ts';
 import { isCanonicalHigh } from './words.ts';
 import type { X86Cpu } from './x86-cpu.ts';
@@ -77,9 +77,11 @@ export function sysenter(cpu: X86Cpu): void {
   const selector = state.sysenterCs & 0xfffc;
   if (!isProtected(state) || selector === 0) cpu.raise(vector.generalProtection, 0);
   const isLong = isLongMode(state);
+  const staysFlat = isPlainFlat(state);
   state.setWord(layout.eflagsRest, state.eflagsRest & ~(flag.VM | flag.IF | flag.RF));
   setFlatSegments(state, selector, isLong ? code64 : code32, selector + 8, 0);
-  refreshMode(state);
+  if (staysFlat) enterFlatLevel(state, 0);
+  else refreshMode(state);
   state.setGprWords(gprNumber.rsp, state.sysenterEsp.lo, isLong ? state.sysenterEsp.hi : 0);
   state.setNextRipWords(state.sysenterEip.lo, isLong ? state.sysenterEip.hi : 0);
 }
@@ -89,11 +91,13 @@ export function sysexit(cpu: X86Cpu, opBytes: number): void {
   const selector = state.sysenterCs & 0xfffc;
   if (!isProtected(state) || selector === 0 || state.cpl !== 0) cpu.raise(vector.generalProtection, 0);
   const is64 = opBytes === 8;
+  const staysFlat = isPlainFlat(state);
   const ripHigh = is64 ? state.gprHigh(gprNumber.rdx) : 0;
   const rspHigh = is64 ? state.gprHigh(gprNumber.rcx) : 0;
   if (!isCanonicalHigh(ripHigh) || !isCanonicalHigh(rspHigh)) cpu.raise(vector.generalProtection, 0);
   setFlatSegments(state, selector + (is64 ? 32 : 16), is64 ? code64 : code32, selector + (is64 ? 40 : 24), 3);
-  refreshMode(state);
+  if (staysFlat) enterFlatLevel(state, 3);
+  else refreshMode(state);
   state.setGprWords(gprNumber.rsp, state.gprLow(gprNumber.rcx), rspHigh);
   state.setNextRipWords(state.gprLow(gprNumber.rdx), ripHigh);
 }

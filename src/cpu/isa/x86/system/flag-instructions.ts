@@ -4,18 +4,23 @@ import { vector } from './guest-fault.ts';
 import { ioPrivilegeLevel, isProtected, isVirtual8086, setEflags } from './mode.ts';
 import type { StackSlot } from './stack.ts';
 import type { X86Cpu } from './x86-cpu.ts';
+import type { X86State } from './x86-state.ts';
 
 /** Flags that any level may change with a 16-bit operand; a wider one adds AC and ID. RF is dropped: nothing sets it. */
 const freeFlags = lazyFlags | flag.TF | flag.DF | flag.NT;
 const wideFlags = flag.AC | flag.ID;
 
-/** Takes over the flags of a popped image that `cpl` may change (SDM 2B, "POPF"). */
-export function mergeFlags(cpu: X86Cpu, image: number, opBytes: number, cpl: number): void {
-  const { state } = cpu;
+/** EFLAGS with those flags of a popped image that `cpl` may change (SDM 2B, "POPF"). */
+export function mergedFlags(state: X86State, image: number, opBytes: number, cpl: number): number {
   let mask = opBytes === 2 ? freeFlags : freeFlags | wideFlags;
   if (cpl <= ioPrivilegeLevel(state)) mask |= flag.IF;
   if (cpl === 0) mask |= opBytes === 2 ? flag.IOPL : flag.IOPL | flag.VIF | flag.VIP;
-  setEflags(state, (state.eflags & ~mask) | (image & mask));
+  return (state.eflags & ~mask) | (image & mask);
+}
+
+/** Takes them over. */
+export function mergeFlags({ state }: X86Cpu, image: number, opBytes: number, cpl: number): void {
+  setEflags(state, mergedFlags(state, image, opBytes, cpl));
 }
 
 function requireIopl3InVirtual8086(cpu: X86Cpu): void {

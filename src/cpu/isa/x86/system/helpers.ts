@@ -26,7 +26,6 @@ import {
   rdgsbase,
   rdpmc,
   rdtsc,
-  rdtscp,
   requireWait,
   undefinedOpcode,
   wrfsbase,
@@ -52,8 +51,8 @@ export const systemHelpers = {
   cpuid,
   rdmsr,
   wrmsr,
+  /** Results at layout.helper. */
   rdtsc,
-  rdtscp,
   rdpmc,
   hlt,
   /** (opBytes) */

@@ -8,25 +8,17 @@ import { cr0, cr4 } from './registers.ts';
 import { readTscNumber } from './time-stamp.ts';
 import { addressFromWords, highWord, isCanonicalHigh } from './words.ts';
 import type { X86Cpu } from './x86-cpu.ts';
-import { gprNumber } from './x86-state.ts';
 
+/** RDTSC and RDTSCP: the counter and IA32_TSC_AUX go to layout.helper, 8 bytes each. */
 export function rdtsc(cpu: X86Cpu): void {
   const { state } = cpu;
   if (state.cr4 & cr4.TSD && state.cpl !== 0) cpu.raise(vector.generalProtection, 0);
+  state.setWord(layout.helper + 8, state.tscAux.lo);
   const counts = readTscNumber(cpu) + state.tscOffsetNumber;
   if (counts >= 0 && counts <= Number.MAX_SAFE_INTEGER) {
-    state.setGprWords(gprNumber.rax, counts | 0, 0);
-    state.setGprWords(gprNumber.rdx, highWord(counts), 0);
-    return;
-  }
-  const wide = cpu.readTsc();
-  state.setGpr(gprNumber.rax, wide & 0xffffffffn);
-  state.setGpr(gprNumber.rdx, wide >> 32n);
-}
-
-export function rdtscp(cpu: X86Cpu): void {
-  rdtsc(cpu);
-  cpu.state.setGprWords(gprNumber.rcx, cpu.state.tscAux.lo, 0);
+    state.setWord(layout.helper, counts | 0);
+    state.setWord(layout.helper + 4, highWord(counts));
+  } else state.u64[layout.helper / 8] = cpu.readTsc();
 }
 
 /** There are no counters: every index is illegal. */

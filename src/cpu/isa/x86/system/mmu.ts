@@ -1,6 +1,6 @@
 import { tlb } from '../layout.ts';
 import type { CodeTracker, CpuBus, PortSize, RamMap } from './contract.ts';
-import { changeFetches } from './mode.ts';
+import { changeFetches, forgetStackPage, upperPart32 } from './mode.ts';
 import { access, PageWalker } from './page-walk.ts';
 import { right, SoftTlb, tlbFlag } from './soft-tlb.ts';
 import type { X86State } from './x86-state.ts';
@@ -8,8 +8,8 @@ import type { X86State } from './x86-state.ts';
 /** A page of 0xff bytes: what is fetched where nothing answers. It lies below the decoded records. */
 export const openBusPage = 0x17f000;
 
-/** Whether code at an address may go by the upper half's key: 32-bit code does from the middle of its 4 GiB on. */
-const isInUpperHalf = (lo: number, hi: number): boolean => hi < 0 || (hi === 0 && lo < 0);
+/** Whether code at an address may go by the upper part's key, in whatever mode. */
+const isInUpperPart = (lo: number, hi: number): boolean => hi < 0 || (hi === 0 && lo >>> 0 >= upperPart32);
 
 /** Linear to physical to host, and physical accesses. The result of a translation is left in the fields. */
 export class Mmu {
@@ -22,7 +22,7 @@ export class Mmu {
 
   /** Linear-memory offset of the address translated last, or -1 when the bus serves it. */
   ramAddress = -1;
-  /** Code of the upper half of the address space was fetched from pages that are not global. */
+  /** Code of the upper part of the address space was fetched from pages that are not global. */
   #hasLocalHighCode = false;
   /** Guest-physical address translated last; only valid when `ramAddress` is -1. */
   physical = 0;
@@ -77,9 +77,12 @@ export class Mmu {
   }
 
   flushPage(lo: number, hi: number): void {
+    const mayHaveFetched = this.tlb.mayHaveFetched(lo, hi);
     this.walker.forget();
     this.tlb.flushPage(lo, hi);
-    changeFetches(this.#state, { low: hi >= 0, high: isInUpperHalf(lo, hi) });
+    // A kernel that copies a page on writing invalidates data: code stays as findable as it was (page-fault row of the bench).
+    if (mayHaveFetched) changeFetches(this.#state, { low: hi >= 0, high: isInUpperPart(lo, hi) });
+    else forgetStackPage(this.#state);
   }
 
   #isWritable(bankNumber: number, lo: number, hi: number, ramAddress: number): boolean {
@@ -97,11 +100,13 @@ export class Mmu {
     if (page < 0) return;
     const isWritable = walker.isDirty && !isReadOnly && walker.permits(bankNumber, access.write);
     const mayWrite = isWritable && !this.#code.hasCode(page >>> 12);
+    // Only pages that code is fetched from say so: an invalidation of others does not concern code.
+    const mayFetch = kind === access.execute || this.tlb.probe(bankNumber, lo, hi, tlb.executeTag) >= 0;
     const rights =
       (walker.permits(bankNumber, access.read) ? right.read : 0) |
       (mayWrite ? right.write : 0) |
-      (walker.permits(bankNumber, access.execute) ? right.execute : 0);
-    if (rights & right.execute && isInUpperHalf(lo, hi) && !walker.isGlobal) this.#hasLocalHighCode = true;
+      (mayFetch && walker.permits(bankNumber, access.execute) ? right.execute : 0);
+    if (rights & right.execute && isInUpperPart(lo, hi) && !walker.isGlobal) this.#hasLocalHighCode = true;
     const flags = (walker.isGlobal ? tlbFlag.global : 0) | (isWritable ? tlbFlag.writable : 0);
     this.tlb.fill(bankNumber, lo, hi, page, rights, flags | (walker.shift << tlbFlag.shiftBit));
   }

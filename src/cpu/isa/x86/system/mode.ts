@@ -1,4 +1,14 @@
-import { attention, flag, layout, noLookupKey, noStackPage, segment, supervisorKey, tlb } from '../layout.ts';
+import {
+  attention,
+  flag,
+  layout,
+  noLookupKey,
+  noStackPage,
+  segment,
+  supervisorKey,
+  tlb,
+  upperPart,
+} from '../layout.ts';
 import { modeKey } from '../mode.ts';
 import { attribute, cr0, cr4, efer } from './registers.ts';
 import type { X86State } from './x86-state.ts';
@@ -31,13 +41,18 @@ export function setCpl(state: X86State, cpl: number): void {
   refreshLookupKeys(state);
 }
 
+const noStackPageLow = Number(noStackPage);
+
 /** The page that translated code remembers for the stack may not be what, or not do what, it did. */
 export function forgetStackPage(state: X86State): void {
-  state.setWord(layout.stackPage, Number(noStackPage));
+  state.setWord(layout.stackPage, noStackPageLow);
   state.setWord(layout.stackPage + 4, 0);
 }
 
 const beginEpoch = (state: X86State): void => state.setWord(layout.fetchEpoch, (state.word(layout.fetchEpoch) + 1) | 0);
+
+/** `upperPart` outside of 64-bit mode; unsigned. */
+export const upperPart32 = Number(upperPart.others);
 
 /** Where in a lookup key, behind the mode key and `supervisorKey`, the generation begins. */
 const generationShift = 10;
@@ -47,8 +62,8 @@ const generationLimit = 2 ** (32 - generationShift);
 export function refreshLookupKeys(state: X86State): void {
   const mode = state.word(layout.modeKey);
   const is64 = (mode & modeKey.codeMask) === modeKey.code64;
-  state.setWord(layout.halfBit, is64 ? 63 : 31);
-  state.setWord(layout.halfBit + 4, 0);
+  state.setWord(layout.upperPart, is64 ? 0 : upperPart32);
+  state.setWord(layout.upperPart + 4, is64 ? 1 << 31 : 0);
   const isFlatCode = is64 || (state.legacyBase[segment.cs] === 0 && state.segmentLimit(segment.cs) === 0xffffffff);
   const context = (currentBank(state) === bank.user ? 0 : supervisorKey) | mode;
   state.setWord(layout.lookupKey, isFlatCode ? (state.fetchGeneration << generationShift) | context : noLookupKey);
@@ -58,12 +73,12 @@ export function refreshLookupKeys(state: X86State): void {
   );
 }
 
-/** RIPs of these halves of the address space may mean other bytes from now on. */
-export function changeFetches(state: X86State, halves: { low: boolean; high: boolean }): void {
+/** RIPs of these parts of the address space may mean other bytes from now on. */
+export function changeFetches(state: X86State, parts: { low: boolean; high: boolean }): void {
   forgetStackPage(state);
   beginEpoch(state);
-  if (halves.low) state.fetchGeneration++;
-  if (halves.high) state.fetchGenerationHigh++;
+  if (parts.low) state.fetchGeneration++;
+  if (parts.high) state.fetchGenerationHigh++;
   if (Math.max(state.fetchGeneration, state.fetchGenerationHigh) === generationLimit) {
     // Numbers begin again: nothing may remember an old one.
     state.u8.fill(0, layout.targetCache, layout.regionKeys + 0x10000);
@@ -87,6 +102,9 @@ const isFlat = (state: X86State, number: number): boolean =>
   state.segmentLimit(number) === 0xffffffff &&
   (state.segmentAttributes(number) & flatMask) === flatValue;
 
+const areFlat = (state: X86State): boolean =>
+  isFlat(state, segment.es) && isFlat(state, segment.ss) && isFlat(state, segment.ds);
+
 function codeSize(state: X86State): number {
   const attributes = state.segmentAttributes(segment.cs);
   if (isLongMode(state) && attributes & attribute.long) return modeKey.code64;
@@ -98,7 +116,7 @@ function computeModeKey(state: X86State): number {
   let key: number = size;
   if (size !== modeKey.code64) {
     if (!(state.segmentAttributes(segment.ss) & attribute.big)) key |= modeKey.stack16;
-    if (isFlat(state, segment.es) && isFlat(state, segment.ss) && isFlat(state, segment.ds)) key |= modeKey.flat;
+    if (areFlat(state)) key |= modeKey.flat;
     if (isRealOrVirtual(state)) key |= modeKey.real;
   }
   return state.eflagsRest & flag.TF ? key | modeKey.single | unitBits(state) : key | unitBits(state);
@@ -135,6 +153,7 @@ export function refreshMode(state: X86State): void {
   const is64 = (key & modeKey.codeMask) === modeKey.code64;
   const hasFastCalls = is64 && !(key & modeKey.single) && (state.efer & efer.SCE) !== 0;
   state.setWord(layout.fastSystemCalls, hasFastCalls ? 1 : 0);
+  state.setWord(layout.flatSystemCalls, isPlainFlat(state) ? 1 : 0);
   refreshLimits(state, is64);
   for (let number = 0; number < segment.fs; number++) {
     state.setWord(layout.segmentBase + 8 * number, is64 ? 0 : (state.legacyBase[number] ?? 0));
@@ -142,6 +161,27 @@ export function refreshMode(state: X86State): void {
   }
   const others = state.word(layout.attention) & ~attention.singleStep;
   state.setWord(layout.attention, key & modeKey.single ? others | attention.singleStep : others);
+}
+
+const flatKeyMask = modeKey.codeMask | modeKey.stack16 | modeKey.flat | modeKey.real | modeKey.single;
+
+/** Flat 32-bit code runs outside of IA-32e mode, protected, and not in single steps; CS may have another base or limit. */
+export const isPlainFlat = (state: X86State): boolean =>
+  (state.word(layout.modeKey) & flatKeyMask) === (modeKey.code32 | modeKey.flat) && !isLongMode(state);
+
+/** All that `refreshMode` would do when flat 32-bit code has changed CPL, or AC, and its CS and SS are whole flat segments. */
+export function enterFlatLevel(state: X86State, cpl: number): void {
+  state.setWord(layout.codeLimit, -1);
+  setCpl(state, cpl);
+}
+
+/** The same for ES and DS: as `refreshMode` after a load of either. */
+export function refreshDataSegment(state: X86State, number: number): void {
+  const key = state.word(layout.modeKey);
+  if ((key & modeKey.codeMask) === modeKey.code64) {
+    state.setWord(layout.segmentBase + 8 * number, 0);
+    state.setWord(layout.segmentBase + 8 * number + 4, 0);
+  } else if (areFlat(state) !== ((key & modeKey.flat) !== 0)) refreshMode(state);
 }
 
 /** Stores EFLAGS and follows VM, TF and AC. */

@@ -111,7 +111,7 @@ export class PageWalker {
     if (slot >= 0) {
       const { table, rights } = this.#cache;
       if (this.#lastLevel(table[slot] ?? 0, rights[slot] ?? 0, reserved, lo, bankNumber, kind)) return true;
-      this.#cache.clear(); // Upper entries may grant more by now, which needs no invalidation by the program.
+      this.#cache.drop(slot); // Upper entries may grant more by now, which needs no invalidation by the program.
     }
     let rights = entry.writable | entry.user;
     let table = root;

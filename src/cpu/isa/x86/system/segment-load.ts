@@ -2,7 +2,8 @@
 import { attention, layout, segment } from '../layout.ts';
 import { Descriptor, isNullSelector, markAccessed, readDescriptor, rpl } from './descriptor.ts';
 import { vector } from './guest-fault.ts';
-import { isCode64, isProtected, isRealOrVirtual, refreshMode } from './mode.ts';
+import { isCode64, isProtected, isRealOrVirtual, refreshDataSegment, refreshMode } from './mode.ts';
+import { attributesOf, baseOf, descriptorAt, isUsualData, levelOf, limitOf } from './quick-access.ts';
 import { attribute } from './registers.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 import type { X86State } from './x86-state.ts';
@@ -18,6 +19,7 @@ export function loadSegment(cpu: X86Cpu, number: number, selector: number): void
   const { state } = cpu;
   if (number === segment.cs) cpu.raise(vector.invalidOpcode);
   const sel = selector & 0xffff;
+  if (number !== segment.ss && loadUsualData(cpu, number, sel)) return;
   if (isRealOrVirtual(state)) loadRealSegment(state, number, sel);
   else if (number === segment.ss) loadStackSegment(cpu, sel);
   else loadDataSegment(cpu, number, sel, vector.generalProtection);
@@ -25,6 +27,21 @@ export function loadSegment(cpu: X86Cpu, number: number, selector: number): void
   if (number !== segment.ss) return;
   state.setWord(layout.attention, state.word(layout.attention) | attention.shadow);
   cpu.stepTrap = 'none'; // SDM 3A, 6.8.3
+}
+
+/** Loads the usual data segment at once (getpid row of the bench, 32 bits); false: nothing was done. */
+function loadUsualData(cpu: X86Cpu, number: number, selector: number): boolean {
+  const { state } = cpu;
+  if (isRealOrVirtual(state)) return false;
+  const at = descriptorAt(cpu, selector);
+  if (at < 0) return false;
+  const lo = state.i32[at] ?? 0;
+  const hi = state.i32[at + 1] ?? 0;
+  const level = levelOf(hi);
+  if (!isUsualData(hi) || rpl(selector) > level || state.cpl > level) return false;
+  state.setSegment(number, selector, baseOf(lo, hi), limitOf(lo, hi), attributesOf(hi));
+  if (number < segment.fs) refreshDataSegment(state, number);
+  return true;
 }
 
 /** Real mode keeps limit and attributes; virtual-8086 mode sets them. */
@@ -92,9 +109,11 @@ export function setFromDescriptor(cpu: X86Cpu, number: number, selector: number,
   cpu.state.setSegment(number, selector, descriptor.base, descriptor.limit, descriptor.attributes);
 }
 
+const dataSegments = [segment.es, segment.ds, segment.fs, segment.gs] as const;
+
 /** After a return to an outer level: data segments that it may not use become null (SDM 2B, "RET"). */
 export function dropPrivilegedSegments(state: X86State, cpl: number): void {
-  for (const number of [segment.es, segment.ds, segment.fs, segment.gs]) {
+  for (const number of dataSegments) {
     const attributes = state.segmentAttributes(number);
     const isConforming =
       (attributes & (attribute.code | attribute.conforming)) === (attribute.code | attribute.conforming);

@@ -19,7 +19,7 @@ test('a filled entry lets generated code find the page', () => {
   assert.equal(cpu.slowAccess(0x5678, 0, 8, 1), layout.ram + 0x5678);
   const entry = cpu.state.word(layout.tlbBank) + 5 * tlb.entryBytes;
   const word = (at: number): number => cpu.state.u32[(entry + at) / 4] ?? 0;
-  assert.deepEqual([word(tlb.readTag), word(tlb.writeTag), word(tlb.executeTag)], [0x5000, 0x5000, 0x5000]);
+  assert.deepEqual([word(tlb.readTag), word(tlb.writeTag), word(tlb.executeTag)], [0x5000, 0x5000, 1]);
   assert.equal((0x5678 + word(tlb.addend)) >>> 0, layout.ram + 0x5678);
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { enterLong64, places, SystemFixture } from '../../../../testing/x86-system.ts';
-import { layout, tlb } from '../layout.ts';
+import { layout, noStackPage, tlb } from '../layout.ts';
 
 /** 64-bit mode; linear 0x80_0000_0000 + n maps RAM by a 4 KiB page table at `table`. */
 const table = 0x16000;
@@ -14,6 +14,7 @@ function pagedFixture(): SystemFixture {
   fixture.write64(table, 0x20007n);
   fixture.write64(table + 8, 0x21107n);
   fixture.write64(0x14008, 0x87n);
+  fixture.write64(0x15000 + 8 * 32, BigInt(table + 7)); // Again, a whole TLB further.
   fixture.cpu.state.setGpr(0, 0xa0n);
   fixture.call('movToCr', 0, 4);
   return fixture;
@@ -114,4 +115,53 @@ test('INVPCID checks its descriptor', () => {
   touch(fixture, 0x1000);
   assert.equal(fixture.fault('invpcid', 0), undefined);
   assert.equal(isCached(fixture, 0x1000), false);
+});
+
+const epoch = ({ cpu }: SystemFixture): number => cpu.state.word(layout.fetchEpoch);
+/** INVLPG of this address; whether what is known of code by RIP is given up. */
+const forgetsCode = (fixture: SystemFixture, lo: number): boolean => {
+  const before = [epoch(fixture), fixture.cpu.state.fetchGeneration];
+  fixture.setArgument(0x8000000000n + BigInt(lo));
+  fixture.call('invlpg');
+  return epoch(fixture) !== before[0] && fixture.cpu.state.fetchGeneration !== before[1];
+};
+const fetch = ({ cpu }: SystemFixture, lo: number): number => cpu.translateCode(lo, 0x80);
+
+test('INVLPG of data keeps what is known of code, INVLPG of code does not', () => {
+  const fixture = pagedFixture();
+  touch(fixture, 0);
+  fetch(fixture, 0x1000);
+  assert.deepEqual(
+    [0, 0x1000].map((lo) => forgetsCode(fixture, lo)),
+    [false, true],
+  );
+});
+
+test('INVLPG of data forgets the page of the stack', () => {
+  const fixture = pagedFixture();
+  fixture.cpu.state.setWord(layout.stackPage, 0x1000);
+  assert.equal(forgetsCode(fixture, 0x1000), false);
+  assert.equal(fixture.cpu.state.word(layout.stackPage), Number(noStackPage));
+});
+
+test('INVLPG of code whose entry another page took does not keep it', () => {
+  const fixture = pagedFixture();
+  fetch(fixture, 0x1000);
+  touch(fixture, 0x1000 + tlb.entries * 4096);
+  assert.equal(fixture.cpu.mmu.tlb.probe(1, 0x1000, 0x80, tlb.executeTag), -1);
+  assert.ok(forgetsCode(fixture, 0x1000));
+});
+
+test('code that was read as data before is known as code', () => {
+  const fixture = pagedFixture();
+  touch(fixture, 0x1000);
+  fetch(fixture, 0x1000);
+  fixture.cpu.slowAccess(0x1000, 0x80, 4, 1);
+  assert.ok(forgetsCode(fixture, 0x1000));
+});
+
+test('INVLPG in a large page forgets code of all of it', () => {
+  const fixture = pagedFixture();
+  fetch(fixture, 0x40212000);
+  assert.ok(forgetsCode(fixture, 0x40300000));
 });

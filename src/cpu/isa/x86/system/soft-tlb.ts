@@ -44,6 +44,10 @@ class EntryList {
   }
 }
 
+/** Slots for pages that code was fetched from. */
+const fetchSlots = 8192;
+const fetchSlot = (lo: number, hi: number): number => ((lo >>> 12) ^ Math.imul(hi, 0x9e3779b1)) & (fetchSlots - 1);
+
 const chains = 4096;
 
 /**
@@ -108,8 +112,16 @@ export class SoftTlb {
   readonly #locals = new EntryList();
   /** Hashes of 2 MiB regions (first half) and 1 GiB regions that large-page entries may exist for. */
   readonly #largeRegions = new Uint8Array(2048);
+  /**
+   * The generations in which an entry that allowed fetches was lost, by a hash of its page: caches of code that are
+   * keyed by RIP may know the page still.
+   */
+  readonly #fetchedLow = new Uint32Array(fetchSlots);
+  readonly #fetchedHigh = new Uint32Array(fetchSlots);
+  readonly #state: X86State;
 
   constructor(state: X86State) {
+    this.#state = state;
     this.#i32 = state.i32;
     for (let number = 0; number < total; number++) this.#clearTags(number);
   }
@@ -142,6 +154,7 @@ export class SoftTlb {
     const i32 = this.#i32;
     this.#displace(bankNumber, number, pageLo, hi);
     const word = firstWord + number * entryWords;
+    if (i32[word + tlb.executeTag / 4] !== invalidLow) this.#noteFetched(number);
     i32[word + tlb.readTag / 4] = rights & right.read ? pageLo : invalidLow;
     i32[word + tlb.readTag / 4 + 1] = rights & right.read ? hi : 0;
     i32[word + tlb.writeTag / 4] = rights & right.write ? pageLo : invalidLow;
@@ -191,11 +204,30 @@ export class SoftTlb {
     this.#locals.clear();
   }
 
+  #noteFetched(number: number): void {
+    const slot = fetchSlot(this.#linearLo[number] ?? 0, this.#linearHi[number] ?? 0);
+    this.#fetchedLow[slot] = this.#state.fetchGeneration;
+    this.#fetchedHigh[slot] = this.#state.fetchGenerationHigh;
+  }
+
+  /** Whether code may have been fetched from this page, or a large one that has it, since generations changed last. */
+  mayHaveFetched(lo: number, hi: number): boolean {
+    for (let bankNumber = 0; bankNumber < tlb.banks; bankNumber++) {
+      if (this.probe(bankNumber, lo, hi, tlb.executeTag) >= 0) return true;
+    }
+    const slot = fetchSlot(lo, hi);
+    if (this.#fetchedLow[slot] === this.#state.fetchGeneration) return true;
+    if (this.#fetchedHigh[slot] === this.#state.fetchGenerationHigh) return true;
+    return this.#largeRegions[regionHash(21, lo, hi)] === 1 || this.#largeRegions[regionHash(30, lo, hi)] === 1;
+  }
+
   /** Forgets the translation of one address, with all of a large page that may map it. */
   flushPage(lo: number, hi: number): void {
-    const index = tlbIndex(lo);
-    for (let number = index; number < total; number += tlb.entries) this.#drop(number);
-    for (let number = secondTlbIndex(lo, hi); number < total; number += tlb.entries) this.#drop(number);
+    for (const first of [tlbIndex(lo), secondTlbIndex(lo, hi)]) {
+      for (let number = first; number < total; number += tlb.entries) {
+        if (this.#linearLo[number] === (lo & ~0xfff) && this.#linearHi[number] === hi) this.#drop(number);
+      }
+    }
     if (this.#largeRegions[regionHash(21, lo, hi)]) this.#flushLarge(lo, hi, 22);
     if (this.#largeRegions[regionHash(30, lo, hi)]) this.#flushLarge(lo, hi, 30);
   }
@@ -225,6 +257,7 @@ export class SoftTlb {
   }
 
   #drop(number: number): void {
+    if (this.#i32[firstWord + number * entryWords + tlb.executeTag / 4] !== invalidLow) this.#noteFetched(number);
     this.#pages.set(number, -1);
     this.#clearTags(number);
   }

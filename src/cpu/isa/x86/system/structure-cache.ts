@@ -27,6 +27,10 @@ export class StructureCache {
     this.rights[slot] = rights;
   }
 
+  drop(slot: number): void {
+    this.#lo[slot] = invalidLow;
+  }
+
   clear(): void {
     this.#lo.fill(invalidLow);
   }

@@ -9,6 +9,35 @@ export interface TableRegister {
   limit: number;
 }
 
+/** GDTR, where generated code sees it. */
+class GdtRegister implements TableRegister {
+  readonly #i32: Int32Array;
+  readonly #u32: Uint32Array;
+
+  constructor(i32: Int32Array, u32: Uint32Array) {
+    this.#i32 = i32;
+    this.#u32 = u32;
+    this.limit = 0xffff;
+  }
+
+  get base(): number {
+    return addressFromWords(this.#i32[layout.gdtBase >> 2] ?? 0, this.#i32[(layout.gdtBase >> 2) + 1] ?? 0);
+  }
+
+  set base(value: number) {
+    this.#i32[layout.gdtBase >> 2] = value;
+    this.#i32[(layout.gdtBase >> 2) + 1] = highWord(value);
+  }
+
+  get limit(): number {
+    return this.#u32[layout.gdtLimit >> 2] ?? 0;
+  }
+
+  set limit(value: number) {
+    this.#u32[layout.gdtLimit >> 2] = value;
+  }
+}
+
 /** LDTR or TR with its descriptor cache. */
 export interface SystemSegment {
   selector: number;
@@ -39,7 +68,7 @@ export class X86State {
   readonly cr3 = new Register64();
   cr4 = 0;
   efer = 0;
-  readonly gdtr: TableRegister = { base: 0, limit: 0xffff };
+  readonly gdtr: TableRegister;
   readonly idtr: TableRegister = { base: 0, limit: 0xffff };
   readonly ldtr: SystemSegment = { selector: 0, base: 0, limit: 0xffff, attributes: 0 };
   readonly tr: SystemSegment = { selector: 0, base: 0, limit: 0xffff, attributes: 0 };
@@ -52,9 +81,8 @@ export class X86State {
   readonly cstar = new Register64();
   readonly sfmask: Register64;
   readonly kernelGsBase: Register64;
-  sysenterCs = 0;
-  readonly sysenterEsp = new Register64();
-  readonly sysenterEip = new Register64();
+  readonly sysenterEsp: Register64;
+  readonly sysenterEip: Register64;
   readonly pat = new Register64();
   readonly miscEnable = new Register64();
   readonly tscAux = new Register64();
@@ -87,6 +115,9 @@ export class X86State {
     this.star = new Register64(this.i32, layout.star);
     this.lstar = new Register64(this.i32, layout.lstar);
     this.sfmask = new Register64(this.i32, layout.sfmask);
+    this.gdtr = new GdtRegister(this.i32, this.u32);
+    this.sysenterEsp = new Register64(this.i32, layout.sysenterEsp);
+    this.sysenterEip = new Register64(this.i32, layout.sysenterEip);
     this.legacyBase = new Float64Array(memory.buffer, layout.legacyBase, 4);
   }
 
@@ -154,6 +185,14 @@ export class X86State {
 
   setWord(offset: number, value: number): void {
     this.i32[offset >>> 2] = value;
+  }
+
+  get sysenterCs(): number {
+    return this.word(layout.sysenterCs) >>> 0;
+  }
+
+  set sysenterCs(value: number) {
+    this.setWord(layout.sysenterCs, value);
   }
 
   get cpl(): number {
@@ -252,6 +291,23 @@ export class X86State {
     this.setSegmentBase(number, base);
     this.setWord(layout.segmentLimit + 4 * number, limit);
     this.setWord(layout.segmentAttributes + 4 * number, attributes);
+    this.refreshReach(number);
+  }
+
+  /** Derives `layout.segmentReach` from limit and attributes. */
+  refreshReach(number: number): void {
+    const attributes = this.segmentAttributes(number);
+    const limit = this.segmentLimit(number);
+    const isCode = (attributes & attribute.code) !== 0;
+    const isSimple = !(attributes & attribute.unusable) && (isCode || !(attributes & attribute.expandDown));
+    const at = layout.segmentReach + 16 * number;
+    this.#setReach(at, isSimple && (!isCode || attributes & attribute.readable) ? limit : -1);
+    this.#setReach(at + 8, isSimple && !isCode && attributes & attribute.writable ? limit : -1);
+  }
+
+  #setReach(at: number, limit: number): void {
+    this.setWord(at, (limit + 1) | 0);
+    this.setWord(at + 4, limit === 0xffffffff ? 1 : 0);
   }
 
   setNullSegment(number: number, selector: number): void {
