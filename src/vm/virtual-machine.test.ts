@@ -62,6 +62,10 @@ class FakeVcpu implements Vcpu<null> {
     this.#script = script;
   }
 
+  get instructions(): number {
+    return this.#instructions;
+  }
+
   run(budget: number): VcpuStop {
     this.slices.push({ budget, atNs: this.#host.now });
     this.#instructions += budget;
@@ -180,7 +184,7 @@ test('a halted VM without timers runs again when an interrupt comes from the hos
   vm.stop();
 });
 
-test('a busy VM serves a timer within a millisecond of its deadline', async () => {
+test('a busy VM serves a timer within 100 µs of its deadline', async () => {
   const busy = Array.from({ length: 200 }, () => budget);
   const { vm, timers, clock } = setUp(...busy);
   const lateNs: number[] = [];
@@ -190,7 +194,7 @@ test('a busy VM serves a timer within a millisecond of its deadline', async () =
   await settled();
   await settled();
   assert.equal(lateNs.length, deadlines.length);
-  assert.ok(Math.max(...lateNs) < 1e6, `served late by ${lateNs} ns`);
+  assert.ok(Math.max(...lateNs) < 1e5, `served late by ${lateNs} ns`);
   vm.stop();
 });
 
