@@ -33,6 +33,8 @@ export interface Vcpu<State> {
    * is asked, at intervals far below 100 microseconds: true ends the run as `kick` does.
    */
   run(budget: number, isOver?: () => boolean): VcpuStop;
+  /** The guest sleeps nearly all the time: what costs time now to save some later can wait. */
+  isResting: boolean;
   /** The one call that others may make while it runs: `run` returns soon. */
   kick(): void;
   /** The interrupt controller's INTR wire. */

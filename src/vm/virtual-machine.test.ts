@@ -52,6 +52,7 @@ interface Slice {
 class FakeVcpu implements Vcpu<null> {
   readonly slices: Slice[] = [];
   interrupt = false;
+  isResting = false;
   kicks = 0;
   readonly #host: FakeHost;
   readonly #script: ((budget: number) => VcpuStop)[];

@@ -1,6 +1,7 @@
 import type { TimerQueue } from '../base/index.ts';
 import type { Vcpu, VcpuStop } from '../cpu/index.ts';
 import type { Board } from '../machine/boards/index.ts';
+import { Activity } from './activity.ts';
 import type { ConsoleTap } from './console-tap.ts';
 import { Pace, sliceLengthNs } from './pace.ts';
 import { Sleeper } from './sleeper.ts';
@@ -43,6 +44,7 @@ export class VirtualMachine {
   #startedNs: number | undefined;
   #endedNs: number | undefined;
   #slices = 0;
+  readonly #activity = new Activity();
   /** When the running slice is to be over; before all times while none runs. */
   #sliceEndNs = Number.NEGATIVE_INFINITY;
   readonly #isSliceOver = (): boolean => this.#parts.clock.nowNs() >= this.#sliceEndNs;
@@ -227,10 +229,14 @@ export class VirtualMachine {
     }
   }
 
-  #sleepTillDue(): Promise<void> {
-    const { clock, timers } = this.#parts;
+  async #sleepTillDue(): Promise<void> {
+    const { clock, timers, vcpu } = this.#parts;
     const deadlineNs = timers.nextDeadlineNs();
-    return this.#sleeper.sleep(deadlineNs === undefined ? undefined : deadlineNs - clock.nowNs());
+    const nowNs = clock.nowNs();
+    this.#activity.fellAsleep(nowNs);
+    await this.#sleeper.sleep(deadlineNs === undefined ? undefined : deadlineNs - nowNs);
+    this.#activity.wokeUp(clock.nowNs());
+    vcpu.isResting = this.#activity.isResting;
   }
 
   #standStill(): Promise<void> {
@@ -239,6 +245,7 @@ export class VirtualMachine {
   }
 
   #yield(): Promise<void> {
+    this.#parts.vcpu.isResting = false; // It runs for longer than a guest at rest does.
     return new Promise((resolve) => this.#host.yieldToHost(resolve));
   }
 

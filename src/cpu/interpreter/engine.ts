@@ -50,6 +50,8 @@ function interpreterModule(): Generated {
 
 /** The time is looked at whenever so much was done outside of generated code (see X86Cpu.effort). */
 const effortBetweenLooks = 256;
+/** A block that was found hot at an unsuitable time is noted again after so many entries. */
+const entriesBetweenNotes = 16;
 const never = (): boolean => false;
 
 const unknownHelper = (name: string): never => {
@@ -73,6 +75,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   /** While set, code runs one instruction at a time. */
   #isStepping = false;
   #isOver = never;
+  isResting = false;
 
   constructor({ memory, ram, bus, tscHz, hot, statistics = false }: InterpreterOptions) {
     this.#hot = hot;
@@ -249,8 +252,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
         this.cpu.deliverPendingFault();
         break;
       case exit.hot:
-        this.#translator.noteHot();
-        this.#spend(effort.translation);
+        this.#noteHot();
         break;
       case exit.link:
         this.#link();
@@ -264,6 +266,17 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     this.#instructions += retired;
     if (this.#translated !== undefined) this.#countTranslated();
     return retired;
+  }
+
+  /** Translating takes milliseconds of the host's processor, a guest at rest less than one each time that it wakes up. */
+  #noteHot(): void {
+    const { state } = this.cpu;
+    if (this.isResting) {
+      state.setWord((state.word(layout.exitRecord) >>> 0) + record.immediate, entriesBetweenNotes);
+      return;
+    }
+    this.#translator.noteHot();
+    this.#spend(effort.translation);
   }
 
   #countTranslated(): void {

@@ -91,6 +91,14 @@ export class LockstepEngine implements Vcpu<VcpuState> {
     this.#isSynchronized = true;
   }
 
+  get isResting(): boolean {
+    return this.subject.isResting;
+  }
+
+  set isResting(value: boolean) {
+    this.subject.isResting = value;
+  }
+
   get instructions(): number {
     return this.subject.instructions;
   }
