@@ -151,7 +151,8 @@ export class RegionTranslator implements HotCode {
     for (const { rip: at, block, slot, pages, targets } of this.#bySlot.values()) {
       if (at !== rip || this.#handlerOf(block) !== firstSlot + slot) continue;
       const pageAt = (index: number): number => pages.find((page) => page.index === index)?.address ?? -1;
-      const source = { ...this.#sourceOf(block), pageAt };
+      const halfBit = (block.mode & modeKey.codeMask) === modeKey.code64 ? 63n : 31n;
+      const source = { ...this.#sourceOf(block), pageAt, linksFar: ((rip >> halfBit) & 1n) === 1n };
       const region = formRegion(source, block.address % pageBytes, this.#limitsOf(targets), targets);
       return describeRegion(region, { mode: block.mode, slot }, rip, this.#attached, this.#code);
     }
