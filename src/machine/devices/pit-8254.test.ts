@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { testSavedDevice } from '../../testing/device-contract.ts';
-import { FakeClock, FakeLine, hammer, in8, out8 } from '../../testing/fake-hardware.ts';
+import { BusyClock, FakeClock, FakeLine, hammer, in8, out8 } from '../../testing/fake-hardware.ts';
 import { Pit8254 } from './pit-8254.ts';
 import { ticksToNs } from './pit-counter.ts';
 import { Port61 } from './port-61.ts';
@@ -44,6 +44,16 @@ test('pit ticks HZ times a second in mode 2', () => {
   assert.equal(line.risingEdges, 99);
   clock.advanceNs(1e9);
   assert.equal(line.risingEdges, 199);
+});
+
+test('pit fires in mode 0 on a host that was away for longer than it counts', () => {
+  const clock = new BusyClock(100_000);
+  const line = new FakeLine();
+  const { ports } = new Pit8254({ clock, line });
+  program(ports, 0, 0, 12); // 10 us
+  line.risingEdges = 0;
+  clock.runExpired();
+  assert.equal(line.risingEdges, 1);
 });
 
 test('pit merges the ticks that passed while nobody looked', () => {

@@ -47,7 +47,8 @@ export class Pit8254 implements SavedDevice<Pit8254State> {
     this.#line = new OutputLine(options.line);
     this.#timer = options.clock.timer(() => {
       this.#line.pulse();
-      this.#arm(this.#clock.nowNs() + shortestPeriodNs);
+      const now = this.#clock.nowNs();
+      this.#arm(now, now + shortestPeriodNs);
     });
   }
 
@@ -124,8 +125,9 @@ export class Pit8254 implements SavedDevice<Pit8254State> {
     this.#arm(now);
   }
 
-  #arm(notBeforeNs: number): void {
-    const rise = this.#counters[0].nextRiseNs(this.#clock.nowNs());
+  /** For the rise after the time that the wire was looked at, which may be over by now. */
+  #arm(seenNs: number, notBeforeNs = seenNs): void {
+    const rise = this.#counters[0].nextRiseNs(seenNs);
     if (rise === undefined) this.#timer.disarm();
     else this.#timer.arm(Math.max(rise, notBeforeNs));
   }
