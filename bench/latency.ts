@@ -41,8 +41,23 @@ async function measure(work: TimerGuestWork, engineName: string): Promise<number
   return timerDelaysNs(ram, samples).sort((a, b) => a - b);
 }
 
+/** What the host's scheduler takes away from a program that does nothing but look at the clock. */
+function describeHost(): string {
+  const durationMs = 1000;
+  const gapsMs: number[] = [];
+  const begunMs = performance.now();
+  for (let last = begunMs; last - begunMs < durationMs; ) {
+    const now = performance.now();
+    if ((now - last) * 1e6 > boundNs) gapsMs.push(now - last);
+    last = now;
+  }
+  const share = (100 * gapsMs.reduce((sum, gap) => sum + gap, 0)) / durationMs;
+  return `the host takes a loop without a machine away ${gapsMs.length} times a second, ${share.toFixed(1)} % of the time`;
+}
+
 const engineName = process.argv[2] ?? 'jit';
 console.log(`microseconds after the deadline, ${engineName}, ${samples} timers of 5 to 267 microseconds each`);
+console.log(describeHost());
 for (const work of Object.keys(timerGuestWork) as TimerGuestWork[]) {
   const delays = await measure(work, engineName);
   const at = (share: number): string => ((delays[Math.floor(share * (samples - 1))] ?? 0) / 1000).toFixed(1);
