@@ -19,6 +19,8 @@ export interface TimerClock extends Clock {
 export class TimerQueue implements TimerClock {
   readonly #clock: Clock;
   readonly #armed = new Set<QueuedTimer>();
+  /** Called with its deadline when a timer is armed. */
+  onArm: (deadlineNs: number) => void = () => {};
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -29,7 +31,7 @@ export class TimerQueue implements TimerClock {
   }
 
   timer(onExpiry: () => void): Timer {
-    return new QueuedTimer(this.#armed, onExpiry);
+    return new QueuedTimer(this, this.#armed, onExpiry);
   }
 
   /** Earliest deadline of an armed timer, if any. */
@@ -45,6 +47,8 @@ export class TimerQueue implements TimerClock {
   /** Calls every timer whose deadline has passed, earliest first, each at most once. */
   runExpired(): void {
     const now = this.nowNs();
+    const next = this.nextDeadlineNs();
+    if (next === undefined || next > now) return;
     const expired = [...this.#armed]
       .filter((timer) => timer.deadlineNs !== undefined && timer.deadlineNs <= now)
       .sort((a, b) => (a.deadlineNs ?? 0) - (b.deadlineNs ?? 0));
@@ -55,11 +59,13 @@ export class TimerQueue implements TimerClock {
 }
 
 class QueuedTimer implements Timer {
+  readonly #queue: TimerQueue;
   readonly #armed: Set<QueuedTimer>;
   readonly #onExpiry: () => void;
   deadlineNs: number | undefined;
 
-  constructor(armed: Set<QueuedTimer>, onExpiry: () => void) {
+  constructor(queue: TimerQueue, armed: Set<QueuedTimer>, onExpiry: () => void) {
+    this.#queue = queue;
     this.#armed = armed;
     this.#onExpiry = onExpiry;
   }
@@ -67,6 +73,7 @@ class QueuedTimer implements Timer {
   arm(deadlineNs: number): void {
     this.deadlineNs = deadlineNs;
     this.#armed.add(this);
+    this.#queue.onArm(deadlineNs);
   }
 
   disarm(): void {

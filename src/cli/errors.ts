@@ -2,7 +2,7 @@ import { FileError } from '../host/index.ts';
 import { ImageDamagedError, ImageNotFoundError, ImagePullError } from '../images/index.ts';
 import { AddressTakenError } from '../machine/bus/index.ts';
 import { BootImageError } from '../machine/firmware/index.ts';
-import { MemorySizeError } from '../vm/index.ts';
+import { DebugProtocolError, MemorySizeError } from '../vm/index.ts';
 
 /** Arguments that make no sense. */
 export class UsageError extends Error {
@@ -19,6 +19,7 @@ const userErrors = [
   BootImageError,
   MemorySizeError,
   AddressTakenError,
+  DebugProtocolError,
   ImageNotFoundError,
   ImageDamagedError,
   ImagePullError,

@@ -1,5 +1,6 @@
 import { compactMemory, nodeHost, releaseBytes, TimeSampler, writeUserFile } from '../host/index.ts';
 import { type BootImage, createPcVm, type PcVmConfig, type VirtualMachine, type VmEnd } from '../vm/index.ts';
+import { openDebugSocket } from './debug-socket.ts';
 import type { QuitSignals } from './quit-signals.ts';
 import type { RunOptions } from './run-options.ts';
 import { timeShare } from './time-shares.ts';
@@ -24,7 +25,17 @@ export interface RunningGuest {
 export async function createVm(run: GuestRun, serialPorts: PcVmConfig['serialPorts']): Promise<RunningGuest> {
   const { memoryBytes, engine, debugExitPort, timeoutSeconds, stats } = run.options;
   const statistics = stats !== undefined;
-  const vm = await createPcVm({ memoryBytes, engine, debugExitPort, boot: run.boot, serialPorts, statistics }, host);
+  const vm = await createPcVm(
+    {
+      memoryBytes,
+      engine: (await openDebugSocket(run.options)) ?? engine,
+      debugExitPort,
+      boot: run.boot,
+      serialPorts,
+      statistics,
+    },
+    host,
+  );
   const { kernel, initrd } = run.boot;
   for (const bytes of [kernel.bytes, initrd?.bytes]) if (bytes) releaseBytes(bytes);
   if (timeoutSeconds !== undefined) vm.stopAfter(timeoutSeconds);

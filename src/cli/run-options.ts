@@ -17,6 +17,10 @@ export const runOptionTable = {
     help: 'a write of V to this I/O port ends the run with status (V << 1) | 1; by convention 0xf4',
   },
   timeout: { value: 'SECONDS', help: 'stop the guest after so long' },
+  'debug-socket': {
+    value: 'PATH',
+    help: 'answer "mezz debug translate --attach PATH" at this Unix socket, which only its owner may use',
+  },
   stats: {
     value: 'FILE',
     help: 'write figures about the run as JSON: counts, and where the time went; the run is a little slower',
@@ -39,6 +43,7 @@ export interface RunOptions {
   readonly debugExitPort: number | undefined;
   readonly timeoutSeconds: number | undefined;
   readonly stats: string | undefined;
+  readonly debugSocket: string | undefined;
   readonly command: readonly string[] | undefined;
 }
 
@@ -67,6 +72,7 @@ export function readRunOptions({ operands, options, command }: Arguments): RunOp
     debugExitPort: options['debug-exit'] === undefined ? undefined : parsePort(options['debug-exit']),
     timeoutSeconds: options.timeout === undefined ? undefined : parseSeconds(options.timeout),
     stats: options.stats,
+    debugSocket: options['debug-socket'],
     command,
   };
 }

@@ -13,22 +13,31 @@ export const translateOptionTable = {
   timeout: { ...timeout, help: 'stop the guest after so long, and look (default 5)' },
   input: { value: 'TEXT', help: 'what is typed at the console, \\n for Enter' },
   region: { value: 'RIP', help: 'show the region that is entered at this address; without it all are listed' },
+  attach: { value: 'PATH', help: 'look at the guest of a "mezz run --debug-socket PATH" instead; it goes on running' },
 } as const satisfies Record<string, Option>;
 
 export interface TranslateOptions {
-  readonly run: RunOptions;
-  readonly input: string;
+  /** The guest to run, or the debug socket of a running one. */
+  readonly guest: { readonly run: RunOptions; readonly input: string } | { readonly socket: string };
   readonly region: bigint | undefined;
 }
 
 /** Throws UsageError. */
 export function readTranslateOptions({ operands, options, command }: Arguments): TranslateOptions {
+  const region = options.region === undefined ? undefined : parseAddress(options.region);
+  const { attach, ...others } = options;
+  if (attach !== undefined) return { guest: { socket: readAttach(attach, operands, others) }, region };
   const timeout = options.timeout ?? '5';
-  return {
-    run: readRunOptions({ operands, options: { ...options, timeout, serial: 'null' }, command }),
-    input: (options.input ?? '').replaceAll('\\n', '\n'),
-    region: options.region === undefined ? undefined : parseAddress(options.region),
-  };
+  const run = readRunOptions({ operands, options: { ...others, timeout, serial: 'null' }, command });
+  return { guest: { run, input: (options.input ?? '').replaceAll('\\n', '\n') }, region };
+}
+
+/** What would describe a guest to run has no meaning for one that runs. */
+function readAttach(path: string, operands: readonly string[], others: Arguments['options']): string {
+  if (path === '') throw new UsageError('attach to ""', 'that is no path');
+  const extra = [...operands, ...Object.keys(others).filter((name) => name !== 'region' && others[name] !== undefined)];
+  if (extra.length > 0) throw new UsageError(`use "${extra[0]}" with --attach`, 'the guest runs already');
+  return path;
 }
 
 function parseAddress(text: string): bigint {

@@ -1,10 +1,19 @@
 import { SerialPipe } from '../backends/index.ts';
-import { createJitEngine, type InterpreterEngine } from '../cpu/index.ts';
+import { createJitEngine, type TranslatedRegion } from '../cpu/index.ts';
 import { nodeHost } from '../host/index.ts';
-import { createPcVm } from '../vm/index.ts';
+import {
+  answerDebugQuestion,
+  createPcVm,
+  type DebugAnswer,
+  type DebugQuestion,
+  type Translations,
+} from '../vm/index.ts';
 import { readBootFiles } from './boot-files.ts';
+import { askGuest } from './debug-socket.ts';
+import { UsageError } from './errors.ts';
 import { say } from './exit-status.ts';
 import { QuitSignals } from './quit-signals.ts';
+import type { RunOptions } from './run-options.ts';
 import { readTranslateOptions, type TranslateOptions, translateOptionTable } from './translate-options.ts';
 import type { Verb } from './verb.ts';
 
@@ -12,7 +21,7 @@ const notFoundStatus = 1;
 
 export const translateVerb: Verb = {
   name: 'debug translate',
-  summary: 'Runs a guest for a while and shows what the JIT made of its code.',
+  summary: 'Runs a guest for a while, or looks at a running one, and shows what the JIT made of its code.',
   operands: '[IMAGE]',
   options: translateOptionTable,
   notes: [
@@ -25,7 +34,7 @@ export const translateVerb: Verb = {
     const options = readTranslateOptions(parsed);
     const signals = new QuitSignals();
     try {
-      return await runAndShow(options, signals);
+      return await look(options, signals);
     } catch (error) {
       if (signals.status !== 0) return signals.status;
       throw error;
@@ -35,14 +44,26 @@ export const translateVerb: Verb = {
   },
 };
 
-async function runAndShow({ run, input, region }: TranslateOptions, signals: QuitSignals): Promise<number> {
+/** Where listings come from: a guest that ran here, or one that runs elsewhere. */
+type Ask = (question: DebugQuestion) => Promise<DebugAnswer>;
+
+async function look({ guest, region }: TranslateOptions, signals: QuitSignals): Promise<number> {
+  const isRunning = 'socket' in guest;
+  const ask: Ask = isRunning ? (question) => askGuest(guest.socket, question) : await runGuest(guest, signals);
+  const answer = await ask(region === undefined ? { ask: 'regions' } : { ask: 'region', rip: region });
+  return show(answer, region);
+}
+
+/** Runs a guest and stops it. */
+async function runGuest({ run, input }: { run: RunOptions; input: string }, signals: QuitSignals): Promise<Ask> {
   const boot = await readBootFiles(run, signals.signal);
   const console = new SerialPipe({ onOutput: () => {} });
   console.send(new TextEncoder().encode(input));
   const { memoryBytes, debugExitPort, timeoutSeconds = 5 } = run;
-  let engine: InterpreterEngine | undefined;
+  let translations: Translations | undefined;
   const keep: typeof createJitEngine = (parts) => {
-    engine = createJitEngine(parts);
+    const engine = createJitEngine(parts);
+    translations = engine.translations;
     return engine;
   };
   const vm = await createPcVm({ memoryBytes, debugExitPort, boot, serialPorts: [console], engine: keep }, nodeHost);
@@ -50,23 +71,30 @@ async function runAndShow({ run, input, region }: TranslateOptions, signals: Qui
   vm.stopAfter(timeoutSeconds);
   vm.start();
   await vm.ended;
-  return show(engine, region);
+  return async (question) => answerDebugQuestion(question, translations);
 }
 
-function show(engine: InterpreterEngine | undefined, region: bigint | undefined): number {
-  const translations = engine?.translations;
-  if (region === undefined) {
-    for (const { rip, mode, pages, entries } of translations?.regions() ?? []) {
-      const places = `${pages} pages, ${entries} entries`;
-      process.stdout.write(`0x${rip.toString(16).padStart(16, '0')}  mode 0x${mode.toString(16)}, ${places}\n`);
-    }
-    return 0;
+async function show(answer: DebugAnswer, region: bigint | undefined): Promise<number> {
+  switch (answer.answer) {
+    case 'refused':
+      throw new UsageError('look at the guest', answer.reason);
+    case 'regions':
+      return print(answer.regions.map(regionLine).join(''));
+    case 'region':
+      if (answer.text !== undefined) return print(answer.text);
+      say(`Cannot show the region at 0x${region?.toString(16)}: none is entered there`);
+      return notFoundStatus;
+    default:
+      return answer satisfies never;
   }
-  const text = translations?.show(region);
-  if (text === undefined) {
-    say(`Cannot show the region at 0x${region.toString(16)}: none is entered there`);
-    return notFoundStatus;
-  }
-  process.stdout.write(text);
-  return 0;
+}
+
+function regionLine({ rip, mode, pages, entries }: TranslatedRegion): string {
+  const places = `${pages} pages, ${entries} entries`;
+  return `0x${rip.toString(16).padStart(16, '0')}  mode 0x${mode.toString(16)}, ${places}\n`;
+}
+
+/** Resolves when all of the text is written: it may be more than a pipe holds, and the program ends then. */
+function print(text: string): Promise<number> {
+  return new Promise((resolve) => process.stdout.write(text, () => resolve(0)));
 }

@@ -1,4 +1,4 @@
-export { InterpreterEngine, type InterpreterOptions } from './interpreter/index.ts';
+export { InterpreterEngine, type InterpreterOptions, type TranslatedRegion } from './interpreter/index.ts';
 export { type CpuBus, layout, type RamMap, type VcpuState } from './isa/x86/index.ts';
 export { createJitEngine, type JitOptions } from './jit/index.ts';
 export { describeDifference, LockstepDifference, LockstepEngine, type LockstepOptions } from './lockstep/index.ts';

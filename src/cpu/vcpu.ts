@@ -26,8 +26,15 @@ export interface VcpuProgress {
 
 /** One virtual processor on some engine. Device accesses are served inside `run`. */
 export interface Vcpu<State> {
-  /** Runs about `budget` instructions, fewer when something stops it. */
-  run(budget: number): VcpuStop;
+  /** Guest instructions retired. */
+  readonly instructions: number;
+  /**
+   * Runs about `budget` instructions, fewer when something stops it. Instructions may take long, so now and then `isOver`
+   * is asked, at intervals far below 100 microseconds: true ends the run as `kick` does.
+   */
+  run(budget: number, isOver?: () => boolean): VcpuStop;
+  /** The guest sleeps nearly all the time: what costs time now to save some later can wait. */
+  isResting: boolean;
   /** The one call that others may make while it runs: `run` returns soon. */
   kick(): void;
   /** The interrupt controller's INTR wire. */

@@ -20,21 +20,22 @@ export const nodeHost = {
   },
 
   /**
-   * Node's timers count whole milliseconds and round down, so the rest of a sleep comes here again: it blocks the
-   * thread, for less than a millisecond, after the event loop has had its turn.
+   * Node's timers count whole milliseconds and round down. The rest of a sleep blocks the thread, for about a millisecond
+   * at most, after the event loop has had its turn.
    */
   sleep(durationNs: number, callback: () => void): () => void {
     const wholeMs = Math.min(Math.floor(durationNs / 1e6), timeoutMaxMs);
+    const dueMs = performance.now() + durationNs / 1e6;
+    const end = (): void => {
+      const restMs = dueMs - performance.now();
+      if (restMs > 0 && restMs < longestBlockMs) Atomics.wait(neverNotified, 0, 0, restMs);
+      callback();
+    };
     if (wholeMs > 0) {
-      const timeout = setTimeout(callback, wholeMs);
+      const timeout = setTimeout(end, wholeMs);
       return () => clearTimeout(timeout);
     }
-    const dueMs = performance.now() + durationNs / 1e6;
-    const immediate = setImmediate(() => {
-      const restMs = dueMs - performance.now();
-      if (restMs > 0) Atomics.wait(neverNotified, 0, 0, restMs);
-      callback();
-    });
+    const immediate = setImmediate(end);
     return () => clearImmediate(immediate);
   },
 
@@ -45,4 +46,5 @@ export const nodeHost = {
 };
 
 const timeoutMaxMs = 0x7fffffff;
+const longestBlockMs = 2;
 const neverNotified = new Int32Array(new SharedArrayBuffer(4));

@@ -27,6 +27,19 @@ export class FakeClock extends TimerQueue {
   }
 }
 
+/** A clock of a host that does something else between any two of its readings. */
+export class BusyClock extends TimerQueue {
+  constructor(stepNs: number) {
+    let ns = 0;
+    super({
+      nowNs: () => {
+        ns += stepNs;
+        return ns;
+      },
+    });
+  }
+}
+
 /** A wire's far end that counts what it sees. */
 export class FakeLine implements IrqLine {
   level = false;

@@ -23,15 +23,22 @@ export interface Disassembled {
 /** Whether binutils' objdump is here. */
 export const hasObjdump = (): boolean => spawnSync('objdump', ['--version']).status === 0;
 
+/** The linear address of a piece, for the targets of branches. */
+export const addressOfPiece = (index: number): number => index * slotBytes;
+
 /** The first instruction of each piece of at most 16 bytes; NOPs follow it. */
-export function disassemble(mode: DisassemblerMode, pieces: readonly Uint8Array[]): Disassembled[] {
+export function disassemble(
+  mode: DisassemblerMode,
+  pieces: readonly Uint8Array[],
+  syntax: 'att' | 'intel' = 'att',
+): Disassembled[] {
   const image = new Uint8Array(pieces.length * slotBytes).fill(nop);
   pieces.forEach((piece, i) => void image.set(piece.subarray(0, slotBytes / 2), i * slotBytes));
   const folder = mkdtempSync(join(tmpdir(), 'mezz-objdump-'));
   try {
     const file = join(folder, 'code.bin');
     writeFileSync(file, image);
-    const args = ['-D', '-z', '-w', '--insn-width=16', '-b', 'binary', ...machines[mode], file];
+    const args = ['-D', '-z', '-w', '--insn-width=16', '-b', 'binary', ...machines[mode], '-M', syntax, file];
     const { stdout, status, stderr } = spawnSync('objdump', args, { encoding: 'latin1', maxBuffer: 1 << 30 });
     if (status !== 0) throw new Error(`Cannot disassemble: objdump says ${stderr}`);
     return parse(stdout, pieces.length);

@@ -1,4 +1,14 @@
 export type { BootFile, BootImage } from './boot-image.ts';
+export type { DebugAnswer, DebugQuestion, Translations } from './debug-protocol.ts';
+export {
+  answerDebugLine,
+  answerDebugQuestion,
+  DebugProtocolError,
+  longestDebugAnswer,
+  longestDebugQuestion,
+  readDebugAnswer,
+  writeDebugQuestion,
+} from './debug-protocol.ts';
 export { MemorySizeError, memoryMaxBytes } from './linear-memory.ts';
 export type { LockstepVm, LockstepVmConfig } from './lockstep-vm.ts';
 export { createLockstepVm } from './lockstep-vm.ts';

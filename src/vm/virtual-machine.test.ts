@@ -52,6 +52,7 @@ interface Slice {
 class FakeVcpu implements Vcpu<null> {
   readonly slices: Slice[] = [];
   interrupt = false;
+  isResting = false;
   kicks = 0;
   readonly #host: FakeHost;
   readonly #script: ((budget: number) => VcpuStop)[];
@@ -60,6 +61,10 @@ class FakeVcpu implements Vcpu<null> {
   constructor(host: FakeHost, script: ((budget: number) => VcpuStop)[]) {
     this.#host = host;
     this.#script = script;
+  }
+
+  get instructions(): number {
+    return this.#instructions;
   }
 
   run(budget: number): VcpuStop {
@@ -180,7 +185,7 @@ test('a halted VM without timers runs again when an interrupt comes from the hos
   vm.stop();
 });
 
-test('a busy VM serves a timer within a millisecond of its deadline', async () => {
+test('a busy VM serves a timer within 100 µs of its deadline', async () => {
   const busy = Array.from({ length: 200 }, () => budget);
   const { vm, timers, clock } = setUp(...busy);
   const lateNs: number[] = [];
@@ -190,7 +195,7 @@ test('a busy VM serves a timer within a millisecond of its deadline', async () =
   await settled();
   await settled();
   assert.equal(lateNs.length, deadlines.length);
-  assert.ok(Math.max(...lateNs) < 1e6, `served late by ${lateNs} ns`);
+  assert.ok(Math.max(...lateNs) < 1e5, `served late by ${lateNs} ns`);
   vm.stop();
 });
 

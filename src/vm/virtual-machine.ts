@@ -1,8 +1,9 @@
 import type { TimerQueue } from '../base/index.ts';
 import type { Vcpu, VcpuStop } from '../cpu/index.ts';
 import type { Board } from '../machine/boards/index.ts';
+import { Activity } from './activity.ts';
 import type { ConsoleTap } from './console-tap.ts';
-import { Pace } from './pace.ts';
+import { Pace, sliceLengthNs } from './pace.ts';
 import { Sleeper } from './sleeper.ts';
 import type { VmStatistics } from './statistics.ts';
 import type { VmClock } from './vm-clock.ts';
@@ -43,6 +44,10 @@ export class VirtualMachine {
   #startedNs: number | undefined;
   #endedNs: number | undefined;
   #slices = 0;
+  readonly #activity = new Activity();
+  /** When the running slice is to be over; before all times while none runs. */
+  #sliceEndNs = Number.NEGATIVE_INFINITY;
+  readonly #isSliceOver = (): boolean => this.#parts.clock.nowNs() >= this.#sliceEndNs;
 
   constructor(parts: VmParts, host: VmHost) {
     this.#parts = parts;
@@ -117,7 +122,8 @@ export class VirtualMachine {
   }
 
   #connect(): void {
-    const { board, vcpu } = this.#parts;
+    const { board, vcpu, timers } = this.#parts;
+    timers.onArm = (deadlineNs) => this.#shortenSlice(deadlineNs);
     board.listen({
       onPowerOff: () => this.stop({ kind: 'power-off' }),
       onReset: () => this.stop({ kind: 'reset' }),
@@ -137,6 +143,13 @@ export class VirtualMachine {
       sipi: () => {},
     });
     board.selectCpu(0);
+  }
+
+  /** A timer that the guest arms in a slice ends it when it is due before the slice's end. */
+  #shortenSlice(deadlineNs: number): void {
+    if (deadlineNs >= this.#sliceEndNs) return;
+    this.#sliceEndNs = deadlineNs;
+    this.#parts.vcpu.kick();
   }
 
   #enter(state: VmState): void {
@@ -187,11 +200,13 @@ export class VirtualMachine {
   #slice(): VcpuStop {
     const { clock, timers, vcpu } = this.#parts;
     const beginNs = clock.nowNs();
-    const budget = this.#pace.budget((timers.nextDeadlineNs() ?? Number.POSITIVE_INFINITY) - beginNs);
-    const before = vcpu.counters().instructions;
-    const stop = vcpu.run(budget);
+    const sliceNs = sliceLengthNs((timers.nextDeadlineNs() ?? Number.POSITIVE_INFINITY) - beginNs);
+    const before = vcpu.instructions;
+    this.#sliceEndNs = beginNs + sliceNs;
+    const stop = vcpu.run(this.#pace.budget(sliceNs), this.#isSliceOver);
+    this.#sliceEndNs = Number.NEGATIVE_INFINITY;
     this.#slices++;
-    this.#pace.measure(vcpu.counters().instructions - before, clock.nowNs() - beginNs);
+    this.#pace.measure(vcpu.instructions - before, clock.nowNs() - beginNs);
     return stop;
   }
 
@@ -214,10 +229,14 @@ export class VirtualMachine {
     }
   }
 
-  #sleepTillDue(): Promise<void> {
-    const { clock, timers } = this.#parts;
+  async #sleepTillDue(): Promise<void> {
+    const { clock, timers, vcpu } = this.#parts;
     const deadlineNs = timers.nextDeadlineNs();
-    return this.#sleeper.sleep(deadlineNs === undefined ? undefined : deadlineNs - clock.nowNs());
+    const nowNs = clock.nowNs();
+    this.#activity.fellAsleep(nowNs);
+    await this.#sleeper.sleep(deadlineNs === undefined ? undefined : deadlineNs - nowNs);
+    this.#activity.wokeUp(clock.nowNs());
+    vcpu.isResting = this.#activity.isResting;
   }
 
   #standStill(): Promise<void> {
@@ -226,6 +245,7 @@ export class VirtualMachine {
   }
 
   #yield(): Promise<void> {
+    this.#parts.vcpu.isResting = false; // It runs for longer than a guest at rest does.
     return new Promise((resolve) => this.#host.yieldToHost(resolve));
   }
 

@@ -2,6 +2,7 @@ import {
   attention,
   type CpuBus,
   describeRegisters,
+  effort,
   flag,
   largestBudget,
   layout,
@@ -48,6 +49,12 @@ function interpreterModule(): Generated {
   return generated;
 }
 
+/** The time is looked at whenever so much was done outside of generated code (see X86Cpu.effort). */
+const effortBetweenLooks = 256;
+/** A block that was found hot at an unsuitable time is noted again after so many entries. */
+const entriesBetweenNotes = 16;
+const never = (): boolean => false;
+
 const unknownHelper = (name: string): never => {
   throw new RangeError(`Cannot call helper "${name}": no instruction has it`);
 };
@@ -68,6 +75,8 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   #translated: number | undefined;
   /** While set, code runs one instruction at a time. */
   #isStepping = false;
+  #isOver = never;
+  isResting = false;
 
   constructor({ memory, ram, bus, tscHz, hot, statistics = false }: InterpreterOptions) {
     this.#hot = hot;
@@ -111,6 +120,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
 
   #slowAccess(low: number, high: number, size: number, kind: number): number {
     this.#slowAccesses++;
+    this.#spend(effort.slowAccess);
     return this.cpu.slowAccess(low, high, size, kind);
   }
 
@@ -119,8 +129,20 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     return this.#hot;
   }
 
-  run(budget: number): VcpuStop {
+  get instructions(): number {
+    return this.#instructions;
+  }
+
+  run(budget: number, isOver = never): VcpuStop {
     if (this.#hot?.settle()) this.#translator.flush();
+    if (isOver()) return { kind: 'kicked' }; // Settling takes time.
+    this.#isOver = isOver;
+    const stop = this.#run(budget);
+    this.#isOver = never;
+    return stop;
+  }
+
+  #run(budget: number): VcpuStop {
     for (let left = budget; left > 0; ) {
       if (this.cpu.stop) this.#raiseAttention(attention.stop);
       const before = this.#instructions;
@@ -219,6 +241,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   #runFrom(start: number, budget: number): number {
     const { state } = this.cpu;
     this.#entries++;
+    this.#spend(effort.entry);
     const code = this.#enter(start, budget);
     let retired = budget - state.word(layout.budget);
     switch (code) {
@@ -230,7 +253,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
         this.cpu.deliverPendingFault();
         break;
       case exit.hot:
-        this.#translator.noteHot();
+        this.#noteHot();
         break;
       case exit.link:
         this.#link();
@@ -244,6 +267,17 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     this.#instructions += retired;
     if (this.#translated !== undefined) this.#countTranslated();
     return retired;
+  }
+
+  /** Translating takes milliseconds of the host's processor, a guest at rest less than one each time that it wakes up. */
+  #noteHot(): void {
+    const { state } = this.cpu;
+    if (this.isResting) {
+      state.setWord((state.word(layout.exitRecord) >>> 0) + record.immediate, entriesBetweenNotes);
+      return;
+    }
+    this.#translator.noteHot();
+    this.#spend(effort.translation);
   }
 
   #countTranslated(): void {
@@ -347,9 +381,18 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
 
   /** Helpers may stop the processor, or set EFLAGS.IF while INTR waits. */
   #afterHelper(): void {
+    this.#spend(effort.helper);
     if (this.cpu.stop) this.#raiseAttention(attention.stop);
     const { state } = this.cpu;
     if (state.word(layout.interruptLine) && state.eflagsRest & flag.IF) this.#raiseAttention(attention.interrupt);
+  }
+
+  /** Accounts for what was done outside of generated code, which a budget of instructions says little about. */
+  #spend(amount: number): void {
+    this.cpu.effort += amount;
+    if (this.cpu.effort < effortBetweenLooks) return;
+    this.cpu.effort = 0;
+    if (this.#isOver()) this.#raiseAttention(attention.kick);
   }
 
   #raiseAttention(bits: number): void {

@@ -55,6 +55,26 @@ test('a copy onto itself one element further repeats the element', () => {
   }
 });
 
+test('a copy onto itself some bytes further repeats them', () => {
+  for (const [size, move] of [
+    [1, movsb],
+    [2, movsw],
+    [8, movsq],
+  ] as const) {
+    for (const distance of [size + 1, 12, 13, 200, 1000, 2900].filter((bytes) => bytes >= size)) {
+      const machine = counting()
+        .set(rsi, data)
+        .set(rdi, data + distance)
+        .set(rcx, 3000 / size);
+
+      machine.run([rep, ...move]);
+
+      const repeated = Array.from({ length: distance + 3000 }, (_, i) => (i % distance) % 251);
+      assert.deepEqual(bytes(machine, data, distance + 3000), repeated, `${size} bytes, ${distance} further`);
+    }
+  }
+});
+
 test('a copy onto itself by less than an element goes element by element', () => {
   const machine = counting()
     .set(rsi, data)

@@ -1,6 +1,7 @@
 import {
   currentBank,
   Decoder,
+  effort,
   type Instruction,
   isCanonicalHigh,
   layout,
@@ -185,6 +186,7 @@ export class Translator {
     pieces: { address: number; length: number }[],
   ): number {
     this.#decoded += count;
+    this.#cpu.effort += count * effort.decodedInstruction;
     const placed = this.#place(address, mode, start);
     for (const piece of pieces) {
       if (!this.#cache.hasCode(piece.address >>> 12)) this.#cpu.protectCodePage(piece.address >>> 12);

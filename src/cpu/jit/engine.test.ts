@@ -30,6 +30,22 @@ test('a loop that gets hot goes on in translated code with the same result', () 
   assert.ok((machine.engine.counters().translatedRegions ?? 0) > 0);
 });
 
+test('code that gets hot in a guest at rest is translated once the guest is busy', () => {
+  const machine = new BareMachine((options) => createJitEngine(options, { threshold: 100, batch: 1 }));
+  machine.load(0x100000, 0xff, 0xc0, 0xeb, 0xfc); // inc eax; jmp -4
+  const { engine } = machine;
+  const regions = (): number => engine.counters().translatedRegions ?? 0;
+
+  engine.isResting = true;
+  machine.run(0x100000, 10_000);
+  const atRest = regions();
+  engine.isResting = false;
+  engine.run(1000);
+
+  assert.deepEqual([atRest, regions()], [0, 1]);
+  assert.equal(machine.register(0), BigInt(Number(engine.counters().instructions) / 2));
+});
+
 test('indirect jumps that lead to the same places stay in one region, with the same result', () => {
   const machine = new BareMachine((options) =>
     createJitEngine(options, { threshold: 20, batch: 1, profiledJumps: 50 }),

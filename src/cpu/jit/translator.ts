@@ -8,6 +8,7 @@ import {
 } from '../interpreter/index.ts';
 import { layout, modeKey, noLookupKey } from '../isa/x86/index.ts';
 import { describeRegion } from './describe-region.ts';
+import { upperPartOf } from './exits.ts';
 import { beginProfile, profiledOffsets } from './profile.ts';
 import {
   type CodeSource,
@@ -169,10 +170,12 @@ export class RegionTranslator implements HotCode {
   /** What was made of the code at a RIP, as text: guest instructions, and below each its Wasm. */
   show(rip: bigint): string | undefined {
     const { firstSlot } = this.#attached;
-    for (const { rip: at, block, slot, pages, targets, callTargets } of this.#bySlot.values()) {
+    for (const { rip: at, block, slot, pages, farPages, targets, callTargets } of this.#bySlot.values()) {
       if (at !== rip || this.#handlerOf(block) !== firstSlot + slot) continue;
-      const pageAt = (index: number): number => pages.find((page) => page.index === index)?.address ?? -1;
-      const source = { ...this.#sourceOf(block), pageAt };
+      const known = [...pages, ...farPages];
+      const pageAt = (index: number): number => known.find((page) => page.index === index)?.address ?? -1;
+      const verifiesFar = BigInt.asUintN(64, rip) >= upperPartOf(block.mode);
+      const source = { ...this.#sourceOf(block), pageAt, verifiesFar };
       const region = formRegion(source, block.address % pageBytes, this.#limitsOf(targets), {
         targets,
         inlining: inliningOf(callTargets),

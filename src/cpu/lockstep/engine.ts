@@ -91,11 +91,23 @@ export class LockstepEngine implements Vcpu<VcpuState> {
     this.#isSynchronized = true;
   }
 
-  run(budget: number): VcpuStop {
+  get isResting(): boolean {
+    return this.subject.isResting;
+  }
+
+  set isResting(value: boolean) {
+    this.subject.isResting = value;
+  }
+
+  get instructions(): number {
+    return this.subject.instructions;
+  }
+
+  run(budget: number, isOver?: () => boolean): VcpuStop {
     if (!this.#isSynchronized) this.synchronize();
     for (let left = budget; left > 0; ) {
       const before = this.subject.progress.instructions;
-      const stop = this.#slice(left);
+      const stop = this.#slice(left, isOver);
       if (stop.kind !== 'budget') return stop;
       // A slice of nothing but faults has used its budget all the same.
       left -= this.subject.progress.instructions - before || this.#sliceBudget;
@@ -143,12 +155,12 @@ export class LockstepEngine implements Vcpu<VcpuState> {
     this.#compareRam();
   }
 
-  #slice(budget: number): VcpuStop {
+  #slice(budget: number, isOver?: () => boolean): VcpuStop {
     this.#takeHostWrites();
     if (this.#nmiWaits) this.#deliverNmi();
     const isTraced = this.#isCloseUp;
     this.#isRunning = true;
-    const stop = this.subject.run(Math.min(budget, this.#sliceBudget));
+    const stop = this.subject.run(Math.min(budget, this.#sliceBudget), isOver);
     this.#isRunning = false;
     this.#isFollowing = true;
     this.#follow(isTraced);

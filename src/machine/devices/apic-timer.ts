@@ -26,7 +26,7 @@ export const apicTimerField = record({
   isMasked: unsigned(1),
   divideConfiguration: unsigned(0xb),
   initialCount: u32,
-  /** Nanoseconds since counting started; null when it has not. */
+  /** Nanoseconds since counting started; null when it has not, or a one-shot count has ended. */
   elapsedNs: nullable(finite),
   /** IA32_TSC_DEADLINE, low and high half. */
   deadlineLow: u32,
@@ -164,6 +164,7 @@ export class ApicTimer {
       this.#deadline = 0n;
       this.#timer.disarm();
     } else if (this.#mode === apicTimerMode.periodic) this.#arm(this.#clock.nowNs() + shortestPeriodNs);
+    else this.#startNs = null; // Until then it may be overdue: the host did something else.
     this.#onExpiry();
   }
 
@@ -178,14 +179,12 @@ export class ApicTimer {
       return this.#deadline === 0n ? undefined : this.#tsc.whenReachesNs(this.#deadline);
     }
     if (this.#startNs === null) return undefined;
-    const now = this.#clock.nowNs();
     const period = this.#initialCount * this.#divisor;
     if (this.#mode === apicTimerMode.periodic) {
       // Nobody hears a masked one: it must not wake the host either.
       if (this.#isMasked) return undefined;
-      return this.#startNs + (Math.floor((now - this.#startNs) / period) + 1) * period;
+      return this.#startNs + (Math.floor((this.#clock.nowNs() - this.#startNs) / period) + 1) * period;
     }
-    const end = this.#startNs + period;
-    return end > now ? end : undefined;
+    return this.#startNs + period;
   }
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { TimerQueue } from '../../base/index.ts';
 import { testSavedDevice } from '../../testing/device-contract.ts';
-import { FakeClock, FakeLine, hammer, in32, out32, seededRandom } from '../../testing/fake-hardware.ts';
+import { BusyClock, FakeClock, FakeLine, hammer, in32, out32, seededRandom } from '../../testing/fake-hardware.ts';
 import { SystemApicBus } from './apic-bus.ts';
 import { LocalApic, localApicSizeBytes } from './local-apic.ts';
 
@@ -14,8 +15,7 @@ const tscDeadlineMsr = 0x6e0;
 const baseMsr = 0x1b;
 
 /** Some local APICs on one bus; the TSC runs at 2 GHz. */
-function setUp(count = 1) {
-  const clock = new FakeClock();
+function setUp<Clock extends TimerQueue = FakeClock>(count = 1, clock: Clock = new FakeClock() as never) {
   const bus = new SystemApicBus();
   const tsc = {
     read: () => BigInt(Math.floor(clock.nowNs() * 2)),
@@ -208,6 +208,23 @@ test('local apic timer counts at 1 GHz over its divisor and fires once in one-sh
   out32(page, eoi, 0);
   clock.advanceNs(1e9);
   assert.equal(intr.level, false);
+});
+
+test('local apic timer fires in one-shot mode on a host that was away for longer than it counts', () => {
+  const { clock, page, apic, intr } = setUp(1, new BusyClock(10_000));
+  out32(page, svr, 0x1ff);
+  out32(page, divide, divideBy1);
+  out32(page, lvtTimer, 0xec);
+  out32(page, initialCount, 5000);
+  out32(page, lvtTimer, 0x100ec); // Masked and unmasked while its expiry waits to be served.
+  out32(page, lvtTimer, 0xec);
+  clock.runExpired();
+  assert.equal(intr.level, true);
+  assert.equal(apic.acknowledge(), 0xec);
+  out32(page, eoi, 0);
+  out32(page, lvtTimer, 0xed);
+  clock.runExpired();
+  assert.equal(intr.level, false, 'once');
 });
 
 test('local apic timer repeats in periodic mode and merges periods that nobody saw', () => {

@@ -125,9 +125,9 @@ export class Pit8254 implements SavedDevice<Pit8254State> {
     this.#arm(now);
   }
 
-  /** For the first rise after `now`, which is the time that the wire's level was looked at: a later one would miss a rise. */
-  #arm(now: number, notBeforeNs = now): void {
-    const rise = this.#counters[0].nextRiseNs(now);
+  /** For the rise after the time that the wire was looked at, which may be over by now. */
+  #arm(seenNs: number, notBeforeNs = seenNs): void {
+    const rise = this.#counters[0].nextRiseNs(seenNs);
     if (rise === undefined) this.#timer.disarm();
     else this.#timer.arm(Math.max(rise, notBeforeNs));
   }

@@ -1,83 +1,139 @@
 import { registerNames } from './describe.ts';
 import { type EffectiveAddress, type Instruction, noRegister, ripBase } from './instruction.ts';
 import { segment } from './layout.ts';
-import type { VariantOperand } from './variant.ts';
+import { mnemonicOf, sizeOfAddressed } from './mnemonic.ts';
+import type { Variant, VariantOperand } from './variant.ts';
 
-/** Names of rows that say more than the mnemonic does. */
-const mnemonics: Readonly<Record<string, string>> = {
-  call_indirect: 'call',
-  call_far: 'call far',
-  call_far_indirect: 'call far',
-  jmp_indirect: 'jmp',
-  jmp_far: 'jmp far',
-  jmp_far_indirect: 'jmp far',
-  imul3: 'imul',
-  ret_imm: 'ret',
-  ret_far: 'retf',
-  pop_mem: 'pop',
-};
 const segmentNames = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'];
 const lowBytes = ['al', 'cl', 'dl', 'bl', 'spl', 'bpl', 'sil', 'dil'];
 const highBytes = ['ah', 'ch', 'dh', 'bh'];
-const sizeWords: Readonly<Record<number, string>> = { 8: 'byte', 16: 'word', 32: 'dword', 64: 'qword' };
+const sizeWords: Readonly<Record<string, string>> = {
+  8: 'byte',
+  16: 'word',
+  32: 'dword',
+  48: 'fword',
+  64: 'qword',
+  80: 'tbyte',
+  128: 'xmmword',
+  f32: 'dword',
+  f64: 'qword',
+  v128: 'xmmword',
+  'v128.low32': 'dword',
+  'v128.low64': 'qword',
+};
 const repeats = ['', 'rep ', 'repne '];
 
 const hex = (value: number | bigint): string => (value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`);
 
-/** An instruction as text, in Intel's order of operands. `rip`: its own address, for the targets of branches. */
+/**
+ * An instruction as text, by the mnemonics and the order of operands of SDM 2. `rip`: its own address, for the targets of
+ * branches.
+ */
 export function formatInstruction(instruction: Instruction, rip: bigint): string {
-  const { variant, fault } = instruction;
+  const { variant, fault, immediates } = instruction;
   if (!variant) return fault === 6 ? '(undefined)' : `(raises vector ${fault})`;
   const { name } = variant.row;
-  const mnemonic = mnemonics[name] ?? name.replace(/^mov_(to|from)_.*$/, 'mov');
-  let immediates = 0;
-  let prefix = '';
+  let next = 0;
+  let form = 0;
   const operands: string[] = [];
   for (const operand of variant.operands) {
     if (operand.kind === 'immediate') {
-      const value = instruction.immediates[immediates++] ?? 0;
-      if (operand.encoding === 'form') prefix = repeats[(Number(value) >> 8) & 3] ?? '';
-      else if (operand.encoding === 'far') operands.push(`${hex(instruction.immediates[1] ?? 0)}:${hex(value)}`);
-      else operands.push(hex(value));
+      const value = immediates[next++] ?? 0;
+      if (operand.encoding === 'form') form = Number(value);
+      else if (operand.encoding === 'far')
+        operands.push(`${hex(immediates[1] ?? 0)}:${hex(BigInt.asUintN(32, BigInt(value)))}`);
+      else operands.push(hex(/^bt[src]?$/.test(name) ? Number(value) & 0xff : value));
     } else if (operand.kind !== 'untouched') operands.push(operandText(operand, instruction, rip));
   }
   // Their rows have the general register first, whichever way the value goes.
   if (/^mov_to_(cr|dr)$/.test(name)) operands.reverse();
-  return `${prefix}${mnemonic} ${operands.join(', ')}`.trimEnd();
+  const prefix = isString(name) ? (repeats[(form >> 8) & 3] ?? '') : '';
+  const shown = withImplied(variant, operands);
+  const source = /^(movs|cmps|lods|outs)$/.test(name) ? sourceSegment(form) : '';
+  return `${prefix}${source}${mnemonicOf(variant, form & 0xff)} ${shown.join(', ')}`.trimEnd();
+}
+
+const isString = (name: string): boolean => /^(movs|cmps|stos|lods|scas|ins|outs)$/.test(name);
+
+/** An override that the source of a string instruction has; nothing is what DS is. */
+function sourceSegment(form: number): string {
+  const number = (form >> 16) & 0xff;
+  return number >= segment.fs ? `${segmentNames[number]} ` : '';
+}
+
+/** Operands that no row has, since nothing in the instruction says which they are. */
+function withImplied({ row, shape }: Variant, operands: readonly string[]): readonly string[] {
+  const { name, opcode } = row;
+  const accumulator = registerName(0, Math.min(shape.width, 32), false);
+  if (name === 'in') return [accumulator, operands[0] ?? 'dx'];
+  if (name === 'out') return [operands[0] ?? 'dx', accumulator];
+  if (name === 'fnstswAx') return ['ax'];
+  if (name === 'push_seg' || name === 'pop_seg') return [segmentIn(opcode)];
+  if (/^(rol|ror|rcl|rcr|shl|shr|sar)$/.test(name) && operands.length === 1) {
+    return [...operands, /^D[23]/.test(opcode) ? 'cl' : '1'];
+  }
+  if (/^sh[lr]d$/.test(name) && operands.length === 2) return [...operands, 'cl'];
+  return /^f.*Sti$|^f(add|mul|sub|subr|div|divr)p$|^fcmov|^fu?comip?$/.test(name)
+    ? withStackTop(name, operands)
+    : operands;
+}
+
+/** 06, 0E, 16, 1E and the like; 0F A0 and 0F A8 and the like. */
+function segmentIn(opcode: string): string {
+  const number = (Number.parseInt(opcode.slice(-2), 16) >> 3) & 3;
+  return segmentNames[opcode.startsWith('0F') ? segment.fs + (number & 1) : number] ?? '?';
+}
+
+/** Arithmetic of the x87 names its top of stack too. */
+function withStackTop(name: string, operands: readonly string[]): readonly string[] {
+  if (/^f(ld|st|stp)Sti$|^fcomp?$|^fucomp?$/.test(name)) return operands;
+  return /ToSti$|p$/.test(name) && !/comip$/.test(name) ? [...operands, 'st(0)'] : ['st(0)', ...operands];
 }
 
 function operandText(operand: VariantOperand, instruction: Instruction, rip: bigint): string {
   const { registers, hasRex, memory, variant } = instruction;
   switch (operand.kind) {
     case 'register':
-      return registerName(registers[operand.source], operand.width, hasRex);
+      return registerName(registers[operand.source], shownWidth(operand.width, variant), hasRex);
     case 'vector':
       return `xmm${registers[operand.source]}`;
     case 'mmx':
       return `mm${registers[operand.source] & 7}`;
     case 'number':
-      return numberName(
-        variant?.row.name ?? '',
-        variant?.row.operands ?? '',
-        registers[operand.source],
-        operand.source,
-      );
+      return variant ? numberName(variant, registers[operand.source], operand.source) : '?';
     case 'relative': {
-      const bits = variant?.shape.code === 64 ? 64 : 32;
+      const bits = variant?.shape.code === 64 ? 64 : (variant?.shape.width ?? 32);
       return hex(BigInt.asUintN(bits, rip + BigInt(instruction.length + instruction.relative)));
     }
-    case 'memory': {
-      const size = typeof operand.type === 'number' ? sizeWords[operand.type] : undefined;
-      return `${size ? `${size} ` : ''}${addressText(memory)}`;
-    }
+    case 'memory':
+      return sized(operand.type, memory);
+    case 'address':
+      return sized(variant && sizeOfAddressed(variant), memory);
     default:
       return addressText(memory);
   }
 }
 
-function numberName(name: string, operands: string, number: number, source: string): string {
-  if (/_(cr|dr)$/.test(name) && source === 'reg') return `${name.slice(-2)}${number}`;
-  return operands.includes('S') ? (segmentNames[number & 7] ?? '?') : (registerNames[number] ?? '?');
+/** Some take 16 bits from a register of 32, as SDM 2 has it. */
+function shownWidth(width: number, variant: Variant | undefined): number {
+  const { name = '' } = variant?.row ?? {};
+  if (width === 16 && (name === 'pinsrw' || (/^(lar|lsl)$/.test(name) && variant?.shape.width !== 16))) return 32;
+  return width;
+}
+
+function sized(size: number | string | undefined, memory: EffectiveAddress | undefined): string {
+  const word = size === undefined ? undefined : sizeWords[size];
+  return `${word ? `${word} ` : ''}${addressText(memory)}`;
+}
+
+function numberName({ row, shape }: Variant, number: number, source: string): string {
+  const { name, operands, unit } = row;
+  if (unit === 'x87') return `st(${number & 7})`;
+  if (/_(cr|dr)$/.test(name)) {
+    return source === 'reg' ? `${name.slice(-2)}${number}` : registerName(number, shape.code, false);
+  }
+  if (operands.includes('S')) return segmentNames[number & 7] ?? '?';
+  return registerName(number, name === 'invpcid' ? shape.code : shape.width, false);
 }
 
 function registerName(number: number, width: number, hasRex: boolean): string {

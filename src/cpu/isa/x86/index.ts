@@ -3,6 +3,7 @@ export { Decoder } from './decoder.ts';
 export { describeRegisters, registerNames } from './describe.ts';
 export { divide128 } from './divide.ts';
 export { type Effects, effectsOf, effectsWith } from './effects.ts';
+export { effort } from './effort.ts';
 export {
   type FlagForm,
   firstCarryForm,

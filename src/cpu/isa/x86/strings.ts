@@ -1,4 +1,5 @@
 /** What string instructions (SDM 1, 7.3.9) do that definitions/strings.ts leaves: whole runs within a page at a time, a bounded number of elements a call. */
+import { elementsPerEffort } from './effort.ts';
 import { subtractionFlags } from './flags.ts';
 import { flag, layout, segment } from './layout.ts';
 import { formOf, StringOperand, StringRegister, stringRegister } from './string-operand.ts';
@@ -105,7 +106,8 @@ function repeat(unit: StringUnit, form: number, step: (limit: number) => number)
   unit.count.begin(addressBytes);
   unit.count.add(0); // Zero-extended to the address size even when it is zero.
   unit.saveFlags();
-  let left = unit.isStepped ? 1 : chunkElements;
+  const most = unit.isStepped ? 1 : chunkElements;
+  let left = most;
   while (left > 0 && !unit.count.isZero) {
     const done = step(unit.count.upTo(left));
     if (done === 0) {
@@ -116,6 +118,7 @@ function repeat(unit: StringUnit, form: number, step: (limit: number) => number)
     if (done < 0) return;
     left -= done === 1 ? singleElementCost : done;
   }
+  unit.cpu.effort += (most - left) / elementsPerEffort;
   if (unit.count.isZero) return;
   // Flags come with the last comparison, unless each iteration traps: a fault further on has those from before.
   if (!unit.isStepped) unit.restoreFlags();
@@ -149,7 +152,8 @@ const movs: Helper = (cpu, bytes, form) => {
     if (to === 0) return 0;
     let elements = 1;
     if (value === undefined && to !== layout.bounce) {
-      elements = Math.min(limit, unit.source.run(isDown), unit.destination.run(isDown));
+      const overlapsElement = to > from && to < from + bytes;
+      if (!overlapsElement) elements = Math.min(limit, unit.source.run(isDown), unit.destination.run(isDown));
       noteRest(unit, to, elements, bytes);
       copy(unit.memory, from, to, elements * bytes, bytes);
     } else {
@@ -167,10 +171,20 @@ function noteRest(unit: StringUnit, at: number, elements: number, bytes: number)
   if (elements > 1 && unit.cpu.code.hasCode(at >>> 12)) unit.cpu.code.written(at, elements * bytes);
 }
 
-/** Copies upwards, element by element where the destination overlaps what is still to be read. */
+/**
+ * Copies upwards. Where the destination overlaps what is still to be read, what was written is read again, so that the
+ * bytes between the two repeat: at least one element is there, or only one is to be copied.
+ */
 function copy(memory: Uint8Array, from: number, to: number, length: number, bytes: number): void {
-  if (to <= from || to >= from + length) memory.copyWithin(to, from, from + length);
-  else for (let i = 0; i < length; i += bytes) memory.copyWithin(to + i, from + i, from + i + bytes);
+  const distance = to - from;
+  let done = 0;
+  if (distance >= bytes) {
+    for (let piece = distance; done + piece < length; piece = distance + done) {
+      memory.copyWithin(to + done, from, from + piece);
+      done += piece;
+    }
+  }
+  memory.copyWithin(to + done, from, from + length - done);
 }
 
 function put(unit: StringUnit, at: number, bytes: number, value: number | bigint): void {
@@ -282,8 +296,14 @@ function scan(
   run: number,
   accumulator: number | bigint,
 ): number {
-  for (let i = 0; i < run; i++) {
-    if (!goesOn(form, unit.element(at + i * bytes, bytes) === accumulator)) return -(i + 1);
+  const wanted = goesOn(form, true);
+  const { memory } = unit;
+  if (bytes === 1) {
+    for (let i = 0; i < run; i++) if ((memory[at + i] === accumulator) !== wanted) return -(i + 1);
+  } else {
+    for (let i = 0; i < run; i++) {
+      if ((unit.element(at + i * bytes, bytes) === accumulator) !== wanted) return -(i + 1);
+    }
   }
   return run;
 }

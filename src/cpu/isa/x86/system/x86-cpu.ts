@@ -35,6 +35,8 @@ export class X86Cpu {
   pendingErrorCode: number = noErrorCode;
   /** Faults delivered so far. */
   faults = 0;
+  /** Time spent outside of generated code since the engine looked at the clock, roughly, in units of `effort`. */
+  effort = 0;
   /** Why no instruction is to be executed; the run loop clears `halt` when an interrupt arrives. */
   stop: CpuStop | undefined = undefined;
   /** Called when linear addresses may mean other bytes than before: for caches that are keyed by linear address. */
