@@ -2,7 +2,7 @@
 const longestSliceNs = 100_000;
 /** Long before the next deadline less often is soon enough. */
 const longestEarlySliceNs = 1_000_000;
-const earlyShare = 0.1;
+const earlyShare = 0.35;
 const shortestSliceNs = 10_000;
 /** Shorter runs tell more about the clock than about the engine. */
 const shortestMeasuredNs = 5_000;

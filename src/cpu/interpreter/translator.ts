@@ -1,6 +1,6 @@
 import {
+  cachedDecoder,
   currentBank,
-  Decoder,
   effort,
   type Instruction,
   isCanonicalHigh,
@@ -11,7 +11,6 @@ import {
   tlb,
   vector,
   type X86Cpu,
-  x86OpcodeMaps,
 } from '../isa/x86/index.ts';
 import { BlockWriter } from './block-writer.ts';
 import type { CodeCache } from './code-cache.ts';
@@ -31,7 +30,6 @@ const maximumBlockBytes = (2 * maximumInstructions + 2) * record.bytes;
 export class Translator {
   readonly #cpu: X86Cpu;
   readonly #cache: CodeCache;
-  readonly #decoder = new Decoder(x86OpcodeMaps);
   readonly #writer: BlockWriter;
   readonly #hot: HotCode | undefined;
   readonly #bytes: Uint8Array;
@@ -103,7 +101,7 @@ export class Translator {
     const address = this.#fetchAddress(mode);
     if (address < 0) return false;
     const limit = address - (address % pageBytes) + pageBytes;
-    const whole = this.#decoder.decode(this.#bytes, address, limit, mode);
+    const whole = cachedDecoder.decode(this.#bytes, address, limit, mode);
     const instruction = whole ?? this.#straddling(address, mode, this.#low, this.#high)?.instruction;
     return instruction?.memory?.segment === segment.ss;
   }
@@ -128,7 +126,7 @@ export class Translator {
       this.#writer.counter({ pageOffset, count: 1, mode }, this.#hot.threshold);
     }
     while (isOpen && count < most && at < limit) {
-      const instruction = this.#decoder.decode(this.#bytes, at, limit, mode);
+      const instruction = cachedDecoder.decode(this.#bytes, at, limit, mode);
       if (!instruction) break;
       count++;
       this.#writer.instruction(instruction, { pageOffset: at & (pageBytes - 1), count, mode });
@@ -173,7 +171,7 @@ export class Translator {
     this.#straddle.fill(0);
     this.#straddle.set(this.#bytes.subarray(address, address + inFirst));
     this.#straddle.set(this.#bytes.subarray(second, second + longestInstruction), inFirst);
-    const instruction = this.#decoder.decode(this.#straddle, 0, this.#straddle.length, mode);
+    const instruction = cachedDecoder.decode(this.#straddle, 0, this.#straddle.length, mode);
     if (!instruction) throw new RangeError('Cannot decode instruction: it goes on past fifteen bytes');
     return { instruction, second, inFirst };
   }

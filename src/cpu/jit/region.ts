@@ -1,4 +1,4 @@
-import { Decoder, type Instruction, x86OpcodeMaps } from '../isa/x86/index.ts';
+import { cachedDecoder, type Instruction } from '../isa/x86/index.ts';
 
 const pageBytes = 4096;
 const longestInstruction = 15;
@@ -116,7 +116,6 @@ export function flowOf(instruction: Instruction): Flow {
 const behind = ({ instruction, offset }: PlacedInstruction): number => offset + instruction.length;
 const targetOf = (placed: PlacedInstruction): number => behind(placed) + placed.instruction.relative;
 
-const decoder = new Decoder(x86OpcodeMaps);
 const straddle = new Uint8Array(2 * longestInstruction);
 
 /**
@@ -313,7 +312,7 @@ class RegionFormer {
     if (page < 0) return undefined;
     const { bytes, mode } = this.#source;
     const at = page + (offset & (pageBytes - 1));
-    const whole = decoder.decode(bytes, at, page + pageBytes, mode);
+    const whole = cachedDecoder.decode(bytes, at, page + pageBytes, mode);
     if (whole) {
       this.#notePage(index, page);
       return whole;
@@ -325,7 +324,7 @@ class RegionFormer {
     const inFirst = page + pageBytes - at;
     straddle.set(bytes.subarray(at, at + inFirst));
     straddle.set(bytes.subarray(second, second + longestInstruction), inFirst);
-    return decoder.decode(straddle, 0, straddle.length, mode);
+    return cachedDecoder.decode(straddle, 0, straddle.length, mode);
   }
 
   #split(entry: number): RegionBlock[] {

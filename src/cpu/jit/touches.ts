@@ -61,6 +61,15 @@ const bitsOf = (numbers: ReadonlySet<number>): RegisterSet => {
 };
 
 export function touchesOf(instruction: Instruction): Touches {
+  let touches = known.get(instruction);
+  if (!touches) known.set(instruction, (touches = findTouches(instruction)));
+  return touches;
+}
+
+/** Decoded instructions are shared (see CachedDecoder). */
+const known = new WeakMap<Instruction, Touches>();
+
+function findTouches(instruction: Instruction): Touches {
   const { variant, memory } = instruction;
   if (!variant) return nothing;
   const effects = effectsWith(variant, instruction.immediates[0]);

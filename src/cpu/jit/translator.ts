@@ -40,7 +40,7 @@ const defaults = {
   batch: 48,
   followsWarmOnly: true,
   regionInstructions: 250,
-  profiledJumps: 40_000,
+  profiledJumps: 200_000,
 } as const;
 const regionPages = 12;
 /** How often a region looks up what it leads to, after translations changed, before the pages there are checked. */
@@ -56,8 +56,8 @@ const moduleBytes = 64 << 10;
 const codeBytesLimit = 40 << 20;
 /** Entries after which code whose translation was given up is hot again: the oldest code is a kernel's most used, too. */
 const evictedThreshold = 250;
-/** Slices that hot code waits for more of its kind to be compiled with. */
-const patienceSlices = 16;
+/** Slices that hot code waits for more of its kind to be compiled with; they may be short, so for so many ms of them at most. */
+const patience = { least: 16, most: 160, ms: 16 } as const;
 
 /** Places of translated code that statistics remember at most. */
 const mostNoted = 1_000_000;
@@ -98,6 +98,7 @@ export class RegionTranslator implements HotCode {
   #view = new DataView(new ArrayBuffer(0));
   #pending: { readonly module: PendingModule; readonly regions: Installed[] } | undefined;
   #waited = 0;
+  #pendingSince = 0;
   /** Oldest first; their slots follow each other in a ring. */
   #live: LiveModule[] = [];
   readonly #bySlot = new Map<number, Installed>();
@@ -141,9 +142,13 @@ export class RegionTranslator implements HotCode {
   }
 
   settle(): boolean {
-    if (this.#pending && ++this.#waited > patienceSlices) this.#compile();
+    if (this.#pending && ++this.#waited > patience.least && this.#isOverdue()) this.#compile();
     if (this.#liveBytes > codeBytesLimit) this.#evict(this.#liveBytes - (codeBytesLimit * 3) / 4);
     return false;
+  }
+
+  #isOverdue(): boolean {
+    return this.#waited > patience.most || performance.now() - this.#pendingSince > patience.ms;
   }
 
   cleared(): void {
@@ -346,6 +351,7 @@ export class RegionTranslator implements HotCode {
 
   #begin(): { module: PendingModule; regions: Installed[] } {
     this.#waited = 0;
+    this.#pendingSince = performance.now();
     return { module: new RegionModule(this.#attached), regions: [] };
   }
 

@@ -1,4 +1,5 @@
 export { flagsOf, flagWords } from './arithmetic-flags.ts';
+export { cachedDecoder } from './decode-cache.ts';
 export { Decoder } from './decoder.ts';
 export { describeRegisters, registerNames } from './describe.ts';
 export { divide128 } from './divide.ts';
