@@ -40,7 +40,7 @@ const defaults = {
   batch: 48,
   followsWarmOnly: true,
   regionInstructions: 250,
-  profiledJumps: 200_000,
+  profiledJumps: 300_000,
 } as const;
 const regionPages = 12;
 /** How often a region looks up what it leads to, after translations changed, before the pages there are checked. */
