@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BareMachine } from '../../testing/bare-machine.ts';
 import { engineContract } from '../../testing/engine-contract.ts';
+import { layout } from '../isa/x86/index.ts';
 import { createJitEngine } from './index.ts';
 
 const eager = { threshold: 1, batch: 1, followsWarmOnly: false, profiledJumps: 2 };
@@ -73,6 +74,78 @@ test('indirect jumps that lead to the same places stay in one region, with the s
   assert.equal(stop.kind, 'halt');
   assert.equal(machine.register(3), 15_000n);
   assert.ok((machine.engine.counters().dispatchingRegions ?? 0) > 0);
+});
+
+const profiled = { threshold: 20, batch: 1, profiledJumps: 50 };
+
+/** A loop of ECX rounds that adds EAX up in EBX; it calls the code at `callee` for EAX. */
+function callingLoop(machine: BareMachine<ReturnType<typeof createJitEngine>>, code: number, callee: number): void {
+  const distance = callee - (code + 5);
+  machine.load(
+    code,
+    ...[0xe8, distance & 0xff, (distance >> 8) & 0xff, (distance >> 16) & 0xff, (distance >> 24) & 0xff], // call callee
+    ...[0x01, 0xc3], // add ebx, eax
+    ...[0xff, 0xc9], // dec ecx
+    ...[0x75, 0xf5], // jnz code
+    0xf4, // hlt
+  );
+}
+
+function runRounds(machine: BareMachine<ReturnType<typeof createJitEngine>>, code: number, rounds: number): bigint {
+  const { state } = machine.engine.cpu;
+  state.setGpr(1, BigInt(rounds));
+  state.setGpr(3, 0n);
+  machine.engine.cpu.stop = undefined;
+  let stop = machine.run(code, 100);
+  for (let slices = 0; stop.kind === 'budget' && slices < 10_000; slices++) stop = machine.engine.run(100);
+  assert.equal(stop.kind, 'halt');
+  return machine.register(3);
+}
+
+for (const [where, callee] of [
+  ['in its page', 0x100100],
+  ['in a far one', 0x105100],
+] as const) {
+  test(`a region that has a copy of a callee ${where} follows it when it is rewritten or mapped elsewhere`, () => {
+    const machine = new BareMachine((options) => createJitEngine(options, profiled));
+    const code = 0x100000;
+    callingLoop(machine, code, callee);
+    machine.load(callee, 0xb8, 1, 0, 0, 0, 0xc3); // mov eax, 1; ret
+
+    const results = [runRounds(machine, code, 4000)];
+    assert.ok((machine.engine.counters().copiedInstructions ?? 0) > 0);
+    machine.ram[callee + 1] = 2;
+    machine.engine.hostWrote(layout.ram + callee + 1, 1);
+    results.push(runRounds(machine, code, 4000));
+    if (callee === 0x105100) {
+      machine.load(0x107100, 0xb8, 3, 0, 0, 0, 0xc3); // mov eax, 3; ret
+      machine.map(0x105000, 0x107000);
+      results.push(runRounds(machine, code, 4000));
+    }
+
+    assert.deepEqual(results, [4000n, 8000n, 12_000n].slice(0, results.length));
+  });
+}
+
+test('a copied callee that returns elsewhere goes there', () => {
+  const machine = new BareMachine((options) => createJitEngine(options, profiled));
+  const [code, callee] = [0x100000, 0x100100];
+  callingLoop(machine, code, callee);
+  machine.load(
+    callee,
+    ...[0x8d, 0x41, 0xff], // lea eax, [rcx-1]
+    ...[0xa8, 0xff], // test al, 255
+    ...[0x75, 5], // jnz ret
+    ...[0x48, 0x83, 0x04, 0x24, 2], // add qword [rsp], 2: over the addition
+    0xc3, // ret
+  );
+  let expected = 0;
+  for (let ecx = 4000; ecx > 0; ecx--) if ((ecx - 1) & 0xff) expected += ecx - 1;
+
+  const sum = runRounds(machine, code, 4000);
+
+  assert.ok((machine.engine.counters().copiedInstructions ?? 0) > 0);
+  assert.equal(sum, BigInt(expected));
 });
 
 test('statistics tell the instructions of translated code, every one, from those of the interpreter', () => {

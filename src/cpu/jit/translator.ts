@@ -108,6 +108,8 @@ export class RegionTranslator implements HotCode {
     translatedRegions: 0,
     dispatchingRegions: 0,
     translatedInstructions: 0,
+    /** Of these, in copies of callees. */
+    copiedInstructions: 0,
     translatedModules: 0,
     translatedBytes: 0,
     /** Of code that was translated before, at the same address; noted for statistics only. */
@@ -251,6 +253,7 @@ export class RegionTranslator implements HotCode {
     this.#place(pending.regions, { block, slot, pages, farPages, targets: [], ...profiled, rip });
     this.#counters.translatedRegions++;
     this.#counters.translatedInstructions += region.instructionCount;
+    this.#counters.copiedInstructions += region.inlinedCount;
     if (this.#attached.countsInstructions) this.#noteAgain(block);
   }
 
@@ -336,6 +339,7 @@ export class RegionTranslator implements HotCode {
     }
     this.#counters.dispatchingRegions++;
     this.#counters.translatedInstructions += region.instructionCount;
+    this.#counters.copiedInstructions += region.inlinedCount;
   }
 
   /** The blocks where a dispatching region may be entered, its own first. */
