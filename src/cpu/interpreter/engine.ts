@@ -334,7 +334,9 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     }
     if (this.cpu.state.isAtShadowRip) {
       this.cpu.state.leaveShadow();
+      const before = this.#instructions + this.cpu.faults;
       this.#step();
+      if (this.#instructions + this.cpu.faults === before) this.cpu.state.enterShadow();
       return;
     }
     this.#interrupts++;

@@ -40,6 +40,19 @@ test('a device sees loads of every size as the program makes them', () => {
   ]);
 });
 
+test('a device sees CMPXCHG write what it read when that is not what it was compared with', () => {
+  const machine = new TrapMachine()
+    .set(rbx, device + 0x10)
+    .set(rax, 1)
+    .set(rcx, 2);
+  for (let i = 0; i < 4; i++) machine.bare.bus.mmio.set(0xfe000010 + i, 0x81 + i);
+
+  machine.run([0x0f, 0xb1, 0x0b]); // cmpxchg [rbx], ecx
+
+  assert.deepEqual(log(machine), ['read mmio fe000010/4', 'write mmio fe000010/4=84838281']);
+  assert.equal(machine.get(rax), 0x84838281n);
+});
+
 test('a device sees stores of every size once and is not read by them', () => {
   const machine = new TrapMachine().set(rbx, device + 0x10).set(rax, 0x1122334455667788n);
 

@@ -80,8 +80,12 @@ export function emitInstruction(
   const writeBack = (): void => {
     for (let i = results.length - 1; i >= 0; i--) operands.writers[i]?.(results[i] as Val);
   };
-  if (isConditional) e.when((result as ConditionalResult).condition, writeBack);
-  else writeBack();
+  if (!isConditional) writeBack();
+  else if (variant.operands[0]?.kind === 'memory') {
+    // Memory is written either way (SDM 2A, CMPXCHG).
+    const { condition } = result as ConditionalResult;
+    operands.writers[0]?.(e.select(condition, results[0] as Val, operands.values[0] as Val));
+  } else e.when((result as ConditionalResult).condition, writeBack);
   return { results: results.length, isConditional };
 }
 

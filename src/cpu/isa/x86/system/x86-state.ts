@@ -260,6 +260,12 @@ export class X86State {
     this.setWord(layout.shadowRip + 4, -1);
   }
 
+  /** The instruction at RIP has the shadow of an STI before it still. */
+  enterShadow(): void {
+    this.setWord(layout.shadowRip, this.word(layout.rip));
+    this.setWord(layout.shadowRip + 4, this.word(layout.rip + 4));
+  }
+
   selector(number: number): number {
     return this.word(layout.selector + 4 * number);
   }
