@@ -53,7 +53,7 @@ const dispatchingInstructions = 700;
 /** Wasm bytes that are compiled together at most. */
 const moduleBytes = 64 << 10;
 /** Wasm bytes of live modules, above which the oldest quarter goes and is translated anew when it gets hot again. */
-const codeBytesLimit = 40 << 20;
+const codeBytesLimit = 24 << 20;
 /** Entries after which code whose translation was given up is hot again: the oldest code is a kernel's most used, too. */
 const evictedThreshold = 250;
 /** Slices that hot code waits for more of its kind to be compiled with; they may be short, so for so many ms of them at most. */
