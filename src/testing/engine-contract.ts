@@ -169,6 +169,24 @@ export function engineContract({ name, create, rounds, flushCounter }: EngineCon
     );
   });
 
+  test(`${name}: a call whose target is illegal has pushed into two pages`, () => {
+    const machine = new BareMachine(create);
+    const [first, second, elsewhere] = [0x300000, 0x301000, 0x340000];
+    machine.map(first, elsewhere);
+    machine.engine.cpu.state.setGpr(4, BigInt(second + 4));
+    machine.engine.cpu.state.setGpr(0, 1n << 63n);
+    machine.load(code, 0xff, 0xd0); // call rax
+
+    const stop = machine.run(code);
+
+    assert.equal(stop.kind, 'triple-fault');
+    assert.equal(machine.register(4), BigInt(second + 4));
+    assert.deepEqual(
+      [machine.view.getUint32(elsewhere + 0xffc, true), machine.view.getUint32(second, true)],
+      [code + 2, 0],
+    );
+  });
+
   test(`${name}: more code than the record area holds still runs`, () => {
     const machine = new BareMachine(create);
     const bytes = 4 << 20;

@@ -365,6 +365,7 @@ export class JitTarget implements X86Target, OperandSource {
   }
 
   raise(vector: number, errorCode = -1): void {
+    this.#memory.settle(); // A call that finds its target illegal has pushed already.
     this.setState('i64', layout.rip, this.rip());
     this.#e.push(this.#e.i32(vector), this.#e.i32(errorCode));
     this.#body.call(this.#imports.raise);
