@@ -1,9 +1,9 @@
 /** FADD, FSUB(R), FMUL and FDIV(R) in all their forms, FSQRT: (register number or operand, opcode, rip) -> whether it faulted. */
 import type { Val, WasmEmitter } from '../../../index.ts';
-import { layout } from '../../layout.ts';
 import type { SharedFunction, SharedFunctions, SharedScope } from '../../shared-function.ts';
+import { onOperand, onRegisters } from './common-case.ts';
 import { floatFormats, integerFormats, type MemoryFormat } from './operand.ts';
-import { C1, done, leaveTo, type NumberParts, signBit, UnitState } from './registers.ts';
+import { all, C1, type NumberParts, signBit, type UnitState } from './registers.ts';
 
 interface Operation {
   readonly kernel: string;
@@ -57,63 +57,30 @@ function apply(
 type Destination = 'top' | 'other' | 'other, popping';
 
 function betweenRegisters(helper: string, operation: Operation, destination: Destination): SharedFunction {
-  return {
-    params: ['i32', 'i32', 'i64'],
-    results: ['i32'],
-    emit: (e, scope, ...params) => {
-      const [i, opcode, rip] = params as [Val, Val, Val];
-      const unit = new UnitState(e);
-      const top = unit.physical(e.i32(0));
-      const other = unit.physical(i);
-      const outcome = apply(e, scope, operation, { x: unit.read(top), y: unit.read(other) }, unit.words);
-      const isSimple = e.op('i32.and', unit.areOccupied(top, other), outcome.isSimple);
-      e.when(
-        isSimple,
-        () => {
-          const pops = destination === 'other, popping';
-          unit.write(destination === 'top' ? top : other, outcome);
-          unit.setStatus(e.op('i32.or', unit.statusAfter(C1, pops ? 1 : 0), outcome.raised));
-          if (pops) unit.setTags(unit.tagsWithout(top));
-          done(e, rip);
-        },
-        undefined,
-        true,
-      );
-      return [leaveTo(e, scope, helper, rip, i, opcode)[1]];
-    },
-  };
+  return onRegisters(helper, (e, unit, { top, other }, scope) => {
+    const outcome = apply(e, scope, operation, { x: unit.read(top), y: unit.read(other) }, unit.words);
+    const isMet = e.op('i32.and', unit.areOccupied(top, other), outcome.isSimple);
+    const pops = destination === 'other, popping';
+    const act = (): void => {
+      put(e, unit, destination === 'top' ? top : other, outcome, pops ? 1 : 0);
+      if (pops) unit.setTags(unit.tagsWithout(top));
+    };
+    return { isMet, act };
+  });
 }
 
-/** Puts an operand where helpers look for it. */
-export function placeOperand(e: WasmEmitter, value: Val): void {
-  e.storeMemory(`${e.typeOf(value)}.store`, e.i32(0), layout.helper, value);
+/** The result, and the status that it leaves. */
+function put(e: WasmEmitter, unit: UnitState, register: Val, outcome: Outcome, pops: number): void {
+  unit.write(register, outcome);
+  unit.setStatus(e.op('i32.or', unit.statusAfter(C1, pops), outcome.raised));
 }
 
-function withMemory(helper: string, operation: Operation, { type, widen }: MemoryFormat): SharedFunction {
-  return {
-    params: [type, 'i32', 'i64'],
-    results: ['i32'],
-    emit: (e, scope, ...params) => {
-      const [value, opcode, rip] = params as [Val, Val, Val];
-      const unit = new UnitState(e);
-      const top = unit.physical(e.i32(0));
-      const y = widen(e, value);
-      const outcome = apply(e, scope, operation, { x: unit.read(top), y }, unit.words);
-      const isSimple = e.op('i32.and', e.op('i32.and', unit.isOccupied(top), y.isPlain), outcome.isSimple);
-      e.when(
-        isSimple,
-        () => {
-          unit.write(top, outcome);
-          unit.setStatus(e.op('i32.or', unit.statusAfter(C1, 0), outcome.raised));
-          done(e, rip);
-        },
-        undefined,
-        true,
-      );
-      placeOperand(e, value);
-      return [leaveTo(e, scope, helper, rip, e.i32(0), opcode)[1]];
-    },
-  };
+function withMemory(helper: string, operation: Operation, format: MemoryFormat): SharedFunction {
+  return onOperand(helper, format, (e, unit, { top, operand }, scope) => {
+    const outcome = apply(e, scope, operation, { x: unit.read(top), y: operand }, unit.words);
+    const isMet = all(e, unit.isOccupied(top), operand.isPlain, outcome.isSimple);
+    return { isMet, act: () => put(e, unit, top, outcome, 0) };
+  });
 }
 
 function formsOf(name: string, operation: Operation): SharedFunctions {
@@ -135,23 +102,12 @@ function formsOf(name: string, operation: Operation): SharedFunctions {
   };
 }
 
-const fsqrt: SharedFunction = {
-  params: ['i32', 'i32', 'i64'],
-  results: ['i32'],
-  emit: (e, scope, ...params) => {
-    const [i, opcode, rip] = params as [Val, Val, Val];
-    const unit = new UnitState(e);
-    const top = unit.physical(e.i32(0));
-    const { significand, signExponent } = unit.read(top);
-    const outcome = outcomeOf(e, scope.call('x87Root', significand, signExponent, unit.words));
-    e.when(e.op('i32.and', unit.isOccupied(top), outcome.isSimple), () => {
-      unit.write(top, outcome);
-      unit.setStatus(e.op('i32.or', unit.statusAfter(C1, 0), outcome.raised));
-      done(e, rip);
-    });
-    return [leaveTo(e, scope, 'fsqrt', rip, i, opcode)[1]];
-  },
-};
+const fsqrt: SharedFunction = onRegisters('fsqrt', (e, unit, { top }, scope) => {
+  const { significand, signExponent } = unit.read(top);
+  const outcome = outcomeOf(e, scope.call('x87Root', significand, signExponent, unit.words));
+  const isMet = e.op('i32.and', unit.isOccupied(top), outcome.isSimple);
+  return { isMet, act: () => put(e, unit, top, outcome, 0) };
+});
 
 export const arithmeticFunctions: SharedFunctions = Object.assign(
   { fsqrt },

@@ -3,23 +3,10 @@
  * FCOMI: (register number, opcode, rip) -> the outcome (see `order` in ../compare.ts), or -1: it faulted.
  */
 import type { Val, WasmEmitter } from '../../../index.ts';
-import { returnValues, type SharedFunction, type SharedFunctions } from '../../shared-function.ts';
-import { placeOperand } from './arithmetic.ts';
+import type { SharedFunction, SharedFunctions } from '../../shared-function.ts';
+import { onOperand, onRegisters, type Registers } from './common-case.ts';
 import { floatFormats, integerFormats, type MemoryFormat } from './operand.ts';
-import {
-  all,
-  C0,
-  C1,
-  C2,
-  C3,
-  done,
-  exponentOf,
-  isPlain,
-  leaveTo,
-  type NumberParts,
-  noteInstruction,
-  UnitState,
-} from './registers.ts';
+import { all, C0, C1, C2, C3, exponentOf, isPlain, type NumberParts, type UnitState } from './registers.ts';
 
 interface Comparison {
   readonly isEqual: Val;
@@ -60,96 +47,49 @@ function pop(e: WasmEmitter, unit: UnitState, count: number): void {
   unit.setTags(tags);
 }
 
-const withRegister = (helper: string, pops: number): SharedFunction => ({
-  params: ['i32', 'i32', 'i64'],
-  results: ['i32'],
-  emit: (e, scope, ...params) => {
-    const [i, opcode, rip] = params as [Val, Val, Val];
-    const unit = new UnitState(e);
-    const top = unit.physical(e.i32(0));
-    const other = unit.physical(i);
-    const [a, b] = [unit.read(top), unit.read(other)];
-    const isCommon = all(e, unit.isQuiet(), unit.areOccupied(top, other), isPlain(e, a), isPlain(e, b));
-    e.when(
-      isCommon,
-      () => {
-        answer(e, unit, compare(e, a, b), pops);
-        done(e, rip);
-      },
-      undefined,
-      true,
-    );
-    return [leaveTo(e, scope, helper, rip, i, opcode)[1]];
-  },
+const withRegister = (helper: string, pops: number): SharedFunction =>
+  onRegisters(helper, (e, unit, registers) => {
+    const { a, b, isMet } = comparable(e, unit, registers);
+    return { isMet, act: () => answer(e, unit, compare(e, a, b), pops) };
+  });
+
+/** Two registers that compare without more ado. */
+function comparable(e: WasmEmitter, unit: UnitState, { top, other }: Registers) {
+  const [a, b] = [unit.read(top), unit.read(other)];
+  const isMet = all(e, unit.isQuiet(), unit.areOccupied(top, other), isPlain(e, a), isPlain(e, b));
+  return { a, b, isMet };
+}
+
+const withMemory = (helper: string, format: MemoryFormat, pops: number): SharedFunction =>
+  onOperand(helper, format, (e, unit, { top, operand }) => {
+    const a = unit.read(top);
+    const isMet = all(e, unit.isQuiet(), unit.isOccupied(top), isPlain(e, a), operand.isPlain);
+    return { isMet, act: () => answer(e, unit, compare(e, a, operand), pops) };
+  });
+
+const ftst: SharedFunction = onRegisters('ftst', (e, unit, { top }) => {
+  const a = unit.read(top);
+  const zero = { significand: e.i64(0n), signExponent: e.i32(0) };
+  const isMet = all(e, unit.isQuiet(), unit.isOccupied(top), isPlain(e, a));
+  return { isMet, act: () => answer(e, unit, compare(e, a, zero), 0) };
 });
 
-const withMemory = (helper: string, { type, widen }: MemoryFormat, pops: number): SharedFunction => ({
-  params: [type, 'i32', 'i64'],
-  results: ['i32'],
-  emit: (e, scope, ...params) => {
-    const [value, opcode, rip] = params as [Val, Val, Val];
-    const unit = new UnitState(e);
-    const top = unit.physical(e.i32(0));
-    const a = unit.read(top);
-    const b = widen(e, value);
-    const isCommon = all(e, unit.isQuiet(), unit.isOccupied(top), isPlain(e, a), b.isPlain);
-    e.when(
-      isCommon,
-      () => {
-        answer(e, unit, compare(e, a, b), pops);
-        done(e, rip);
-      },
-      undefined,
-      true,
-    );
-    placeOperand(e, value);
-    return [leaveTo(e, scope, helper, rip, e.i32(0), opcode)[1]];
-  },
-});
-
-const ftst: SharedFunction = {
-  params: ['i32', 'i32', 'i64'],
-  results: ['i32'],
-  emit: (e, scope, ...params) => {
-    const [i, opcode, rip] = params as [Val, Val, Val];
-    const unit = new UnitState(e);
-    const top = unit.physical(e.i32(0));
-    const a = unit.read(top);
-    e.when(all(e, unit.isQuiet(), unit.isOccupied(top), isPlain(e, a)), () => {
-      answer(e, unit, compare(e, a, { significand: e.i64(0n), signExponent: e.i32(0) }), 0);
-      done(e, rip);
-    });
-    return [leaveTo(e, scope, 'ftst', rip, i, opcode)[1]];
-  },
-};
-
-const toFlags = (helper: string, pops: number): SharedFunction => ({
-  params: ['i32', 'i32', 'i64'],
-  results: ['i32'],
-  emit: (e, scope, ...params) => {
-    const [i, opcode, rip] = params as [Val, Val, Val];
-    const unit = new UnitState(e);
-    const top = unit.physical(e.i32(0));
-    const other = unit.physical(i);
-    const [a, b] = [unit.read(top), unit.read(other)];
-    const isCommon = all(e, unit.isQuiet(), unit.areOccupied(top, other), isPlain(e, a), isPlain(e, b));
-    e.when(
-      isCommon,
-      () => {
+/** `order`: 1 is less, 2 is equal. */
+const toFlags = (helper: string, pops: number): SharedFunction =>
+  onRegisters(
+    helper,
+    (e, unit, registers) => {
+      const { a, b, isMet } = comparable(e, unit, registers);
+      const act = (): Val => {
         const { isEqual, isLess } = compare(e, a, b);
         if (pops > 0) unit.setStatus(unit.statusAfter(0, pops));
         pop(e, unit, pops);
-        noteInstruction(e, rip);
-        // `order`: 1 is less, 2 is equal.
-        returnValues(e, e.op('i32.or', isLess, e.op('i32.shl', isEqual, e.i32(1))));
-      },
-      undefined,
-      true,
-    );
-    const [outcome, faulted] = leaveTo(e, scope, helper, rip, i, opcode);
-    return [e.select(faulted, e.i32(-1), outcome)];
-  },
-});
+        return e.op('i32.or', isLess, e.op('i32.shl', isEqual, e.i32(1)));
+      };
+      return { isMet, act };
+    },
+    'outcome',
+  );
 
 export const compareFunctions: SharedFunctions = {
   ...Object.fromEntries(

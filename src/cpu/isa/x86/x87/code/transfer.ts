@@ -2,8 +2,8 @@
 import type { Val, WasmEmitter } from '../../../index.ts';
 import { layout } from '../../layout.ts';
 import type { SharedFunction, SharedFunctions } from '../../shared-function.ts';
-import { placeOperand } from './arithmetic.ts';
-import { floatFormats, integerFormats, type MemoryFormat, type Widened } from './operand.ts';
+import { onOperand, onRegisters, placeOperand } from './common-case.ts';
+import { floatFormats, integerFormats, type MemoryFormat } from './operand.ts';
 import { all, C1, done, exponentMask, leaveTo, type NumberParts, signBit, UnitState } from './registers.ts';
 
 /** Writes a register that is pushed. */
@@ -19,28 +19,11 @@ function canPush(e: WasmEmitter, unit: UnitState): Val {
   return e.op('i32.and', unit.isQuiet(), e.op('i32.eqz', unit.isOccupied(unit.physical(e.i32(7)))));
 }
 
-function loading(helper: string, { type, widen }: MemoryFormat): SharedFunction {
-  return {
-    params: [type, 'i32', 'i64'],
-    results: ['i32'],
-    emit: (e, scope, ...params) => {
-      const [value, opcode, rip] = params as [Val, Val, Val];
-      const unit = new UnitState(e);
-      const number: Widened = widen(e, value);
-      e.when(
-        e.op('i32.and', canPush(e, unit), number.isPlain),
-        () => {
-          push(e, unit, number);
-          done(e, rip);
-        },
-        undefined,
-        true,
-      );
-      placeOperand(e, value);
-      return [leaveTo(e, scope, helper, rip, e.i32(0), opcode)[1]];
-    },
-  };
-}
+const loading = (helper: string, format: MemoryFormat): SharedFunction =>
+  onOperand(helper, format, (e, unit, { operand }) => ({
+    isMet: e.op('i32.and', canPush(e, unit), operand.isPlain),
+    act: () => push(e, unit, operand),
+  }));
 
 /** (significand, sign and exponent, opcode, rip). */
 const fldM80: SharedFunction = {
@@ -66,25 +49,11 @@ interface RegisterForm {
 }
 
 /** `other` is the physical register that ST(i) is. */
-const onRegisters = (helper: string, { isCommon, act }: RegisterForm): SharedFunction => ({
-  params: ['i32', 'i32', 'i64'],
-  results: ['i32'],
-  emit: (e, scope, ...params) => {
-    const [i, opcode, rip] = params as [Val, Val, Val];
-    const unit = new UnitState(e);
-    const other = unit.physical(i);
-    e.when(
-      e.op('i32.and', unit.isQuiet(), isCommon(e, unit, other)),
-      () => {
-        act(e, unit, other);
-        done(e, rip);
-      },
-      undefined,
-      true,
-    );
-    return [leaveTo(e, scope, helper, rip, i, opcode)[1]];
-  },
-});
+const moving = (helper: string, { isCommon, act }: RegisterForm): SharedFunction =>
+  onRegisters(helper, (e, unit, { other }) => ({
+    isMet: e.op('i32.and', unit.isQuiet(), isCommon(e, unit, other)),
+    act: () => act(e, unit, other),
+  }));
 
 const topOf = (e: WasmEmitter, unit: UnitState): Val => unit.physical(e.i32(0));
 const isTopOccupied = (e: WasmEmitter, unit: UnitState): Val => unit.isOccupied(topOf(e, unit));
@@ -171,5 +140,5 @@ export const transferFunctions: SharedFunctions = {
   fildM32: loading('fildM32', integerFormats.M32),
   fildM64: loading('fildM64', integerFormats.M64),
   fldcw,
-  ...Object.fromEntries(Object.entries(registerForms).map(([name, form]) => [name, onRegisters(name, form)])),
+  ...Object.fromEntries(Object.entries(registerForms).map(([name, form]) => [name, moving(name, form)])),
 };
