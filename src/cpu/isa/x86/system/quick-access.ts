@@ -3,6 +3,7 @@
  * made of (quick-long.ts, quick-protected.ts). Whatever is not so simple is -1, and left to the thorough way.
  */
 import { tlb } from '../layout.ts';
+import type { CpuEvent } from './event-delivery.ts';
 import { bank, isLongMode } from './mode.ts';
 import { highWord } from './words.ts';
 import type { X86Cpu } from './x86-cpu.ts';
@@ -26,6 +27,18 @@ export function descriptorAt(cpu: X86Cpu, selector: number): number {
   const offset = selector & 0xfff8;
   if (selector & 4 || offset === 0 || offset + 7 > limit) return -1;
   return tableWordsAt(cpu, base + offset, 8);
+}
+
+/** Index of an event's gate, of so many bytes, when that is usual and the event may use it; -1: not so simple. */
+export function usualGateAt(cpu: X86Cpu, event: CpuEvent, bytes: number): number {
+  const { idtr, i32, cpl } = cpu.state;
+  const offset = event.vector * bytes;
+  if (offset + bytes - 1 > idtr.limit) return -1;
+  const gate = tableWordsAt(cpu, idtr.base + offset, bytes);
+  if (gate < 0) return -1;
+  const high = i32[gate + 1] ?? 0;
+  const isAllowed = !event.isSoftware || levelOf(high) >= cpl;
+  return isUsualGate(high) && isAllowed ? gate : -1;
 }
 
 /** Bits of a descriptor's upper word (SDM 3A, figure 3-8). */
@@ -66,5 +79,5 @@ export function limitOf(lo: number, hi: number): number {
 }
 
 /** Upper word of a present gate of 32 bits, or 64 in IA-32e mode, for interrupts or traps. */
-export const isUsualGate = (hi: number): boolean => (hi & 0x9e00) === 0x8e00;
+const isUsualGate = (hi: number): boolean => (hi & 0x9e00) === 0x8e00;
 export const isInterruptGate = (hi: number): boolean => (hi & 0x100) === 0;

@@ -16,11 +16,11 @@ import {
   descriptorAt,
   isInterruptGate,
   isUsualCode,
-  isUsualGate,
   isUsualStack,
   levelOf,
   limitOf,
   tableWordsAt,
+  usualGateAt,
   wordsAt,
 } from './quick-access.ts';
 import { dropPrivilegedSegments, setNullStack } from './segment-load.ts';
@@ -36,15 +36,12 @@ const isPlain64 = (state: X86State): boolean =>
 /** Through a gate of the IDT (SDM 3A, 6.14). */
 export function deliverLongQuickly(cpu: X86Cpu, event: CpuEvent): boolean {
   const { state } = cpu;
-  const { i32, idtr, cpl } = state;
-  const gateOffset = event.vector * 16;
-  if (!isPlain64(state) || gateOffset + 15 > idtr.limit) return false;
-  const gate = tableWordsAt(cpu, idtr.base + gateOffset, 16);
+  const { i32, cpl } = state;
+  const gate = isPlain64(state) ? usualGateAt(cpu, event, 16) : -1;
   if (gate < 0) return false;
   const gateLo = i32[gate] ?? 0;
   const gateHi = i32[gate + 1] ?? 0;
   const targetHi = i32[gate + 2] ?? 0;
-  if (!isUsualGate(gateHi) || (event.isSoftware && levelOf(gateHi) < cpl)) return false;
   const selector = gateLo >>> 16;
   const target = descriptorAt(cpu, selector);
   if (target < 0) return false;

@@ -14,11 +14,11 @@ import {
   descriptorAt,
   isInterruptGate,
   isUsualCode,
-  isUsualGate,
   isUsualStack,
   levelOf,
   limitOf,
   tableWordsAt,
+  usualGateAt,
   wordsAt,
 } from './quick-access.ts';
 import { attribute } from './registers.ts';
@@ -35,14 +35,11 @@ const isFlatCode = (lo: number, hi: number): boolean =>
 /** Through a gate of the IDT (SDM 3A, 6.12). */
 export function deliverProtectedQuickly(cpu: X86Cpu, event: CpuEvent): boolean {
   const { state } = cpu;
-  const { i32, idtr, cpl } = state;
-  const gateOffset = event.vector * 8;
-  if (!isPlainFlat(state) || gateOffset + 7 > idtr.limit) return false;
-  const gate = tableWordsAt(cpu, idtr.base + gateOffset, 8);
+  const { i32, cpl } = state;
+  const gate = isPlainFlat(state) ? usualGateAt(cpu, event, 8) : -1;
   if (gate < 0) return false;
   const gateLo = i32[gate] ?? 0;
   const gateHi = i32[gate + 1] ?? 0;
-  if (!isUsualGate(gateHi) || (event.isSoftware && levelOf(gateHi) < cpl)) return false;
   const selector = gateLo >>> 16;
   const target = descriptorAt(cpu, selector);
   if (target < 0) return false;

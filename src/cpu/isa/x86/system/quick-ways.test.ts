@@ -56,6 +56,8 @@ const spoilers: readonly ((fixture: SystemFixture, random: Random) => void)[] = 
   spoilDescriptor,
   (fixture, random) => flip(fixture, places.idt + vectorNumber * 8 + 5, random),
   (fixture, random) => flip(fixture, places.idt + vectorNumber * 16 + 5, random),
+  (fixture, random) => setGateLevel(fixture, 8, random.below(4)),
+  (fixture, random) => setGateLevel(fixture, 16, random.below(4)),
   (fixture, random) => flip(fixture, places.gdt + random.below(0x40), random),
   (fixture, random) => flip(fixture, places.tss + 4 + random.below(8), random),
   (fixture, random) => flip(fixture, fixture.cpu.state.gprLow(4) + random.below(40), random),
@@ -75,6 +77,12 @@ function spoilDescriptor(fixture: SystemFixture, random: Random): void {
   const { code64, code32, data, userCode64, userCode32, userData } = selectors;
   const selector = random.pick([code64, code32, data, userCode64, userCode32, userData]);
   flip(fixture, places.gdt + (selector & ~7) + random.pick([5, 5, 6]), random);
+}
+
+/** The level from which software may use the gate; gates of so many bytes. */
+function setGateLevel({ ram }: SystemFixture, bytes: number, level: number): void {
+  const at = places.idt + vectorNumber * bytes + 5;
+  ram.setUint8(at, (ram.getUint8(at) & ~0x60) | (level << 5));
 }
 
 const flip = (fixture: SystemFixture, at: number, random: Random): void =>
