@@ -182,3 +182,19 @@ for (const [name, { mode, returns, quickly, thoroughly }] of Object.entries(ways
     assert.ok(quick > draws / 4, `the quick way was gone ${quick} times`);
   });
 }
+
+for (const [mode, bytes, deliver] of [
+  ['long', 16, deliverLongQuickly],
+  ['protected', 8, deliverProtectedQuickly],
+] as const) {
+  test(`a user's INT n through a gate of level 0 is no quick event in ${mode} mode, an exception is`, () => {
+    const outcomes = [true, false].map((isSoftware) => {
+      const fixture = machine(mode, true);
+      setGateLevel(fixture, bytes, 0);
+      const returnAt = isSoftware ? layout.nextRip : layout.rip;
+      return deliver(fixture.cpu, { vector: vectorNumber, errorCode: -1, isSoftware, returnAt, resume: false });
+    });
+
+    assert.deepEqual(outcomes, [false, true]);
+  });
+}
