@@ -32,16 +32,10 @@ export const imagePullVerb: Verb = {
   options: {},
   async run(parsed) {
     const name = theName(parsed, 'image pull');
-    const signals = new QuitSignals();
-    try {
-      await pullImage(new ImageStore(), name, signals.signal);
+    return QuitSignals.during(async ({ signal }) => {
+      await pullImage(new ImageStore(), name, signal);
       return 0;
-    } catch (error) {
-      if (signals.status !== 0) return signals.status;
-      throw error;
-    } finally {
-      signals.close();
-    }
+    });
   },
 };
 

@@ -1,16 +1,9 @@
 import { UsageError } from './errors.ts';
-import { type RunOptions, readRunOptions, runOptionTable } from './run-options.ts';
+import { guestOptionTable, type RunOptions, readRunOptions } from './run-options.ts';
 import type { Arguments, Option } from './verb.ts';
 
-const { kernel, initrd, append, memory, 'debug-exit': debugExit, timeout } = runOptionTable;
-
 export const lockstepOptionTable = {
-  kernel,
-  initrd,
-  append,
-  memory,
-  'debug-exit': debugExit,
-  timeout,
+  ...guestOptionTable,
   instructions: { value: 'N', help: 'stop the guest after so many; 100M and the like are understood' },
   input: { value: 'TEXT', help: 'what is typed at the console, \\n for Enter (default "poweroff\\n")' },
   threshold: { value: 'N', help: 'how often code runs before the JIT translates it (default 50)' },

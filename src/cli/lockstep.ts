@@ -34,15 +34,7 @@ export const lockstepVerb: Verb = {
   ],
   async run(parsed) {
     const options = readLockstepOptions(parsed);
-    const signals = new QuitSignals();
-    try {
-      return await runInLockstep(options, signals);
-    } catch (error) {
-      if (signals.status !== 0) return signals.status;
-      throw error;
-    } finally {
-      signals.close();
-    }
+    return QuitSignals.during((signals) => runInLockstep(options, signals));
   },
 };
 

@@ -18,6 +18,19 @@ export class QuitSignals {
     for (const [name, listener] of this.#listeners) process.on(name, listener);
   }
 
+  /** Runs something while open. When a signal ended it, whatever it failed with does not matter. */
+  static async during(run: (signals: QuitSignals) => Promise<number>): Promise<number> {
+    const signals = new QuitSignals();
+    try {
+      return await run(signals);
+    } catch (error) {
+      if (signals.status !== 0) return signals.status;
+      throw error;
+    } finally {
+      signals.close();
+    }
+  }
+
   close(): void {
     for (const [name, listener] of this.#listeners) process.off(name, listener);
   }

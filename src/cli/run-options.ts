@@ -27,6 +27,10 @@ export const runOptionTable = {
   },
 } as const satisfies Record<string, Option>;
 
+const { kernel, initrd, append, memory, 'debug-exit': debugExit, timeout } = runOptionTable;
+/** What describes the guest for verbs that run one to look at it. */
+export const guestOptionTable = { kernel, initrd, append, memory, 'debug-exit': debugExit, timeout } as const;
+
 export type SerialTarget =
   | { readonly kind: 'stdio' }
   | { readonly kind: 'null' }

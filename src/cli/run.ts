@@ -27,16 +27,10 @@ export const runVerb: Verb = {
   ],
   async run(parsed) {
     const options = readRunOptions(parsed);
-    const signals = new QuitSignals();
-    try {
+    return QuitSignals.during(async (signals) => {
       const boot = await readBootFiles(options, signals.signal);
       const run = options.command ? runCommand : runConsole;
-      return await run({ options, boot, signals });
-    } catch (error) {
-      if (signals.status !== 0) return signals.status;
-      throw error;
-    } finally {
-      signals.close();
-    }
+      return run({ options, boot, signals });
+    });
   },
 };

@@ -1,16 +1,10 @@
 import { UsageError } from './errors.ts';
-import { type RunOptions, readRunOptions, runOptionTable } from './run-options.ts';
+import { guestOptionTable, type RunOptions, readRunOptions } from './run-options.ts';
 import type { Arguments, Option } from './verb.ts';
 
-const { kernel, initrd, append, memory, 'debug-exit': debugExit, timeout } = runOptionTable;
-
 export const translateOptionTable = {
-  kernel,
-  initrd,
-  append,
-  memory,
-  'debug-exit': debugExit,
-  timeout: { ...timeout, help: 'stop the guest after so long, and look (default 5)' },
+  ...guestOptionTable,
+  timeout: { ...guestOptionTable.timeout, help: 'stop the guest after so long, and look (default 5)' },
   input: { value: 'TEXT', help: 'what is typed at the console, \\n for Enter' },
   region: { value: 'RIP', help: 'show the region that is entered at this address; without it all are listed' },
   attach: { value: 'PATH', help: 'look at the guest of a "mezz run --debug-socket PATH" instead; it goes on running' },

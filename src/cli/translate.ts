@@ -32,15 +32,7 @@ export const translateVerb: Verb = {
   ],
   async run(parsed) {
     const options = readTranslateOptions(parsed);
-    const signals = new QuitSignals();
-    try {
-      return await look(options, signals);
-    } catch (error) {
-      if (signals.status !== 0) return signals.status;
-      throw error;
-    } finally {
-      signals.close();
-    }
+    return QuitSignals.during((signals) => look(options, signals));
   },
 };
 
