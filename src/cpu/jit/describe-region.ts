@@ -2,8 +2,8 @@ import type { EngineParts } from '../interpreter/index.ts';
 import { formatInstruction, type Instruction } from '../isa/x86/index.ts';
 import { FunctionBody, ModuleBuilder, wasmText } from '../wasm/index.ts';
 import { dispatchParams, importInto, regionParams } from './imports.ts';
+import type { RegionPlace } from './position.ts';
 import type { Region } from './region.ts';
-import type { RegionPlace } from './target.ts';
 import { translateRegion } from './translate.ts';
 
 interface Mark {

@@ -5,7 +5,7 @@ import type { FunctionBody } from '../wasm/index.ts';
 import { type FlagForm, flagForm } from './flag-forms.ts';
 import type { FrameState, RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
-import type { RegionPlace } from './target.ts';
+import type { RegionPlace } from './position.ts';
 import type { FormSet, RegisterSet } from './touches.ts';
 
 /** Parameters of a region's function. */

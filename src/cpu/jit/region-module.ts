@@ -4,8 +4,8 @@ import { layout } from '../isa/x86/index.ts';
 import { type FunctionBody, ModuleBuilder } from '../wasm/index.ts';
 import { parameter } from './exits.ts';
 import { dispatchParams, importInto, type RegionImports, regionParams, regionResults } from './imports.ts';
+import type { RegionPlace } from './position.ts';
 import type { Region } from './region.ts';
-import type { RegionPlace } from './target.ts';
 import { translateRegion } from './translate.ts';
 
 /** Regions that are being written into one module. Their slots follow each other. */

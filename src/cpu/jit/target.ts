@@ -1,17 +1,13 @@
 import { exit } from '../interpreter/index.ts';
-import { asVal, type Val, Value, type WasmEmitter, type Width } from '../isa/index.ts';
+import type { Val, WasmEmitter, Width } from '../isa/index.ts';
 import {
   accessOf,
-  type EffectiveAddress,
   emitSegmentAddress,
   type FlagVals,
-  type Instruction,
   layout,
   type MemoryType,
   modeKey,
-  noRegister,
   type OperandSource,
-  ripBase,
   type Shape,
   segment,
   sharedFunction,
@@ -22,56 +18,17 @@ import {
   type X86Target,
 } from '../isa/x86/index.ts';
 import type { FunctionBody } from '../wasm/index.ts';
-import { chargeBudget, type Link, parameter, type RegionExits } from './exits.ts';
+import { emitEffectiveAddress, isSegmented } from './address.ts';
+import { RegionCalls, type RunningCall } from './calls.ts';
+import { chargeBudget, type Link, type RegionExits } from './exits.ts';
 import type { RegionFrame } from './frame.ts';
+import { readGeneral, readHighByte, writeGeneral, writeHighByte } from './general-registers.ts';
 import type { RegionImports } from './imports.ts';
 import { RegionMemory } from './memory.ts';
-import { emitCallProfile, emitProfile } from './profile.ts';
+import type { InstructionFlow, Position, RegionPlace } from './position.ts';
+import { emitProfile } from './profile.ts';
 import type { StackUse } from './stack-use.ts';
 import { readVector, writeVector } from './vectors.ts';
-
-/** Where the flow goes at the end of the running instruction; the region knows. */
-export interface InstructionFlow {
-  /** Continues at the encoded target, at the next instruction, or there after a call has returned. */
-  taken(): void;
-  next(): void;
-  returned(): void;
-  /** Continues inside of the region where a RIP is one of its indirect targets; undefined: it has none. */
-  readonly dispatch: ((rip: Val) => void) | undefined;
-  /** Callees that the region has a copy of, by offset. */
-  readonly inlined: readonly (KnownTarget & { readonly isFar: boolean })[];
-  /** Of a return in such a copy: where its call goes on. */
-  readonly returnsTo: KnownTarget | undefined;
-}
-
-export interface KnownTarget {
-  readonly offset: number;
-  /** Continues there. */
-  go(): void;
-}
-
-/** The instruction that is being translated. */
-export interface Position {
-  readonly instruction: Instruction;
-  /** From the first byte of the page where the region is entered. */
-  readonly offset: number;
-  /** Instructions of its path that are to be charged when it begins. */
-  readonly done: number;
-  readonly flow: InstructionFlow;
-}
-
-export interface RegionPlace {
-  /** Mode key of its code. */
-  readonly mode: number;
-  /** Its place in the function table; the first of several. */
-  readonly slot: number;
-  /** Its calls have been counted already. */
-  readonly isFinal?: boolean;
-  /** It has several entries, and is told which (`dispatchParams`). */
-  readonly hasEntries?: boolean;
-  /** Told where in the Wasm code each instruction begins, for whoever looks at it. */
-  readonly mark?: (offset: number, instruction: Instruction, at: number) => void;
-}
 
 export interface TargetParts {
   readonly e: WasmEmitter;
@@ -82,13 +39,6 @@ export interface TargetParts {
 }
 
 type AddressedOperand = VariantOperand & { kind: 'memory' | 'address' };
-
-/** Whether a memory operand needs its segment's base or limit in this mode. */
-export function isSegmented(mode: number, memory: EffectiveAddress): boolean {
-  if ((mode & modeKey.codeMask) === modeKey.code64) return false;
-  const isPlain = memory.segment !== segment.cs && memory.segment < segment.fs && memory.addressBits === 32;
-  return (mode & modeKey.flat) === 0 || !isPlain;
-}
 
 /**
  * A translated region's view of the processor: operands are constants, registers and flags are Wasm locals (`RegionFrame`),
@@ -107,7 +57,7 @@ export class JitTarget implements X86Target, OperandSource {
   readonly #is64: boolean;
   readonly #linkTo: (offset: number) => Link | undefined;
   readonly #slot: number;
-  readonly #isFinal: boolean;
+  readonly #calls: RegionCalls;
   #position: Position | undefined;
   #immediates = 0;
   #stores = false;
@@ -115,24 +65,24 @@ export class JitTarget implements X86Target, OperandSource {
   /** `linkTo`: how the code at an offset is found without a look-up. */
   constructor(
     { e, frame, exits, imports, stack }: TargetParts,
-    { mode, slot, isFinal = false }: RegionPlace,
+    place: RegionPlace,
     linkTo: (offset: number) => Link | undefined,
   ) {
     this.#e = e;
     this.#linkTo = linkTo;
-    this.#slot = slot;
-    this.#isFinal = isFinal;
+    this.#slot = place.slot;
     this.#body = e.body;
     this.#frame = frame;
     this.#exits = exits;
     this.#imports = imports;
     this.#stack = stack;
-    this.#mode = mode;
-    this.#is64 = (mode & modeKey.codeMask) === modeKey.code64;
+    this.#mode = place.mode;
+    this.#is64 = (place.mode & modeKey.codeMask) === modeKey.code64;
     this.#memory = new RegionMemory(e, frame, imports, {
       prepareFault: () => this.#exits.prepare(exit.translatedFault, this.#here.offset, this.#here.done),
       faultIf: () => this.#exits.takeIf(),
     });
+    this.#calls = new RegionCalls({ e, frame, exits, imports, memory: this.#memory }, place);
   }
 
   begin(position: Position, shape: Shape): void {
@@ -156,16 +106,13 @@ export class JitTarget implements X86Target, OperandSource {
 
   readRegister({ width, source }: VariantOperand & { kind: 'register' }): Val {
     const number = this.#here.instruction.registers[source];
-    if (this.#isHighByte(width, number)) {
-      const shifted = this.#e.op('i64.shr_u', this.#frame.register(number - 4), this.#e.i64(8n));
-      return this.#e.truncate(64, 8, shifted);
-    }
+    if (this.#isHighByte(width, number)) return readHighByte(this.#e, this.#frame, number - 4);
     return this.register(width, number);
   }
 
   writeRegister({ width, source }: VariantOperand & { kind: 'register' }, value: Val): void {
     const number = this.#here.instruction.registers[source];
-    if (this.#isHighByte(width, number)) this.#insert(number - 4, 8, 8n, value);
+    if (this.#isHighByte(width, number)) writeHighByte(this.#e, this.#frame, number - 4, value);
     else this.setRegister(width, number, value);
   }
 
@@ -211,7 +158,7 @@ export class JitTarget implements X86Target, OperandSource {
     const { memory, variant } = instruction;
     if (!memory || !variant) throw new RangeError('Cannot translate: the instruction has no memory operand');
     const operand = variant.operands.find((o) => o.kind === 'memory' || o.kind === 'address');
-    const offset = this.#offset(memory, popAdjustment(instruction));
+    const offset = emitEffectiveAddress(this.#e, this.#frame, instruction, memory, this.#here.offset);
     const isAddressOnly = operand?.kind === 'address' && !operand.isLinear;
     if (isAddressOnly) return offset;
     if (!isSegmented(this.#mode, memory) && this.#stack.isNear(memory)) this.#memory.stackAddress = offset;
@@ -230,22 +177,6 @@ export class JitTarget implements X86Target, OperandSource {
     return emitSegmentAddress(e, this, { number: e.i32(number), kind: e.i32(kind), bytes: e.i32(bytes), offset });
   }
 
-  /** The effective address, wrapped to its size. */
-  #offset(memory: EffectiveAddress, adjustment: number): Val {
-    const e = this.#e;
-    const { base, index, scale, addressBits } = memory;
-    let address: Val = e.i64(BigInt(memory.displacement) + BigInt(adjustment));
-    if (base === ripBase) {
-      const next = this.#here.offset + this.#here.instruction.length;
-      address = e.op('i64.add', this.#frame.codePage(), e.op('i64.add', address, e.i64(BigInt(next))));
-    } else if (base !== noRegister) address = e.op('i64.add', this.#frame.register(base), address);
-    if (index !== noRegister) {
-      address = e.op('i64.add', address, e.op('i64.shl', this.#frame.register(index), e.i64(BigInt(scale))));
-    }
-    if (addressBits === 64) return address;
-    return e.op('i64.and', address, e.i64(addressBits === 16 ? 0xffffn : 0xffffffffn));
-  }
-
   requireAligned(linear: Val): void {
     const low = this.#e.op('i32.and', this.#e.op('i32.wrap_i64', linear), this.#e.i32(15));
     this.#e.when(low, () => this.raise(13, 0));
@@ -254,22 +185,11 @@ export class JitTarget implements X86Target, OperandSource {
   // Registers and state.
 
   register(width: Width, number: number): Val {
-    return this.#e.truncate(64, width, this.#frame.register(number));
+    return readGeneral(this.#e, this.#frame, width, number);
   }
 
   setRegister(width: Width, number: number, value: Val): void {
-    if (width === 64) this.#frame.setRegister(number, value);
-    else if (width === 32) this.#frame.setRegister(number, this.#e.op('i64.extend_i32_u', value));
-    else this.#insert(number, width, 0n, value);
-  }
-
-  /** Writes 8 or 16 bits of a register and keeps the rest. */
-  #insert(number: number, width: 8 | 16, shift: bigint, value: Val): void {
-    const e = this.#e;
-    const mask = ((1n << BigInt(width)) - 1n) << shift;
-    const kept = e.op('i64.and', this.#frame.register(number), e.i64(~mask));
-    const placed = e.op('i64.shl', e.op('i64.extend_i32_u', value), e.i64(shift));
-    this.#frame.setRegister(number, e.op('i64.or', kept, placed));
+    writeGeneral(this.#e, this.#frame, width, number, value);
   }
 
   state(type: 'i32' | 'i64' | 'u16', offset: number): Val {
@@ -395,10 +315,6 @@ export class JitTarget implements X86Target, OperandSource {
     chargeBudget(this.#e, this.#e.i32(instructions), this.#imports.countsInstructions);
   }
 
-  #parameter(name: keyof typeof parameter): Val {
-    return asVal(Value.local('i32', parameter[name]));
-  }
-
   jump(target: Val): void {
     this.#memory.settle();
     const { instruction, flow } = this.#here;
@@ -440,73 +356,29 @@ export class JitTarget implements X86Target, OperandSource {
   }
 
   call(target: Val): void {
-    const e = this.#e;
-    for (const callee of this.#here.flow.inlined) {
-      const isIt = e.op('i64.eq', target, this.ripAt(callee.offset));
-      e.push(callee.isFar ? e.op('i32.and', isIt, e.op('i32.eqz', this.#exits.isUnlinked())) : isIt);
-      this.#body.if();
-      this.#memory.apart(() => this.#inline(callee));
-      this.#body.end();
-    }
-    if (!this.#isFinal) emitCallProfile(e, this.#slot, target, this.#imports);
-    this.#call(target, undefined);
-  }
-
-  /** Goes on in the copy of a callee, once what the call has pushed is looked after. */
-  #inline({ offset, go }: KnownTarget): void {
-    this.#memory.finish(() => this.#exits.rare(exit.lookup, offset, this.#here.done + 1));
-    this.#follow(() => go());
-  }
-
-  #call(target: Val, link: Link | undefined): void {
-    const e = this.#e;
-    const behind = this.nextRip();
-    const epoch = this.state('i32', layout.fetchEpoch);
-    this.#memory.settle();
-    this.#frame.spill();
-    this.charge(this.#here.done + 1);
-    e.push(this.#parameter('frames'));
-    this.#body.hint(true).if().else();
-    this.#exits.leave(target);
-    this.#body.end();
-    const frames = e.op('i32.sub', this.#parameter('frames'), e.i32(1));
-    this.#exits.call(target, frames, link);
-    const result = e.pop('i32');
-    const isElsewhere = e.op('i64.ne', this.state('i64', layout.rip), behind);
-    const isOther = e.op('i32.or', isElsewhere, e.op('i32.ne', this.state('i32', layout.fetchEpoch), epoch));
-    e.push(e.op('i32.or', e.op('i32.eqz', result), isOther));
-    this.#body.hint(false).if();
-    e.push(result);
-    this.#body.return().end();
-    e.push(result);
-    this.#body.set(parameter.budget);
-    this.setState('i64', layout.codePage, this.#frame.codePage());
-    this.#frame.forget('call');
-    this.#follow((flow) => flow.returned());
+    this.#calls.indirect(this.#runningCall, target);
   }
 
   callRelative(): void {
     const { instruction, offset } = this.#here;
     const targetOffset = offset + instruction.length + instruction.relative;
     const target = this.ripAt(targetOffset);
-    const is16 = this.shape.width === 16;
-    const [callee] = is16 ? [] : this.#here.flow.inlined;
-    if (callee?.isFar) {
-      const { state } = this.#frame;
-      this.#e.push(this.#exits.isUnlinked());
-      this.#body.hint(false).if();
-      this.#exits.countMiss();
-      this.#memory.apart(() => this.#call(target, undefined));
-      this.#body.end();
-      this.#frame.state = state;
-    }
-    if (callee) {
-      this.#inline(callee);
-      return;
-    }
-    if (!this.#isFinal) emitCallProfile(this.#e, this.#slot, undefined, this.#imports);
-    if (is16) this.#call(this.#e.op('i64.and', target, this.#e.i64(0xffffn)), undefined);
-    else this.#call(target, this.#linkTo(targetOffset));
+    if (this.shape.width === 16) {
+      const wrapped = this.#e.op('i64.and', target, this.#e.i64(0xffffn));
+      this.#calls.direct({ ...this.#runningCall, inlined: [] }, wrapped, undefined);
+    } else this.#calls.direct(this.#runningCall, target, this.#linkTo(targetOffset));
+  }
+
+  get #runningCall(): RunningCall {
+    const { done, flow } = this.#here;
+    return {
+      done: done + 1,
+      inlined: flow.inlined,
+      ripAt: (offset) => this.ripAt(offset),
+      nextRip: () => this.nextRip(),
+      charge: (instructions) => this.charge(instructions),
+      follow: (go) => this.#follow(go),
+    };
   }
 
   jumpRelative(): void {
@@ -534,8 +406,3 @@ export class JitTarget implements X86Target, OperandSource {
 }
 
 const kindOf = { read: 0, write: 1, 'read-write': 2 } as const;
-
-/** POP to memory computes its address with the stack pointer after the pop (SDM 2B, POP). */
-function popAdjustment({ variant, memory }: Instruction): number {
-  return variant?.row.name === 'pop_mem' && memory?.base === 4 ? variant.shape.width / 8 : 0;
-}

@@ -8,11 +8,12 @@ import { dispatchParameter, parameter, RegionExits, upperPartOf } from './exits.
 import { type FlagForm, formsIn } from './flag-forms.ts';
 import { RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
+import type { RegionPlace } from './position.ts';
 import { emitProfile } from './profile.ts';
 import type { PlacedInstruction, Region, RegionBlock } from './region.ts';
 import { stackUseOf } from './stack-use.ts';
 import { type Structure, structureOf } from './structure.ts';
-import { JitTarget, type RegionPlace } from './target.ts';
+import { JitTarget } from './target.ts';
 import { type FormSet, formOf, memoryForms, type Touches, touchesOf, wordForms } from './touches.ts';
 
 const vectorUndefined = 6;
