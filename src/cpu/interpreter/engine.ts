@@ -15,10 +15,10 @@ import {
 } from '../isa/x86/index.ts';
 import type { Vcpu, VcpuCounters, VcpuProgress, VcpuStop } from '../vcpu.ts';
 import { CodeCache } from './code-cache.ts';
-import { generateInterpreter, regionSlots } from './generator.ts';
-import { HandlerTable } from './handler-table.ts';
+import { regionSlots } from './generator.ts';
 import { bindHelpers, helperNames } from './helpers.ts';
 import type { HotCode } from './hot-code.ts';
+import { interpreterModule } from './interpreter-module.ts';
 import { exit, record } from './record.ts';
 import { maximumInstructions, Translator } from './translator.ts';
 
@@ -32,21 +32,6 @@ export interface InterpreterOptions {
   readonly hot?: HotCode;
   /** Count what costs time to count. */
   readonly statistics?: boolean | undefined;
-}
-
-interface Generated {
-  readonly table: HandlerTable;
-  readonly module: WebAssembly.Module;
-}
-
-let generated: Generated | undefined;
-/** The interpreter's module is the same for every VM of a process. */
-function interpreterModule(): Generated {
-  if (!generated) {
-    const table = new HandlerTable();
-    generated = { table, module: new WebAssembly.Module(generateInterpreter(table, helperNames)) };
-  }
-  return generated;
 }
 
 /** The time is looked at whenever so much was done outside of generated code (see X86Cpu.effort). */
@@ -134,7 +119,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   }
 
   run(budget: number, isOver = never): VcpuStop {
-    if (this.#hot?.settle()) this.#translator.flush();
+    this.#hot?.settle();
     if (isOver()) return { kind: 'kicked' }; // Settling takes time.
     this.#isOver = isOver;
     const stop = this.#run(budget);

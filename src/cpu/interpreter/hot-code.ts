@@ -41,8 +41,8 @@ export interface HotCode {
   attach(parts: EngineParts): void;
   /** The block at RIP is hot. Called while no generated code runs. */
   note(block: HotBlock): void;
-  /** Called while no generated code runs: time to translate. True when everything decoded must be dropped to make room. */
-  settle(): boolean;
+  /** Called while no generated code runs: time to compile what waits, and to make room. */
+  settle(): void;
   /** Everything decoded was dropped. */
   cleared(): void;
   counters(): Readonly<Record<string, number>>;

@@ -9,6 +9,7 @@ import {
 import { layout, modeKey, noLookupKey } from '../isa/x86/index.ts';
 import { describeRegion } from './describe-region.ts';
 import { upperPartOf } from './exits.ts';
+import { codeBytesLimit, type Installed, LiveCode } from './live-code.ts';
 import { beginProfile, profiledOffsets } from './profile.ts';
 import {
   type CodeSource,
@@ -31,7 +32,7 @@ export interface JitOptions {
   readonly followsWarmOnly?: boolean;
   /** Instructions of a region. */
   readonly regionInstructions?: number;
-  /** Indirect jumps that are seen before a region is translated with what they lead to; four times as many before the next. */
+  /** Calls and indirect jumps that are seen before a region is translated with what they lead to; four times as many before the next. */
   readonly profiledJumps?: number;
 }
 
@@ -52,10 +53,6 @@ const farthestTarget = 28 * pageBytes;
 const dispatchingInstructions = 700;
 /** Wasm bytes that are compiled together at most. */
 const moduleBytes = 64 << 10;
-/** Wasm bytes of live modules, above which the oldest quarter goes and is translated anew when it gets hot again. */
-const codeBytesLimit = 24 << 20;
-/** Entries after which code whose translation was given up is hot again: the oldest code is a kernel's most used, too. */
-const evictedThreshold = 250;
 /** Slices that hot code waits for more of its kind to be compiled with; they may be short, so for so many ms of them at most. */
 const patience = { least: 16, most: 160, ms: 16 } as const;
 
@@ -69,26 +66,6 @@ const calleeInstructions = 48;
 const inliningOf = (callTargets: readonly number[] | undefined): Inlining | undefined =>
   callTargets && { instructions: inlinedInstructions, calleeInstructions, callTargets };
 
-/** A translated region that is in use, or will be. */
-interface Installed {
-  readonly block: HotBlock;
-  readonly slot: number;
-  readonly pages: readonly RegionPage[];
-  readonly farPages: readonly RegionPage[];
-  /** Offsets that its indirect jumps are known to lead to, and how often that was found out. */
-  readonly targets: readonly number[];
-  /** Offsets that its indirect calls are known to lead to, once it has copies of callees. */
-  readonly callTargets: readonly number[] | undefined;
-  readonly profiles: number;
-  /** Where it was first entered. */
-  readonly rip: bigint;
-}
-
-interface LiveModule {
-  readonly regions: readonly Installed[];
-  readonly bytes: number;
-}
-
 /** Translates hot code region by region, several to a Wasm module, and leads the blocks' first records there. */
 export class RegionTranslator implements HotCode {
   readonly threshold: number;
@@ -99,11 +76,7 @@ export class RegionTranslator implements HotCode {
   #pending: { readonly module: PendingModule; readonly regions: Installed[] } | undefined;
   #waited = 0;
   #pendingSince = 0;
-  /** Oldest first; their slots follow each other in a ring. */
-  #live: LiveModule[] = [];
-  readonly #bySlot = new Map<number, Installed>();
-  #nextSlot = 0;
-  #liveBytes = 0;
+  #live: LiveCode | undefined;
   #counters = {
     translatedRegions: 0,
     dispatchingRegions: 0,
@@ -114,10 +87,7 @@ export class RegionTranslator implements HotCode {
     translatedBytes: 0,
     /** Of code that was translated before, at the same address; noted for statistics only. */
     retranslatedRegions: 0,
-    evictedModules: 0,
-    evictedRegions: 0,
     verifications: 0,
-    mostLiveBytes: 0,
   };
   readonly #translated = new Set<string>();
   #translationMs = 0;
@@ -132,10 +102,11 @@ export class RegionTranslator implements HotCode {
     this.#parts = parts;
     this.#code = new Uint8Array(parts.memory.buffer);
     this.#view = new DataView(parts.memory.buffer);
+    this.#live = new LiveCode(parts, this.threshold);
   }
 
   note(block: HotBlock): void {
-    if (this.#handlerOf(block) !== specialIndex('count')) return;
+    if (this.#room.handlerOf(block) !== specialIndex('count')) return;
     const begun = performance.now();
     const region = this.#form(block);
     if (region.instructionCount > 0) this.#add(block, region, { callTargets: undefined, profiles: 0 });
@@ -143,10 +114,9 @@ export class RegionTranslator implements HotCode {
     if (this.#pending && this.#isFull(this.#pending)) this.#compile();
   }
 
-  settle(): boolean {
+  settle(): void {
     if (this.#pending && ++this.#waited > patience.least && this.#isOverdue()) this.#compile();
-    if (this.#liveBytes > codeBytesLimit) this.#evict(this.#liveBytes - (codeBytesLimit * 3) / 4);
-    return false;
+    this.#room.trim();
   }
 
   #isOverdue(): boolean {
@@ -154,19 +124,13 @@ export class RegionTranslator implements HotCode {
   }
 
   cleared(): void {
-    const { table, firstSlot } = this.#attached;
-    for (const slot of this.#bySlot.keys()) table.set(firstSlot + slot, null);
-    this.#bySlot.clear();
-    this.#live = [];
+    this.#room.clear();
     this.#pending = undefined;
-    this.#liveBytes = 0;
   }
 
   /** The regions in use. */
   regions(): readonly TranslatedRegion[] {
-    const { firstSlot } = this.#attached;
-    const inUse = [...this.#bySlot.values()].filter(({ block, slot }) => this.#handlerOf(block) === firstSlot + slot);
-    return inUse.map(({ rip, block, pages, targets }) => ({
+    return this.#room.inUse().map(({ rip, block, pages, targets }) => ({
       rip,
       mode: block.mode,
       pages: pages.length,
@@ -176,9 +140,8 @@ export class RegionTranslator implements HotCode {
 
   /** What was made of the code at a RIP, as text: guest instructions, and below each its Wasm. */
   show(rip: bigint): string | undefined {
-    const { firstSlot } = this.#attached;
-    for (const { rip: at, block, slot, pages, farPages, targets, callTargets } of this.#bySlot.values()) {
-      if (at !== rip || this.#handlerOf(block) !== firstSlot + slot) continue;
+    for (const { rip: at, block, slot, pages, farPages, targets, callTargets } of this.#room.inUse()) {
+      if (at !== rip) continue;
       const known = [...pages, ...farPages];
       const pageAt = (index: number): number => known.find((page) => page.index === index)?.address ?? -1;
       const verifiesFar = BigInt.asUintN(64, rip) >= upperPartOf(block.mode);
@@ -196,21 +159,23 @@ export class RegionTranslator implements HotCode {
   counters(): Readonly<Record<string, number>> {
     return {
       ...this.#counters,
-      liveModules: this.#live.length,
-      liveBytes: this.#liveBytes,
+      ...this.#room.counters,
+      liveModules: this.#room.moduleCount,
+      liveBytes: this.#room.bytes,
       liveBytesLimit: codeBytesLimit,
       translationMs: Math.round(this.#translationMs),
       compilationMs: Math.round(this.#compilationMs),
     };
   }
 
+  get #room(): LiveCode {
+    if (!this.#live) throw new RangeError('Cannot translate: no engine is attached');
+    return this.#live;
+  }
+
   get #attached(): EngineParts {
     if (!this.#parts) throw new RangeError('Cannot translate: no engine is attached');
     return this.#parts;
-  }
-
-  #handlerOf({ start }: HotBlock): number {
-    return this.#view.getUint16(start + record.handler, true);
   }
 
   #form(block: HotBlock, targets: readonly number[] = [], callTargets?: readonly number[]): Region {
@@ -243,8 +208,8 @@ export class RegionTranslator implements HotCode {
   }
 
   #add(block: HotBlock, region: Region, profiled: Pick<Installed, 'callTargets' | 'profiles'>): void {
-    if (!this.#takeSlots(1)) return;
-    const slot = this.#nextSlot;
+    if (!this.#room.takeSlots(1, () => this.#compile())) return;
+    const slot = this.#room.nextSlot;
     const pending = (this.#pending ??= this.#begin());
     this.#cover(block, region);
     pending.module.add(region, { mode: block.mode, slot, isFinal: profiled.callTargets !== undefined });
@@ -266,12 +231,11 @@ export class RegionTranslator implements HotCode {
   #place(regions: Installed[], installed: Installed): void {
     const { slot } = installed;
     regions.push(installed);
-    this.#bySlot.set(slot, installed);
+    this.#room.place(installed);
     this.#view.setUint32(layout.regionKeys + 4 * slot, 0, true);
     this.#view.setUint32(layout.linkKeys + 4 * slot, 0, true);
     this.#view.setUint32(layout.linkMisses + 4 * slot, linkPatience, true);
     beginProfile(this.#view, slot, this.#options.profiledJumps << (2 * installed.profiles));
-    this.#nextSlot = slot + 1;
   }
 
   /**
@@ -279,7 +243,7 @@ export class RegionTranslator implements HotCode {
    * Called by generated code while the region runs, so that its pages are mapped.
    */
   #noteProfile(slot: number): void {
-    const installed = this.#bySlot.get(slot);
+    const installed = this.#room.at(slot);
     if (!installed || installed.profiles >= mostProfiles) return;
     const begun = performance.now();
     const targets = this.#targetsOf(installed);
@@ -323,9 +287,9 @@ export class RegionTranslator implements HotCode {
   ): void {
     const region = this.#form(block, targets, profiled.callTargets);
     const entries = this.#entriesOf(block, region);
-    if (entries.length === 0 || !this.#takeSlots(entries.length)) return;
+    if (entries.length === 0 || !this.#room.takeSlots(entries.length, () => this.#compile())) return;
     const pending = (this.#pending ??= this.#begin());
-    const slot = this.#nextSlot;
+    const slot = this.#room.nextSlot;
     const is64 = (block.mode & modeKey.codeMask) === modeKey.code64;
     const places = entries.map(({ offset }) => ({ page: offset >> 12, pageOffset: offset & (pageBytes - 1), is64 }));
     const isFinal = profiled.callTargets !== undefined;
@@ -359,21 +323,6 @@ export class RegionTranslator implements HotCode {
     return { module: new RegionModule(this.#attached), regions: [] };
   }
 
-  /** Sees that the next slots are free: a module's follow each other. Makes room by evicting the oldest. */
-  #takeSlots(count: number): boolean {
-    if (this.#nextSlot + count > this.#attached.slots) {
-      this.#compile(); // A module does not go across the end of the ring.
-      this.#nextSlot = 0;
-    }
-    for (let slot = this.#nextSlot; slot < this.#nextSlot + count; slot++) {
-      while (this.#bySlot.has(slot)) {
-        if (this.#live.length === 0) return false;
-        this.#evict(1);
-      }
-    }
-    return true;
-  }
-
   /** Writes to any code of the region drop it. */
   #cover(block: HotBlock, { blocks, pages, farPages }: Region): void {
     const { cache } = this.#attached;
@@ -396,29 +345,20 @@ export class RegionTranslator implements HotCode {
     const pending = this.#pending;
     this.#pending = undefined;
     if (!pending || pending.regions.length === 0) return;
-    const { cache, firstSlot } = this.#attached;
     const begun = performance.now();
     const bytes = pending.module.instantiate({
       verify: (slot) => (slot < 0 ? this.#verifyLinks(~slot) : this.#verify(slot)),
       noteProfile: (slot) => this.#noteProfile(slot),
     });
     this.#compilationMs += performance.now() - begun;
-    for (const { block, slot } of pending.regions) {
-      const isCurrent = cache.find(block.address, block.mode) === block.start;
-      const handler = this.#handlerOf(block);
-      if (!isCurrent || (handler !== specialIndex('count') && handler < firstSlot)) continue;
-      this.#view.setUint16(block.start + record.handler, firstSlot + slot, true);
-    }
-    this.#live.push({ regions: pending.regions, bytes });
-    this.#liveBytes += bytes;
-    this.#counters.mostLiveBytes = Math.max(this.#counters.mostLiveBytes, this.#liveBytes);
+    this.#room.install({ regions: pending.regions, bytes });
     this.#counters.translatedModules++;
     this.#counters.translatedBytes += bytes;
   }
 
   /** Whether the pages of a region that was just entered are mapped as they were; 1 holds until translations change. */
   #verify(slot: number): number {
-    const installed = this.#bySlot.get(slot);
+    const installed = this.#room.at(slot);
     if (!installed) return 0;
     if (!this.#areMapped(installed.pages)) return 0;
     this.#noteVerified(layout.regionKeys, slot);
@@ -427,7 +367,7 @@ export class RegionTranslator implements HotCode {
 
   /** The same for the pages that the running region leads to, when it has often looked up what is there. */
   #verifyLinks(slot: number): number {
-    const installed = this.#bySlot.get(slot);
+    const installed = this.#room.at(slot);
     const areMapped = installed !== undefined && this.#areMapped(installed.farPages);
     this.#view.setUint32(layout.linkMisses + 4 * slot, areMapped ? linkPatience : 64 * linkPatience, true);
     if (areMapped) this.#noteVerified(layout.linkKeys, slot);
@@ -448,26 +388,5 @@ export class RegionTranslator implements HotCode {
   /** Of the running code: a kernel's, whose translations seldom change. */
   #isInUpperPart(): boolean {
     return this.#view.getBigUint64(layout.codePage, true) >= this.#view.getBigUint64(layout.upperPart, true);
-  }
-
-  /** Gives up the oldest modules, at least so many bytes of them. */
-  #evict(bytes: number): void {
-    const { table, firstSlot } = this.#attached;
-    for (let left = bytes; left > 0; ) {
-      const module = this.#live.shift();
-      if (!module) return;
-      left -= module.bytes;
-      this.#liveBytes -= module.bytes;
-      this.#counters.evictedModules++;
-      this.#counters.evictedRegions += module.regions.length;
-      for (const { block, slot } of module.regions) {
-        if (this.#handlerOf(block) === firstSlot + slot) {
-          this.#view.setUint16(block.start + record.handler, specialIndex('count'), true);
-          this.#view.setUint32(block.start + record.immediate, Math.min(this.threshold, evictedThreshold), true);
-        }
-        table.set(firstSlot + slot, null);
-        this.#bySlot.delete(slot);
-      }
-    }
   }
 }
