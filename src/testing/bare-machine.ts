@@ -56,6 +56,15 @@ export class BareMachine<Engine extends BareEngine = InterpreterEngine> {
     this.engine.cpu.flushTlb();
   }
 
+  /** Makes the 4 KiB page at a linear address a user's. */
+  giveToUser(linear: number): void {
+    for (const at of [0, 0x1000, 0x2000 + (linear >>> 21) * 8, 0x3000 + (linear >>> 12) * 8]) {
+      const entry = this.view.getBigUint64(pageTables + at, true);
+      this.view.setBigUint64(pageTables + at, entry | 4n, true);
+    }
+    this.engine.cpu.flushTlb();
+  }
+
   load(at: number, ...bytes: number[]): void {
     this.ram.set(bytes, at);
     this.engine.hostWrote(layout.ram + at, bytes.length);

@@ -187,6 +187,27 @@ export function engineContract({ name, create, rounds, flushCounter }: EngineCon
     );
   });
 
+  test(`${name}: a stack in a user's page is out of reach again after CLAC`, () => {
+    const machine = new BareMachine(create);
+    const userPage = 0x300000;
+    machine.giveToUser(userPage);
+    machine.engine.cpu.state.cr4 |= 1 << 21; // SMAP
+    machine.load(
+      code,
+      ...[0x68, ...word(1 << 18), 0x9d], // push 1 << 18; popfq: AC
+      ...[0x48, 0xbc, ...word(userPage + 0x100), 0, 0, 0, 0], // mov rsp, userPage + 0x100
+      0x50, // push rax: allowed
+      ...[0x0f, 0x01, 0xca], // clac
+      0x50, // push rax: not allowed
+      hlt,
+    );
+
+    const stop = machine.run(code);
+
+    assert.equal(stop.kind, 'triple-fault');
+    assert.equal(machine.register(4), BigInt(userPage + 0xf8));
+  });
+
   test(`${name}: more code than the record area holds still runs`, () => {
     const machine = new BareMachine(create);
     const bytes = 4 << 20;

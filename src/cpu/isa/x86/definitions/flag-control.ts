@@ -4,7 +4,7 @@
  */
 import type { Val, WasmEmitter } from '../../index.ts';
 import { packFlags, unpackFlags } from '../arithmetic-flags.ts';
-import { attention, flag, layout, tlb } from '../layout.ts';
+import { attention, flag, layout, noStackPage, tlb } from '../layout.ts';
 import { type Row, row } from '../row.ts';
 import type { Body, X86Target } from '../target.ts';
 import { popped, pushed } from './stack.ts';
@@ -101,6 +101,8 @@ const setAlignmentCheck =
     const changed = isSet ? e.op('i32.or', rest, e.i32(flag.AC)) : e.op('i32.and', rest, e.i32(~flag.AC));
     x.setState('i32', layout.eflagsRest, changed);
     const supervisorBank = e.i32(layout.tlb + tlb.bankBytes);
+    // The stack may have been in a user's page, which is forbidden from here on.
+    if (!isSet) x.setState('i64', layout.stackPage, e.i64(noStackPage));
     x.setState('i32', layout.tlbBank, isSet ? x.state('i32', layout.tlbBankWithAc) : supervisorBank);
     x.jump(x.nextRip());
   };
