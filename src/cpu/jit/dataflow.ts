@@ -1,4 +1,4 @@
-import type { Region } from './region.ts';
+import type { Region, RegionBlock } from './region.ts';
 import { type FormSet, memoryForms, type RegisterSet, type Touches, wordForms } from './touches.ts';
 
 /** What holds where a basic block begins, whatever way led there. */
@@ -12,7 +12,7 @@ export interface BlockFacts {
   readonly forms: FormSet;
 }
 
-/** A block's own part. A barrier, a call of a helper or of guest code, has everything go through memory. */
+/** A block's own part. A barrier, a call of a helper, has everything go through memory. */
 interface Summary {
   readonly exposed: RegisterSet;
   readonly replaced: RegisterSet;
@@ -20,53 +20,31 @@ interface Summary {
   readonly exposesFlags: boolean;
   readonly replacesFlags: boolean;
   readonly hasBarrier: boolean;
-  /** As `hasBarrier`, where the callee is in the region. */
-  readonly hasHelper: boolean;
-  readonly isCall: boolean;
   readonly forms: FormSet;
   readonly replacesForm: boolean;
 }
 
 /** `touches`: of the instructions of each block. */
 export function factsOf({ blocks }: Region, touches: readonly (readonly Touches[])[]): readonly BlockFacts[] {
-  const summaries = blocks.map((block, i) => summarize(touches[i] ?? [], block.flow === 'call'));
+  const summaries = blocks.map((_, i) => summarize(touches[i] ?? []));
   const facts: MutableFacts[] = blocks.map(() => ({ live: 0, dirty: 0, readsFlags: false, forms: 0 }));
   if (facts[0]) facts[0].forms = memoryForms;
   for (let isChanged = true; isChanged; ) {
     isChanged = false;
     for (let i = blocks.length - 1; i >= 0; i--) {
-      const block = blocks[i] as Region['blocks'][number];
+      const block = blocks[i] as RegionBlock;
       const own = summaries[i] as Summary;
       const here = facts[i] as MutableFacts;
-      let { live, readsFlags } = { live: own.exposed, readsFlags: own.exposesFlags };
-      const formsOut = formsBehind(own, here);
-      const dirtyOut = own.isCall ? 0 : own.written | (own.hasBarrier ? 0 : here.dirty);
       if (block.targets) isChanged = joinTargets(block.targets, i, facts) || isChanged;
-      for (const { entry } of block.inlined ?? []) {
-        const to = facts[entry] as MutableFacts;
-        if (!own.hasHelper) {
-          live |= to.live & ~own.replaced;
-          readsFlags ||= to.readsFlags && !own.replacesFlags;
+      let { live, readsFlags } = { live: here.live | own.exposed, readsFlags: here.readsFlags || own.exposesFlags };
+      for (const { to, isBehindCall } of edgesOf(block)) {
+        const there = facts[to] as MutableFacts;
+        if (!own.hasBarrier && !isBehindCall) {
+          live |= there.live & ~own.replaced;
+          readsFlags ||= there.readsFlags && !own.replacesFlags;
         }
-        const dirty = to.dirty | own.written | (own.hasHelper ? 0 : here.dirty);
-        const forms = to.forms | own.forms | (own.replacesForm ? 0 : here.forms) | (to.readsFlags ? wordForms : 0);
-        isChanged ||= dirty !== to.dirty || forms !== to.forms;
-        Object.assign(to, { dirty, forms });
+        isChanged = arrive(there, isBehindCall ? afterCall : after(own, here)) || isChanged;
       }
-      for (const edge of [block.taken, block.next]) {
-        const to = edge === undefined ? undefined : facts[edge];
-        if (!to) continue;
-        if (!own.hasBarrier) {
-          live |= to.live & ~own.replaced;
-          readsFlags ||= to.readsFlags && !own.replacesFlags;
-        }
-        const forms = to.forms | formsOut | (to.readsFlags ? wordForms : 0);
-        isChanged ||= (to.dirty | dirtyOut) !== to.dirty || forms !== to.forms;
-        to.dirty |= dirtyOut;
-        to.forms = forms;
-      }
-      live |= here.live;
-      readsFlags ||= here.readsFlags;
       isChanged ||= live !== here.live || readsFlags !== here.readsFlags;
       here.live = live;
       here.readsFlags = readsFlags;
@@ -75,9 +53,31 @@ export function factsOf({ blocks }: Region, touches: readonly (readonly Touches[
   return facts;
 }
 
-function formsBehind(own: Summary, { forms }: BlockFacts): FormSet {
-  if (own.isCall) return memoryForms;
-  return own.forms | (own.replacesForm ? 0 : forms);
+/** Where the flow goes on; what is behind a call of guest code finds everything in memory. */
+function edgesOf({ flow, taken, next, inlined = [] }: RegionBlock): { to: number; isBehindCall: boolean }[] {
+  const isBehindCall = flow === 'call';
+  const edges = inlined.map(({ entry }) => ({ to: entry, isBehindCall: false }));
+  for (const to of [taken, next]) if (to !== undefined) edges.push({ to, isBehindCall });
+  return edges;
+}
+
+type Leaving = Pick<BlockFacts, 'dirty' | 'forms'>;
+
+const afterCall: Leaving = { dirty: 0, forms: memoryForms };
+
+const after = (own: Summary, here: BlockFacts): Leaving => ({
+  dirty: own.written | (own.hasBarrier ? 0 : here.dirty),
+  forms: own.forms | (own.replacesForm ? 0 : here.forms),
+});
+
+/** Whether that was news. */
+function arrive(there: MutableFacts, leaving: Leaving): boolean {
+  const dirty = there.dirty | leaving.dirty;
+  const forms = there.forms | leaving.forms | (there.readsFlags ? wordForms : 0);
+  const isNews = dirty !== there.dirty || forms !== there.forms;
+  there.dirty = dirty;
+  there.forms = forms;
+  return isNews;
 }
 
 type MutableFacts = { -readonly [Key in keyof BlockFacts]: BlockFacts[Key] };
@@ -97,7 +97,7 @@ function joinTargets(targets: readonly number[], dispatch: number, facts: readon
   return isChanged;
 }
 
-function summarize(touches: readonly Touches[], isCall: boolean): Summary {
+function summarize(touches: readonly Touches[]): Summary {
   let [exposed, replaced, written] = [0, 0, 0];
   let [exposesFlags, replacesFlags, hasBarrier] = [false, false, false];
   let [forms, replacesForm]: [FormSet, boolean] = [0, false];
@@ -116,18 +116,5 @@ function summarize(touches: readonly Touches[], isCall: boolean): Summary {
     replacesFlags ||= one.replacesFlags;
     written |= one.writes;
   }
-  const hasHelper = hasBarrier;
-  hasBarrier ||= isCall;
-  return {
-    exposed,
-    replaced,
-    written,
-    exposesFlags,
-    replacesFlags,
-    hasBarrier,
-    hasHelper,
-    isCall,
-    forms,
-    replacesForm,
-  };
+  return { exposed, replaced, written, exposesFlags, replacesFlags, hasBarrier, forms, replacesForm };
 }
