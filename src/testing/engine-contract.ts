@@ -187,6 +187,16 @@ export function engineContract({ name, create, rounds, flushCounter }: EngineCon
     );
   });
 
+  test(`${name}: SMSW of 16 bits leaves the rest of its register alone`, () => {
+    const machine = new BareMachine(create);
+    machine.engine.cpu.state.setGpr(6, 0x1234_5678_0000_ffffn);
+    machine.load(code, ...[0x66, 0x0f, 0x01, 0xe6], hlt); // smsw si
+
+    machine.run(code);
+
+    assert.equal(machine.register(6), 0x1234_5678_0000_0000n | BigInt(machine.engine.cpu.state.cr0 & 0xffff));
+  });
+
   test(`${name}: a stack in a user's page is out of reach again after CLAC`, () => {
     const machine = new BareMachine(create);
     const userPage = 0x300000;

@@ -4,7 +4,7 @@ import type { RegionPage } from './region.ts';
 /** Wasm bytes of live modules, above which the oldest quarter goes and is translated anew when it gets hot again. */
 export const codeBytesLimit = 24 << 20;
 /** Entries after which code whose translation was given up is hot again: the oldest code is a kernel's most used, too. */
-const evictedThreshold = 250;
+const evictedThreshold = 1000;
 
 /** A translated region that is in use, or will be. */
 export interface Installed {

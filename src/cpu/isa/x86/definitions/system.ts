@@ -88,7 +88,7 @@ const storeWord =
   (name: string): Body =>
   (e, x, w) => {
     const value = x.helper(name);
-    return w === 64 ? e.zeroExtend(32, 64, value) : value;
+    return w === 64 ? e.zeroExtend(32, 64, value) : e.truncate(32, w, value);
   };
 
 const storeRows = (opcode: string, name: string): Row[] => [
