@@ -3,8 +3,6 @@ import type { RegionPage } from './region.ts';
 
 /** Wasm bytes of live modules, above which the oldest quarter goes and is translated anew when it gets hot again. */
 export const codeBytesLimit = 24 << 20;
-/** Entries after which code whose translation was given up is hot again: the oldest code is a kernel's most used, too. */
-const evictedThreshold = 1000;
 
 /** A translated region that is in use, or will be. */
 export interface Installed {
@@ -143,7 +141,7 @@ export class LiveCode {
     const { table, firstSlot } = this.#parts;
     if (this.isUsed(block, slot)) {
       this.#view.setUint16(block.start + record.handler, specialIndex('count'), true);
-      this.#view.setUint32(block.start + record.immediate, Math.min(this.#threshold, evictedThreshold), true);
+      this.#view.setUint32(block.start + record.immediate, this.#threshold, true);
     }
     table.set(firstSlot + slot, null);
     this.#bySlot.delete(slot);
