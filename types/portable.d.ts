@@ -9,6 +9,15 @@ declare class TextDecoder {
   decode(bytes?: ArrayBufferLike | ArrayBufferView, options?: { stream?: boolean }): string;
 }
 
+interface ImportMeta {
+  readonly url: string;
+}
+
+declare class URL {
+  constructor(url: string, base?: string);
+  readonly href: string;
+}
+
 declare const performance: { now(): number; readonly timeOrigin: number };
 
 declare function queueMicrotask(callback: () => void): void;

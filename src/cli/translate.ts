@@ -6,6 +6,7 @@ import {
   createPcVm,
   type DebugAnswer,
   type DebugQuestion,
+  type EngineMaker,
   type Translations,
 } from '../vm/index.ts';
 import { readBootFiles } from './boot-files.ts';
@@ -53,8 +54,8 @@ async function runGuest({ run, input }: { run: RunOptions; input: string }, sign
   console.send(new TextEncoder().encode(input));
   const { memoryBytes, debugExitPort, timeoutSeconds = 5 } = run;
   let translations: Translations | undefined;
-  const keep: typeof createJitEngine = (parts) => {
-    const engine = createJitEngine(parts);
+  const keep: EngineMaker = (parts, writer) => {
+    const engine = createJitEngine(parts, {}, writer);
     translations = engine.translations;
     return engine;
   };

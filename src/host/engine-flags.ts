@@ -8,3 +8,12 @@ import { setFlagsFromString } from 'node:v8';
 export function tuneWasm(): void {
   setFlagsFromString('--experimental-wasm-branch-hinting');
 }
+
+/**
+ * From now on V8's baseline compiler does its work when a module is made, in the thread that makes it and others, not in the
+ * thread that first calls a function. For the JIT's code, which is called at once; the interpreter's module, of which a guest
+ * uses a part, has been compiled before.
+ */
+export function compileEagerly(): void {
+  setFlagsFromString('--no-wasm-lazy-compilation');
+}

@@ -1,4 +1,5 @@
 import { tuneWasm } from './engine-flags.ts';
+import { startThread } from './threads.ts';
 
 /** The globals are getters, which every RDTSC would run. `hrtime` is the same clock as `performance`, read faster. */
 const { performance } = globalThis;
@@ -12,6 +13,8 @@ export const nodeHost = {
   },
 
   prepareEngine: tuneWasm,
+
+  startThread,
 
   wallClockMs: (): number => Date.now(),
 

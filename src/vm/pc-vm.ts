@@ -5,6 +5,7 @@ import {
   type InterpreterOptions,
   type LockstepEngine,
   layout,
+  type ModuleWriter,
 } from '../cpu/index.ts';
 import { createPcBoard, ramRangesFor } from '../machine/boards/index.ts';
 import type { SerialBackend } from '../machine/devices/index.ts';
@@ -13,6 +14,7 @@ import { type BootImage, loadBootImage } from './boot-image.ts';
 import { ConsoleTap } from './console-tap.ts';
 import { cpuBusOf } from './cpu-bus.ts';
 import { createLinearMemory } from './linear-memory.ts';
+import { leaseWriter } from './module-writers.ts';
 import { VirtualMachine } from './virtual-machine.ts';
 import { VmClock } from './vm-clock.ts';
 import type { VmHost } from './vm-host.ts';
@@ -30,11 +32,11 @@ export interface PcVmConfig {
 
 /** What executes guest code. */
 export type EngineName = 'interpreter' | 'jit';
-export type EngineMaker = (parts: InterpreterOptions) => InterpreterEngine | LockstepEngine;
+export type EngineMaker = (parts: InterpreterOptions, writer?: ModuleWriter) => InterpreterEngine | LockstepEngine;
 
 const engineMakers: Readonly<Record<EngineName, EngineMaker>> = {
   interpreter: (parts) => new InterpreterEngine(parts),
-  jit: (parts) => createJitEngine(parts),
+  jit: (parts, writer) => createJitEngine(parts, {}, writer),
 };
 
 /** One tick a nanosecond: what the guest reads is our clock itself. */
@@ -46,6 +48,18 @@ const tscHz = 1_000_000_000;
  */
 export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<VirtualMachine> {
   host.prepareEngine?.();
+  const lease = config.engine === 'interpreter' ? undefined : leaseWriter(host);
+  try {
+    const vm = await buildPcVm(config, host, lease?.writer);
+    void vm.ended.then(() => lease?.release());
+    return vm;
+  } catch (error) {
+    lease?.release();
+    throw error;
+  }
+}
+
+async function buildPcVm(config: PcVmConfig, host: VmHost, writer: ModuleWriter | undefined): Promise<VirtualMachine> {
   host.compactMemory?.(); // What was needed to get here makes room for the engine's generation.
   const ranges = ramRangesFor(config.memoryBytes);
   const linear = createLinearMemory(ranges);
@@ -78,7 +92,7 @@ export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<Virt
   };
   const parts = { memory: linear, ram, bus: cpuBusOf(board, 0, timers), tscHz, statistics: config.statistics };
   const { engine: wanted = 'jit' } = config;
-  const engine = typeof wanted === 'string' ? engineMakers[wanted](parts) : wanted(parts);
+  const engine = typeof wanted === 'string' ? engineMakers[wanted](parts, writer) : wanted(parts, writer);
   memory.onHostWrite((offset, length) => engine.hostWrote(offset + layout.ram, length));
   host.compactMemory?.();
   engine.cpu.enter(await loadBootImage(config.boot, memory, board.acpi));

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/index.ts';
+import type { Clock, ThreadStarter } from '../base/index.ts';
 
 /** What a VM needs from the program that it runs in. Time of `nowNs` is monotonic from any beginning. */
 export interface VmHost extends Clock {
@@ -12,6 +12,8 @@ export interface VmHost extends Clock {
   prepareEngine?(): void;
   /** Gives back what starting up has left: called once, with the engine made and the guest not loaded yet. */
   compactMemory?(): void;
+  /** Starts threads, where there are some: the JIT then writes its code in one. */
+  startThread?: ThreadStarter;
   /** What this program has used since it began. */
   resources(): HostResources;
 }

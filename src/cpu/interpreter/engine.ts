@@ -40,10 +40,6 @@ const effortBetweenLooks = 256;
 const entriesBetweenNotes = 16;
 const never = (): boolean => false;
 
-const unknownHelper = (name: string): never => {
-  throw new RangeError(`Cannot call helper "${name}": no instruction has it`);
-};
-
 /** The interpreter: generated Wasm handlers over decoded records, with the rest of the processor in TypeScript. */
 export class InterpreterEngine implements Vcpu<VcpuState> {
   readonly cpu: X86Cpu;
@@ -82,7 +78,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     const helper = bindHelpers(this.cpu, helperNames, () => this.#afterHelper());
     const { exports } = new WebAssembly.Instance(module, { env, helper });
     this.#enter = exports.run as (record: number, budget: number) => number;
-    const slotOf = new Map(helperNames.map((name, i) => [name, table.size + i]));
+    const helperSlots = new Map(helperNames.map((name, i) => [name, table.size + i]));
     const firstShared = table.size + helperNames.length;
     const sharedSlots = new Map(Object.keys(sharedFunctions).map((name, i) => [name, firstShared + i]));
     const firstSlot = firstShared + sharedSlots.size;
@@ -97,8 +93,8 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       core: exports as WebAssembly.ModuleImports,
       cache: this.#cache,
       countsInstructions: statistics,
-      helperSlot: (name) => slotOf.get(name) ?? unknownHelper(name),
-      sharedSlot: (name) => sharedSlots.get(name) ?? unknownHelper(name),
+      helperSlots,
+      sharedSlots,
       codePageAt: (index, walks) => this.#translator.codePageAt(index, walks),
     });
   }

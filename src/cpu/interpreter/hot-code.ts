@@ -1,23 +1,27 @@
 import type { CodeCache } from './code-cache.ts';
 
+/** What must be known to write code for an engine: plain data, which other threads may have too. */
+export interface CodeContext {
+  /** Places in the table from here on are room for translated regions. */
+  readonly firstSlot: number;
+  /** Places of helpers and of shared functions in the table, by name. */
+  readonly helperSlots: ReadonlyMap<string, number>;
+  readonly sharedSlots: ReadonlyMap<string, number>;
+  /** Regions count what they retire at `layout.translatedCount`: this costs time. */
+  readonly countsInstructions: boolean;
+}
+
 /** What generated code outside of the interpreter's module may use. */
-export interface EngineParts {
+export interface EngineParts extends CodeContext {
   readonly memory: WebAssembly.Memory;
   /** Handlers, helpers and shared functions, then `firstSlot` and on: room for translated regions. */
   readonly table: WebAssembly.Table;
-  readonly firstSlot: number;
   readonly slots: number;
   /** `env` imports of the interpreter's module. */
   readonly env: WebAssembly.ModuleImports;
   /** Exports of the interpreter's module: `lookup`, `access`, `table`. */
   readonly core: WebAssembly.ModuleImports;
   readonly cache: CodeCache;
-  /** Regions count what they retire at `layout.translatedCount`: this costs time. */
-  readonly countsInstructions: boolean;
-  /** Place of a helper in the table. */
-  helperSlot(name: string): number;
-  /** Place of a shared function in the table. */
-  sharedSlot(name: string): number;
   /**
    * Linear-memory address of the code page so many pages behind the one at `layout.codePage`, or -1 where it is not mapped
    * for fetches, or code is not flat. `walks`: look it up in the page tables when the TLB does not know.

@@ -1,4 +1,4 @@
-import type { EngineParts } from '../interpreter/index.ts';
+import type { CodeContext } from '../interpreter/index.ts';
 import { formatInstruction, type Instruction } from '../isa/x86/index.ts';
 import { FunctionBody, ModuleBuilder, wasmText } from '../wasm/index.ts';
 import { dispatchParams, importInto, regionParams } from './imports.ts';
@@ -23,7 +23,7 @@ export function describeRegion(
   region: Region,
   place: RegionPlace,
   rip: bigint,
-  parts: EngineParts,
+  context: CodeContext,
   code: Uint8Array,
 ): string {
   const hasEntries = region.blocks[0]?.targets !== undefined;
@@ -31,7 +31,7 @@ export function describeRegion(
   const marks: Mark[] = [];
   const mark = (offset: number, instruction: Instruction, at: number): void =>
     void marks.push({ offset, instruction, at });
-  translateRegion(body, region, { ...place, hasEntries, mark }, importInto(new ModuleBuilder(), parts));
+  translateRegion(body, region, { ...place, hasEntries, mark }, importInto(new ModuleBuilder(), context));
   const wasm = body.code.view();
   const pages = region.pages.map(({ index }) => index).join(', ');
   const sizes = `${region.instructionCount} instructions in ${region.blocks.length} blocks`;

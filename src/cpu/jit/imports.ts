@@ -1,4 +1,4 @@
-import type { EngineParts } from '../interpreter/index.ts';
+import type { CodeContext } from '../interpreter/index.ts';
 import { sharedFunction } from '../isa/x86/index.ts';
 import type { ModuleBuilder, WasmType } from '../wasm/index.ts';
 import { emitOwnLookup } from './exits.ts';
@@ -35,12 +35,16 @@ export interface RegionImports {
   shared(name: string): { readonly slot: number; readonly type: number };
 }
 
-type Parts = Pick<EngineParts, 'helperSlot' | 'sharedSlot' | 'firstSlot' | 'countsInstructions'>;
+function slotIn(slots: ReadonlyMap<string, number>, name: string): number {
+  const slot = slots.get(name);
+  if (slot === undefined) throw new RangeError(`Cannot call helper "${name}": no instruction has it`);
+  return slot;
+}
 
 /** The same for every module: each import makes an instance dearer. Defines the module's own `lookup`. */
 export function importInto(
   module: ModuleBuilder,
-  { helperSlot, sharedSlot, firstSlot, countsInstructions }: Parts,
+  { helperSlots, sharedSlots, firstSlot, countsInstructions }: CodeContext,
 ): RegionImports {
   module.importMemory('env', 'memory', 65536);
   module.importTable('core', 'table');
@@ -56,10 +60,10 @@ export function importInto(
     regionType: module.type(regionParams, regionResults),
     countsInstructions,
     firstRegion: firstSlot,
-    helperSlot,
+    helperSlot: (name: string) => slotIn(helperSlots, name),
     shared: (name: string) => {
       const { params, results } = sharedFunction(name);
-      return { slot: sharedSlot(name), type: module.type(params, results) };
+      return { slot: slotIn(sharedSlots, name), type: module.type(params, results) };
     },
   };
   const own = module.define(['i64', 'i32', 'i32'], ['i32'], (body) => emitOwnLookup(body, imports, lookup));

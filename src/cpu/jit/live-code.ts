@@ -24,6 +24,18 @@ interface LiveModule {
   readonly bytes: number;
 }
 
+/** What V8 holds for a module of translated code, in bytes of its WebAssembly. */
+const weightFactor = 8;
+
+/**
+ * As large as what V8 holds for so many bytes of WebAssembly, and never touched. V8's collector does not see what modules
+ * take; with one of these beside each it knows when enough of them are dropped to look for them.
+ */
+export function weightOf(bytes: number): ArrayBuffer {
+  const length = weightFactor * bytes;
+  return new ArrayBuffer(length, { maxByteLength: length });
+}
+
 /** Places in the function table, which modules take in a ring, and the translated code that has them. */
 export class LiveCode {
   readonly counters = { evictedModules: 0, evictedRegions: 0, mostLiveBytes: 0 };
@@ -32,7 +44,7 @@ export class LiveCode {
   readonly #threshold: number;
   readonly #bySlot = new Map<number, Installed>();
   /** Oldest first. */
-  #modules: LiveModule[] = [];
+  #modules: (LiveModule & { readonly weight: ArrayBuffer })[] = [];
   #nextSlot = 0;
   #bytes = 0;
 
@@ -106,7 +118,7 @@ export class LiveCode {
       if (!isCurrent || (handler !== specialIndex('count') && handler < firstSlot)) continue;
       this.#view.setUint16(block.start + record.handler, firstSlot + slot, true);
     }
-    this.#modules.push(module);
+    this.#modules.push({ ...module, weight: weightOf(module.bytes) });
     this.#bytes += module.bytes;
     this.counters.mostLiveBytes = Math.max(this.counters.mostLiveBytes, this.#bytes);
   }

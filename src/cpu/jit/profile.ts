@@ -46,6 +46,11 @@ export function beginProfile(view: DataView, slot: number, jumps: number): void 
   for (let i = 0; i < places; i++) view.setBigInt64(placeOf(slot) + profile.targets + 8 * i, 0n, true);
 }
 
+/** So many more of a region's jumps are to be seen. */
+export function continueProfile(view: DataView, slot: number, jumps: number): void {
+  view.setUint32(placeOf(slot) + profile.left, jumps, true);
+}
+
 /** Where a region's indirect jumps, or calls, went, as distances from `codePage`; those far away are left out. */
 export function profiledOffsets(
   view: DataView,

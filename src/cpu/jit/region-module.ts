@@ -1,4 +1,4 @@
-import type { EngineParts } from '../interpreter/index.ts';
+import type { CodeContext } from '../interpreter/index.ts';
 import { type Val, WasmEmitter } from '../isa/index.ts';
 import { layout } from '../isa/x86/index.ts';
 import { type FunctionBody, ModuleBuilder } from '../wasm/index.ts';
@@ -8,20 +8,12 @@ import type { RegionPlace } from './position.ts';
 import type { Region } from './region.ts';
 import { translateRegion } from './translate.ts';
 
-/** Regions that are being written into one module. Their slots follow each other. */
-export interface PendingModule {
-  readonly codeBytes: number;
-  add(region: Region, place: RegionPlace): void;
-  /** A region of several entries, which take the place's slot and those behind it. */
-  addDispatching(region: Region, place: RegionPlace, entries: readonly DispatchEntry[]): void;
-  /** Compiles it and fills the slots; bytes of the module. */
-  instantiate(callbacks: RegionCallbacks): number;
-}
-
-/** What regions call of their translator; see `RegionImports`. */
-export interface RegionCallbacks extends WebAssembly.ModuleImports {
-  verify(slot: number): number;
-  noteProfile(slot: number): void;
+/** A region and where it goes. */
+export interface PlacedRegion {
+  readonly region: Region;
+  readonly place: RegionPlace;
+  /** Of a region of several entries, which take the place's slot and those behind it. */
+  readonly entries?: readonly DispatchEntry[] | undefined;
 }
 
 /** Where a region may be entered: how many pages behind its first, and where in that page. */
@@ -45,44 +37,33 @@ function writeEntry(body: FunctionBody, whole: number, { page, pageOffset, is64 
   body.returnCall(whole);
 }
 
-export class RegionModule implements PendingModule {
-  readonly #parts: EngineParts;
+/** Regions that become one Wasm module. Their slots follow each other. */
+export class RegionModule {
+  readonly #context: CodeContext;
   readonly #module = new ModuleBuilder();
   readonly #imports: RegionImports;
   readonly #functions: number[] = [];
   #firstSlot = 0;
 
-  constructor(parts: EngineParts) {
-    this.#parts = parts;
-    this.#imports = importInto(this.#module, parts);
+  constructor(context: CodeContext) {
+    this.#context = context;
+    this.#imports = importInto(this.#module, context);
   }
 
-  get codeBytes(): number {
-    return this.#module.codeBytes;
-  }
-
-  add(region: Region, place: RegionPlace): void {
+  add({ region, place, entries }: PlacedRegion): void {
     if (this.#functions.length === 0) this.#firstSlot = place.slot;
-    const write = (body: Parameters<typeof translateRegion>[0]): void =>
-      translateRegion(body, region, place, this.#imports);
-    this.#functions.push(this.#module.define(regionParams, regionResults, write));
-  }
-
-  addDispatching(region: Region, place: RegionPlace, entries: readonly DispatchEntry[]): void {
-    if (this.#functions.length === 0) this.#firstSlot = place.slot;
-    const write = (body: Parameters<typeof translateRegion>[0]): void =>
-      translateRegion(body, region, { ...place, hasEntries: true }, this.#imports);
-    const whole = this.#module.define(dispatchParams, regionResults, write);
-    for (const entry of entries) {
+    const hasEntries = entries !== undefined;
+    const write = (body: FunctionBody): void => translateRegion(body, region, { ...place, hasEntries }, this.#imports);
+    const whole = this.#module.define(hasEntries ? dispatchParams : regionParams, regionResults, write);
+    if (!entries) this.#functions.push(whole);
+    for (const entry of entries ?? []) {
       this.#functions.push(this.#module.define(regionParams, regionResults, (body) => writeEntry(body, whole, entry)));
     }
   }
 
-  instantiate(callbacks: RegionCallbacks): number {
-    const { env, core, firstSlot } = this.#parts;
-    this.#module.setElements(firstSlot + this.#firstSlot, this.#functions);
-    const bytes = this.#module.encode();
-    new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { ...env, ...callbacks }, core });
-    return bytes.length;
+  /** An instance of it fills the slots. */
+  encode(): Uint8Array<ArrayBuffer> {
+    this.#module.setElements(this.#context.firstSlot + this.#firstSlot, this.#functions);
+    return this.#module.encode();
   }
 }

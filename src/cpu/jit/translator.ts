@@ -10,7 +10,8 @@ import { layout, modeKey, noLookupKey } from '../isa/x86/index.ts';
 import { describeRegion } from './describe-region.ts';
 import { upperPartOf } from './exits.ts';
 import { codeBytesLimit, type Installed, LiveCode } from './live-code.ts';
-import { beginProfile, profiledOffsets } from './profile.ts';
+import { localWriter, type ModuleDraft, type ModuleWriter } from './module-writer.ts';
+import { beginProfile, continueProfile, profiledOffsets } from './profile.ts';
 import {
   type CodeSource,
   formRegion,
@@ -19,7 +20,6 @@ import {
   type RegionLimits,
   type RegionPage,
 } from './region.ts';
-import { type PendingModule, RegionModule } from './region-module.ts';
 
 const pageBytes = 4096;
 
@@ -37,12 +37,14 @@ export interface JitOptions {
 }
 
 const defaults = {
-  threshold: 4_000,
+  threshold: 2_000,
   batch: 48,
   followsWarmOnly: true,
   regionInstructions: 250,
   profiledJumps: 300_000,
 } as const;
+/** Entries of a region's further blocks before they begin regions of their own. */
+const deferral = 8_000;
 const regionPages = 12;
 /** How often a region looks up what it leads to, after translations changed, before the pages there are checked. */
 const linkPatience = 32;
@@ -51,8 +53,10 @@ const mostTargets = 96;
 const farthestTarget = 28 * pageBytes;
 /** Instructions of a region with several entries. */
 const dispatchingInstructions = 700;
-/** Wasm bytes that are compiled together at most. */
-const moduleBytes = 64 << 10;
+/** Instructions that are compiled together at most: about 64 KiB of Wasm. */
+const moduleInstructions = 640;
+/** Entries after which a block is hot once more that was hot while the writer was busy; calls, for a region that was to be translated again. */
+const retry = { entries: 500, profiledJumps: 10_000 } as const;
 /** Slices that hot code waits for more of its kind to be compiled with; they may be short, so for so many ms of them at most. */
 const patience = { least: 16, most: 160, ms: 16 } as const;
 
@@ -66,6 +70,13 @@ const calleeInstructions = 48;
 const inliningOf = (callTargets: readonly number[] | undefined): Inlining | undefined =>
   callTargets && { instructions: inlinedInstructions, calleeInstructions, callTargets };
 
+/** A module that regions are added to. */
+interface Pending {
+  readonly draft: ModuleDraft;
+  readonly regions: Installed[];
+  instructions: number;
+}
+
 /** Translates hot code region by region, several to a Wasm module, and leads the blocks' first records there. */
 export class RegionTranslator implements HotCode {
   readonly threshold: number;
@@ -73,7 +84,10 @@ export class RegionTranslator implements HotCode {
   #parts: EngineParts | undefined;
   #code: Uint8Array = new Uint8Array(0);
   #view = new DataView(new ArrayBuffer(0));
-  #pending: { readonly module: PendingModule; readonly regions: Installed[] } | undefined;
+  readonly #writer: ModuleWriter;
+  #pending: Pending | undefined;
+  /** Counts the times that everything was dropped. */
+  #epoch = 0;
   #waited = 0;
   #pendingSince = 0;
   #live: LiveCode | undefined;
@@ -93,8 +107,9 @@ export class RegionTranslator implements HotCode {
   #translationMs = 0;
   #compilationMs = 0;
 
-  constructor(options: JitOptions = {}) {
+  constructor(options: JitOptions = {}, writer = localWriter) {
     this.#options = { ...defaults, ...options };
+    this.#writer = writer;
     this.threshold = this.#options.threshold;
   }
 
@@ -107,15 +122,19 @@ export class RegionTranslator implements HotCode {
 
   note(block: HotBlock): void {
     if (this.#room.handlerOf(block) !== specialIndex('count')) return;
+    if (this.#writer.isBusy) {
+      this.#view.setUint32(block.start + record.immediate, retry.entries, true);
+      return;
+    }
     const begun = performance.now();
     const region = this.#form(block);
     if (region.instructionCount > 0) this.#add(block, region, { callTargets: undefined, profiles: 0 });
     this.#translationMs += performance.now() - begun;
-    if (this.#pending && this.#isFull(this.#pending)) this.#compile();
+    if (this.#pending && this.#isFull(this.#pending)) this.#finish();
   }
 
   settle(): void {
-    if (this.#pending && ++this.#waited > patience.least && this.#isOverdue()) this.#compile();
+    if (this.#pending && ++this.#waited > patience.least && this.#isOverdue()) this.#finish();
     this.#room.trim();
   }
 
@@ -126,6 +145,7 @@ export class RegionTranslator implements HotCode {
   cleared(): void {
     this.#room.clear();
     this.#pending = undefined;
+    this.#epoch++;
   }
 
   /** The regions in use. */
@@ -208,11 +228,13 @@ export class RegionTranslator implements HotCode {
   }
 
   #add(block: HotBlock, region: Region, profiled: Pick<Installed, 'callTargets' | 'profiles'>): void {
-    if (!this.#room.takeSlots(1, () => this.#compile())) return;
+    if (!this.#room.takeSlots(1, () => this.#finish())) return;
     const slot = this.#room.nextSlot;
     const pending = (this.#pending ??= this.#begin());
     this.#cover(block, region);
-    pending.module.add(region, { mode: block.mode, slot, isFinal: profiled.callTargets !== undefined });
+    this.#defer(block, region);
+    pending.draft.add({ region, place: { mode: block.mode, slot, isFinal: profiled.callTargets !== undefined } });
+    pending.instructions += region.instructionCount;
     const { pages, farPages } = region;
     const rip = this.#ripAt(block.address % pageBytes);
     this.#place(pending.regions, { block, slot, pages, farPages, targets: [], ...profiled, rip });
@@ -245,6 +267,10 @@ export class RegionTranslator implements HotCode {
   #noteProfile(slot: number): void {
     const installed = this.#room.at(slot);
     if (!installed || installed.profiles >= mostProfiles) return;
+    if (this.#writer.isBusy) {
+      continueProfile(this.#view, slot, retry.profiledJumps);
+      return;
+    }
     const begun = performance.now();
     const targets = this.#targetsOf(installed);
     const callTargets = installed.callTargets ?? this.#profiled(slot, 'calls');
@@ -287,13 +313,14 @@ export class RegionTranslator implements HotCode {
   ): void {
     const region = this.#form(block, targets, profiled.callTargets);
     const entries = this.#entriesOf(block, region);
-    if (entries.length === 0 || !this.#room.takeSlots(entries.length, () => this.#compile())) return;
+    if (entries.length === 0 || !this.#room.takeSlots(entries.length, () => this.#finish())) return;
     const pending = (this.#pending ??= this.#begin());
     const slot = this.#room.nextSlot;
     const is64 = (block.mode & modeKey.codeMask) === modeKey.code64;
     const places = entries.map(({ offset }) => ({ page: offset >> 12, pageOffset: offset & (pageBytes - 1), is64 }));
     const isFinal = profiled.callTargets !== undefined;
-    pending.module.addDispatching(region, { mode: block.mode, slot, isFinal }, places);
+    pending.draft.add({ region, place: { mode: block.mode, slot, isFinal }, entries: places });
+    pending.instructions += region.instructionCount;
     for (const [i, entry] of entries.entries()) {
       this.#cover(entry.block, region);
       const rip = this.#ripAt(entry.offset);
@@ -317,10 +344,10 @@ export class RegionTranslator implements HotCode {
     });
   }
 
-  #begin(): { module: PendingModule; regions: Installed[] } {
+  #begin(): Pending {
     this.#waited = 0;
     this.#pendingSince = performance.now();
-    return { module: new RegionModule(this.#attached), regions: [] };
+    return { draft: this.#writer.begin(this.#attached), regions: [], instructions: 0 };
   }
 
   /** Writes to any code of the region drop it. */
@@ -336,24 +363,51 @@ export class RegionTranslator implements HotCode {
     }
   }
 
-  #isFull({ module, regions }: { module: PendingModule; regions: readonly Installed[] }): boolean {
-    return regions.length >= this.#options.batch || module.codeBytes >= moduleBytes;
+  /**
+   * The region's other blocks run as often as its first one until it is there, and seldom begin one of their own when it is:
+   * they begin to count anew. Half of all regions were made for nothing without this.
+   */
+  #defer({ mode }: HotBlock, { blocks, pages }: Region): void {
+    const { cache } = this.#attached;
+    const counter = specialIndex('count');
+    for (const { instructions } of blocks) {
+      const offset = instructions[0]?.offset;
+      const page = offset === undefined ? undefined : pages.find(({ index }) => index === offset >> 12);
+      if (offset === undefined || !page) continue;
+      const start = cache.peek(page.address + (offset & (pageBytes - 1)), mode);
+      if (start === undefined || this.#view.getUint16(start + record.handler, true) !== counter) continue;
+      this.#view.setUint32(start + record.immediate, deferral, true);
+    }
   }
 
-  /** Compiles what waits and installs what is still as it was when it was translated. */
-  #compile(): void {
+  #isFull({ regions, instructions }: Pending): boolean {
+    return regions.length >= this.#options.batch || instructions >= moduleInstructions;
+  }
+
+  /** Has what waits written, and installs it when that is done, unless everything was dropped by then. */
+  #finish(): void {
     const pending = this.#pending;
     this.#pending = undefined;
     if (!pending || pending.regions.length === 0) return;
-    const begun = performance.now();
-    const bytes = pending.module.instantiate({
-      verify: (slot) => (slot < 0 ? this.#verifyLinks(~slot) : this.#verify(slot)),
-      noteProfile: (slot) => this.#noteProfile(slot),
+    const epoch = this.#epoch;
+    pending.draft.finish((module, byteLength) => {
+      if (epoch === this.#epoch) this.#install(pending.regions, module, byteLength);
     });
+  }
+
+  /** Fills the slots, and leads blocks there that are still as they were when they were translated. */
+  #install(regions: readonly Installed[], module: WebAssembly.Module, byteLength: number): void {
+    const { env, core } = this.#attached;
+    const callbacks = {
+      verify: (slot: number) => (slot < 0 ? this.#verifyLinks(~slot) : this.#verify(slot)),
+      noteProfile: (slot: number) => this.#noteProfile(slot),
+    };
+    const begun = performance.now();
+    new WebAssembly.Instance(module, { env: { ...env, ...callbacks }, core });
     this.#compilationMs += performance.now() - begun;
-    this.#room.install({ regions: pending.regions, bytes });
+    this.#room.install({ regions, bytes: byteLength });
     this.#counters.translatedModules++;
-    this.#counters.translatedBytes += bytes;
+    this.#counters.translatedBytes += byteLength;
   }
 
   /** Whether the pages of a region that was just entered are mapped as they were; 1 holds until translations change. */

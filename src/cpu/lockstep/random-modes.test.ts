@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BareMachine } from '../../testing/bare-machine.ts';
+import { promptThreadWriter } from '../../testing/fake-thread.ts';
 import { RandomCode } from '../../testing/random-code.ts';
 import { enterRandomMode, type LegacyMode, liftCodeLimit } from '../../testing/random-mode.ts';
 import { Random } from '../../testing/witness/random.ts';
@@ -19,7 +20,8 @@ const createMachine = () =>
   new BareMachine(
     (parts) =>
       new LockstepEngine(parts, {
-        subject: (options) => createJitEngine(options, { threshold: 1, batch: 1, profiledJumps: 2 }),
+        subject: (options) =>
+          createJitEngine(options, { threshold: 1, batch: 1, profiledJumps: 2 }, promptThreadWriter()),
         sliceInstructions: 40,
       }),
   );

@@ -1,0 +1,120 @@
+import type { Thread, ThreadStarter } from '../../base/index.ts';
+import type { CodeContext, EngineParts } from '../interpreter/index.ts';
+import { compileHere, localWriter, type ModuleDraft, type ModuleWriter, type TakeModule } from './module-writer.ts';
+import { RegionPacker } from './region-codec.ts';
+import { type PlacedRegion, RegionModule } from './region-module.ts';
+import type { TranslationAnswer, TranslationRequest } from './translation-protocol.ts';
+
+/** Modules that wait for the thread at most. */
+const mostWaiting = 8;
+
+/** A module that the thread has not answered yet, and what it takes to write it without the thread. */
+interface Waiting {
+  readonly context: CodeContext;
+  readonly placed: readonly PlacedRegion[];
+  readonly take: TakeModule;
+}
+
+/** The module that a thread serves with, as compiled or as written, whichever this is. */
+function threadModule(): string {
+  const own = import.meta.url;
+  return new URL(`./translation-thread${own.slice(own.lastIndexOf('.'))}`, own).href;
+}
+
+/**
+ * Writes modules in a thread, for any number of engines. When the thread fails, what waits and what comes later is written
+ * without it.
+ */
+export class ThreadWriter implements ModuleWriter {
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #contexts = new Map<string, number>();
+  #thread: Thread | undefined;
+  #modules = 0;
+  #writtenMs = 0;
+
+  constructor(start: ThreadStarter) {
+    const thread = start(threadModule());
+    thread.onMessage = (message) => this.#answered(message as TranslationAnswer);
+    thread.onEnd = () => this.#ended();
+    this.#thread = thread;
+  }
+
+  get isBusy(): boolean {
+    return this.#waiting.size >= mostWaiting;
+  }
+
+  /** What the thread has spent on writing. */
+  get writtenMs(): number {
+    return this.#writtenMs;
+  }
+
+  begin(parts: EngineParts): ModuleDraft {
+    if (!this.#thread) return localWriter.begin(parts);
+    const packer = new RegionPacker();
+    const memory = new Uint8Array(parts.memory.buffer);
+    const placed: PlacedRegion[] = [];
+    return {
+      add: (region) => {
+        placed.push(region);
+        packer.add(region, memory);
+      },
+      finish: (take) => this.#request({ context: parts, placed, take }, packer),
+    };
+  }
+
+  stop(): void {
+    const thread = this.#thread;
+    this.#thread = undefined;
+    this.#waiting.clear();
+    thread?.stop();
+  }
+
+  #request(waiting: Waiting, packer: RegionPacker): void {
+    if (!this.#thread) {
+      writeHere(waiting);
+      return;
+    }
+    const number = ++this.#modules;
+    const context = this.#contextNumber(waiting.context);
+    const regions = packer.finish();
+    this.#waiting.set(number, waiting);
+    this.#post({ kind: 'module', number, context, regions }, [regions.words.buffer, regions.code.buffer]);
+  }
+
+  /** Engines of a process are alike: few contexts are told. */
+  #contextNumber({ firstSlot, helperSlots, sharedSlots, countsInstructions }: CodeContext): number {
+    const key = JSON.stringify([firstSlot, countsInstructions, [...helperSlots], [...sharedSlots]]);
+    const known = this.#contexts.get(key);
+    if (known !== undefined) return known;
+    const number = this.#contexts.size;
+    this.#contexts.set(key, number);
+    const context = { firstSlot, helperSlots, sharedSlots, countsInstructions };
+    this.#post({ kind: 'context', number, context }, []);
+    return number;
+  }
+
+  #post(request: TranslationRequest, transfer: readonly ArrayBuffer[]): void {
+    this.#thread?.post(request, transfer);
+  }
+
+  #answered({ number, module, byteLength, ms }: TranslationAnswer): void {
+    this.#writtenMs += ms;
+    const waiting = this.#waiting.get(number);
+    this.#waiting.delete(number);
+    waiting?.take(module, byteLength);
+  }
+
+  #ended(): void {
+    this.#thread = undefined;
+    const left = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const waiting of left) writeHere(waiting);
+  }
+}
+
+/** Instructions are known still, whatever has become of the bytes that they were decoded from. */
+function writeHere({ context, placed, take }: Waiting): void {
+  const module = new RegionModule(context);
+  for (const region of placed) module.add(region);
+  compileHere(module, take);
+}
