@@ -34,13 +34,13 @@ export class FakeThread implements Thread {
 
 /** Writes as a thread does, and answers at once. */
 export function promptThreadWriter(): ThreadWriter {
-  return new ThreadWriter(() => {
-    const thread = new FakeThread();
-    const post = thread.post.bind(thread);
-    thread.post = (message, transfer) => {
-      post(message, transfer);
-      thread.deliver();
-    };
-    return thread;
-  });
+  const thread = new FakeThread();
+  const post = thread.post.bind(thread);
+  thread.post = (message, transfer) => {
+    post(message, transfer);
+    thread.deliver();
+  };
+  const writer = new ThreadWriter(() => thread);
+  thread.deliver();
+  return writer;
 }

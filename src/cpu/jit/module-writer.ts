@@ -17,6 +17,8 @@ export interface ModuleWriter {
   /** So much is on its way that more would only wait. */
   readonly isBusy: boolean;
   begin(parts: EngineParts): ModuleDraft;
+  /** Called now and then: time to let go of what is not used. */
+  rest(): void;
 }
 
 export function compileHere(module: RegionModule, take: TakeModule): void {
@@ -27,6 +29,7 @@ export function compileHere(module: RegionModule, take: TakeModule): void {
 /** Writes in the thread that runs the guest. */
 export const localWriter: ModuleWriter = {
   isBusy: false,
+  rest: () => {},
   begin(parts) {
     const module = new RegionModule(parts);
     return {

@@ -11,6 +11,7 @@ const rounds = 1000;
 function setUp(): { thread: FakeThread; writer: ThreadWriter; machine: BareMachine } {
   const thread = new FakeThread();
   const writer = new ThreadWriter(() => thread);
+  thread.deliver(); // It is ready.
   const machine = new BareMachine((options) =>
     createJitEngine({ ...options, statistics: true }, { threshold: 20, batch: 1, profiledJumps: 50 }, writer),
   );
@@ -110,6 +111,49 @@ test('code that is hot while a thread has enough to do is translated later', () 
 
   assert.deepEqual([isBusy, asked, writer.isBusy], [true, 8, false]);
   assert.ok(translated(machine) - before > loops.length * rounds);
+});
+
+test('before its thread is ready a writer does without it', () => {
+  const thread = new FakeThread();
+  const writer = new ThreadWriter(() => thread);
+  const machine = new BareMachine((options) => createJitEngine(options, { threshold: 20, batch: 1 }, writer));
+  loadLoop(machine, code, 2);
+
+  assert.equal(runLoop(machine), 2000n);
+
+  assert.ok(installed(machine) > 0);
+});
+
+test('a thread that has had nothing to do for long goes, and another one comes when there is something', () => {
+  const threads: FakeThread[] = [];
+  let nowMs = 0;
+  const start = (): FakeThread => {
+    const thread = new FakeThread();
+    threads.push(thread);
+    return thread;
+  };
+  const writer = new ThreadWriter(start, () => nowMs);
+  threads[0]?.deliver();
+  const machine = new BareMachine((options) => createJitEngine(options, { threshold: 20, batch: 1 }, writer));
+  const later = 0x102000;
+  loadLoop(machine, code, 2);
+  loadLoop(machine, later, 3);
+  runLoop(machine);
+  threads[0]?.deliver();
+
+  nowMs = 60_000;
+  runLoop(machine);
+  const afterRest = threads.map(({ isStopped }) => isStopped);
+  threads[0]?.onEnd();
+  runLoop(machine, later);
+  threads[1]?.deliver();
+
+  assert.deepEqual(afterRest, [true]);
+  assert.deepEqual(
+    threads.map(({ isStopped }) => isStopped),
+    [true, false],
+  );
+  assert.equal(runLoop(machine, later), 3000n);
 });
 
 test('a writer that is stopped stops its thread and has no use for its answers', () => {

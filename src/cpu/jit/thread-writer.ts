@@ -7,6 +7,8 @@ import type { TranslationAnswer, TranslationRequest } from './translation-protoc
 
 /** Modules that wait for the thread at most. */
 const mostWaiting = 8;
+/** A thread without work stays so long. */
+const longestRestMs = 8_000;
 
 /** A module that the thread has not answered yet, and what it takes to write it without the thread. */
 interface Waiting {
@@ -22,21 +24,26 @@ function threadModule(): string {
 }
 
 /**
- * Writes modules in a thread, for any number of engines. When the thread fails, what waits and what comes later is written
- * without it.
+ * Writes modules in a thread, for any number of engines. While there is none, before it is ready and when it has failed,
+ * they are written here.
  */
 export class ThreadWriter implements ModuleWriter {
+  readonly #start: ThreadStarter;
+  readonly #nowMs: () => number;
   readonly #waiting = new Map<number, Waiting>();
   readonly #contexts = new Map<string, number>();
   #thread: Thread | undefined;
+  #isReady = false;
+  /** No thread is wanted any more: it has failed, or nobody needs it. */
+  #isOver = false;
+  #usedMs = 0;
   #modules = 0;
   #writtenMs = 0;
 
-  constructor(start: ThreadStarter) {
-    const thread = start(threadModule());
-    thread.onMessage = (message) => this.#answered(message as TranslationAnswer);
-    thread.onEnd = () => this.#ended();
-    this.#thread = thread;
+  constructor(start: ThreadStarter, nowMs = () => performance.now()) {
+    this.#start = start;
+    this.#nowMs = nowMs;
+    this.#startThread();
   }
 
   get isBusy(): boolean {
@@ -49,7 +56,9 @@ export class ThreadWriter implements ModuleWriter {
   }
 
   begin(parts: EngineParts): ModuleDraft {
-    if (!this.#thread) return localWriter.begin(parts);
+    if (!this.#thread && !this.#isOver) this.#startThread();
+    this.#usedMs = this.#nowMs();
+    if (!this.#isReady) return localWriter.begin(parts);
     const packer = new RegionPacker();
     const memory = new Uint8Array(parts.memory.buffer);
     const placed: PlacedRegion[] = [];
@@ -62,15 +71,38 @@ export class ThreadWriter implements ModuleWriter {
     };
   }
 
+  /** A thread takes memory: it goes when nothing was translated for long, and another one comes when something is. */
+  rest(): void {
+    if (!this.#isReady || this.#waiting.size > 0 || this.#nowMs() - this.#usedMs < longestRestMs) return;
+    this.#forget()?.stop();
+  }
+
+  /** Ends the thread; what it has not answered is of no interest any more. */
   stop(): void {
+    this.#isOver = true;
+    this.#waiting.clear();
+    this.#forget()?.stop();
+  }
+
+  #startThread(): void {
+    const thread = this.#start(threadModule());
+    thread.onMessage = (message) => this.#answered(message as TranslationAnswer);
+    thread.onEnd = () => this.#failed(thread);
+    this.#thread = thread;
+    this.#usedMs = this.#nowMs();
+  }
+
+  /** The thread, which is ours no more. */
+  #forget(): Thread | undefined {
     const thread = this.#thread;
     this.#thread = undefined;
-    this.#waiting.clear();
-    thread?.stop();
+    this.#isReady = false;
+    this.#contexts.clear();
+    return thread;
   }
 
   #request(waiting: Waiting, packer: RegionPacker): void {
-    if (!this.#thread) {
+    if (!this.#isReady) {
       writeHere(waiting);
       return;
     }
@@ -97,15 +129,22 @@ export class ThreadWriter implements ModuleWriter {
     this.#thread?.post(request, transfer);
   }
 
-  #answered({ number, module, byteLength, ms }: TranslationAnswer): void {
-    this.#writtenMs += ms;
+  #answered(answer: TranslationAnswer): void {
+    if (answer.kind === 'ready') {
+      this.#isReady = this.#thread !== undefined;
+      return;
+    }
+    const { number, module, byteLength, ms } = answer;
     const waiting = this.#waiting.get(number);
     this.#waiting.delete(number);
+    this.#writtenMs += ms;
     waiting?.take(module, byteLength);
   }
 
-  #ended(): void {
-    this.#thread = undefined;
+  #failed(thread: Thread): void {
+    if (thread !== this.#thread) return; // It was stopped.
+    this.#isOver = true;
+    this.#forget();
     const left = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const waiting of left) writeHere(waiting);

@@ -6,10 +6,14 @@ export type TranslationRequest =
   | { readonly kind: 'context'; readonly number: number; readonly context: CodeContext }
   | { readonly kind: 'module'; readonly number: number; readonly context: number; readonly regions: PackedRegions };
 
-/** From the thread: a module, the bytes of WebAssembly that it was compiled from, and how long that took. */
-export interface TranslationAnswer {
-  readonly number: number;
-  readonly module: WebAssembly.Module;
-  readonly byteLength: number;
-  readonly ms: number;
-}
+/** From the thread: that it is there, then a module for each request, and from how many bytes of WebAssembly it was compiled. */
+export type TranslationAnswer =
+  | { readonly kind: 'ready' }
+  | {
+      readonly kind: 'module';
+      readonly number: number;
+      readonly module: WebAssembly.Module;
+      readonly byteLength: number;
+      /** How long that took. */
+      readonly ms: number;
+    };

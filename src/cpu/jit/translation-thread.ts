@@ -9,26 +9,23 @@ import type { TranslationAnswer, TranslationRequest } from './translation-protoc
 /** Runs in a thread of its own, and makes modules of the regions that `ThreadWriter` sends. */
 export function serve(port: ThreadPort): void {
   const contexts = new Map<number, CodeContext>();
+  const answer = (message: TranslationAnswer): void => port.post(message, []);
   port.onMessage = (message): void => {
     const request = message as TranslationRequest;
     if (request.kind === 'context') {
       contexts.set(request.number, request.context);
       return;
     }
+    const { number, regions } = request;
     const context = contexts.get(request.context);
-    if (!context) throw new RangeError(`Cannot write module ${request.number}: context ${request.context} is unknown`);
+    if (!context) throw new RangeError(`Cannot write module ${number}: context ${request.context} is unknown`);
     const begun = performance.now();
-    const module = new RegionModule(context);
-    for (const placed of unpackRegions(request.regions)) module.add(placed);
-    compileHere(module, (compiled, byteLength) => {
-      weightOf(byteLength); // It is dropped here.
-      const answer: TranslationAnswer = {
-        number: request.number,
-        module: compiled,
-        byteLength,
-        ms: performance.now() - begun,
-      };
-      port.post(answer, []);
+    const written = new RegionModule(context);
+    for (const placed of unpackRegions(regions)) written.add(placed);
+    compileHere(written, (module, byteLength) => {
+      answer({ kind: 'module', number, module, byteLength, ms: performance.now() - begun });
+      weightOf(byteLength); // Dropped here as the module is.
     });
   };
+  answer({ kind: 'ready' });
 }

@@ -136,6 +136,7 @@ export class RegionTranslator implements HotCode {
   settle(): void {
     if (this.#pending && ++this.#waited > patience.least && this.#isOverdue()) this.#finish();
     this.#room.trim();
+    this.#writer.rest();
   }
 
   #isOverdue(): boolean {
