@@ -9,4 +9,5 @@ export { nodeHost } from './node-host.ts';
 export { ProgressBar, type ProgressStream } from './progress-bar.ts';
 export { fileSerial, nullSerial } from './serial-files.ts';
 export { StdioSerial, type StdioSerialOptions } from './stdio-serial.ts';
+export { startThread } from './threads.ts';
 export { type SampledFrame, TimeSampler } from './time-sampler.ts';

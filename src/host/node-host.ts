@@ -1,9 +1,16 @@
+import { availableParallelism } from 'node:os';
 import { tuneWasm } from './engine-flags.ts';
 import { startThread } from './threads.ts';
 
 /** The globals are getters, which every RDTSC would run. `hrtime` is the same clock as `performance`, read faster. */
 const { performance } = globalThis;
 const { hrtime } = process;
+
+/**
+ * Processors from which on code is translated in a thread of its own: with two, V8's compiler needs the second one (figures in
+ * docs/decisions/0002-regions.md).
+ */
+const threadedFrom = 3;
 
 /** The clock, the scheduler and the accounts that a VM gets from Node (structurally vm's VmHost). */
 export const nodeHost = {
@@ -14,7 +21,7 @@ export const nodeHost = {
 
   prepareEngine: tuneWasm,
 
-  startThread,
+  ...(availableParallelism() >= threadedFrom && { startThread }),
 
   wallClockMs: (): number => Date.now(),
 
