@@ -7,19 +7,13 @@ import {
   type TranslatedRegion,
 } from '../interpreter/index.ts';
 import { layout, modeKey, noLookupKey } from '../isa/x86/index.ts';
+import { Batch } from './batch.ts';
 import { describeRegion } from './describe-region.ts';
-import { upperPartOf } from './exits.ts';
 import { codeBytesLimit, type Installed, LiveCode } from './live-code.ts';
-import { localWriter, type ModuleDraft, type ModuleWriter } from './module-writer.ts';
-import { beginProfile, continueProfile, profiledOffsets } from './profile.ts';
-import {
-  type CodeSource,
-  formRegion,
-  type Inlining,
-  type Region,
-  type RegionLimits,
-  type RegionPage,
-} from './region.ts';
+import { localWriter, type ModuleWriter } from './module-writer.ts';
+import { beginProfile, continueProfile } from './profile.ts';
+import type { Region } from './region.ts';
+import { RunningCode } from './running-code.ts';
 
 const pageBytes = 4096;
 
@@ -45,52 +39,36 @@ const defaults = {
 } as const;
 /** Entries of a region's further blocks before they begin regions of their own. */
 const deferral = 8_000;
-const regionPages = 12;
 /** How often a region looks up what it leads to, after translations changed, before the pages there are checked. */
 const linkPatience = 32;
 const mostProfiles = 3;
-const mostTargets = 96;
-const farthestTarget = 28 * pageBytes;
-/** Instructions of a region with several entries. */
-const dispatchingInstructions = 700;
-/** Instructions that are compiled together at most: about 64 KiB of Wasm. */
-const moduleInstructions = 640;
 /** Entries after which a block is hot once more that was hot while the writer was busy; calls, for a region that was to be translated again. */
 const retry = { entries: 500, profiledJumps: 10_000 } as const;
-/** Slices that hot code waits for more of its kind to be compiled with; they may be short, so for so many ms of them at most. */
-const patience = { least: 16, most: 160, ms: 16 } as const;
-
 /** Places of translated code that statistics remember at most. */
 const mostNoted = 1_000_000;
 
-/** Instructions of the copies of callees in a region, and of one callee. */
-const inlinedInstructions = 300;
-const calleeInstructions = 48;
+/** What is known of a region's calls and jumps by having seen them. */
+type Profiled = Pick<Installed, 'callTargets' | 'profiles'>;
 
-const inliningOf = (callTargets: readonly number[] | undefined): Inlining | undefined =>
-  callTargets && { instructions: inlinedInstructions, calleeInstructions, callTargets };
+const notProfiled: Profiled = { callTargets: undefined, profiles: 0 };
 
-/** A module that regions are added to. */
-interface Pending {
-  readonly draft: ModuleDraft;
-  readonly regions: Installed[];
-  instructions: number;
+/** What there is once an engine is attached. */
+interface Attached {
+  readonly parts: EngineParts;
+  readonly view: DataView;
+  readonly code: RunningCode;
+  readonly live: LiveCode;
 }
 
 /** Translates hot code region by region, several to a Wasm module, and leads the blocks' first records there. */
 export class RegionTranslator implements HotCode {
   readonly threshold: number;
   readonly #options: Required<JitOptions>;
-  #parts: EngineParts | undefined;
-  #code: Uint8Array = new Uint8Array(0);
-  #view = new DataView(new ArrayBuffer(0));
   readonly #writer: ModuleWriter;
-  #pending: Pending | undefined;
+  #engine: Attached | undefined;
+  #pending: Batch | undefined;
   /** Counts the times that everything was dropped. */
   #epoch = 0;
-  #waited = 0;
-  #pendingSince = 0;
-  #live: LiveCode | undefined;
   #counters = {
     translatedRegions: 0,
     dispatchingRegions: 0,
@@ -114,44 +92,43 @@ export class RegionTranslator implements HotCode {
   }
 
   attach(parts: EngineParts): void {
-    this.#parts = parts;
-    this.#code = new Uint8Array(parts.memory.buffer);
-    this.#view = new DataView(parts.memory.buffer);
-    this.#live = new LiveCode(parts, this.threshold);
+    this.#engine = {
+      parts,
+      view: new DataView(parts.memory.buffer),
+      code: new RunningCode(parts, this.#options),
+      live: new LiveCode(parts, this.threshold),
+    };
   }
 
   note(block: HotBlock): void {
-    if (this.#room.handlerOf(block) !== specialIndex('count')) return;
+    const { live, view, code } = this.#attached;
+    if (live.handlerOf(block) !== specialIndex('count')) return;
     if (this.#writer.isBusy) {
-      this.#view.setUint32(block.start + record.immediate, retry.entries, true);
+      view.setUint32(block.start + record.immediate, retry.entries, true);
       return;
     }
     const begun = performance.now();
-    const region = this.#form(block);
-    if (region.instructionCount > 0) this.#add(block, region, { callTargets: undefined, profiles: 0 });
+    const region = code.form(block, { targets: [], callTargets: undefined });
+    if (region.instructionCount > 0) this.#add(block, region, notProfiled);
     this.#translationMs += performance.now() - begun;
-    if (this.#pending && this.#isFull(this.#pending)) this.#finish();
+    if (this.#pending?.isFull) this.#finish();
   }
 
   settle(): void {
-    if (this.#pending && ++this.#waited > patience.least && this.#isOverdue()) this.#finish();
-    this.#room.trim();
+    if (this.#pending?.isDue()) this.#finish();
+    this.#attached.live.trim();
     this.#writer.rest();
   }
 
-  #isOverdue(): boolean {
-    return this.#waited > patience.most || performance.now() - this.#pendingSince > patience.ms;
-  }
-
   cleared(): void {
-    this.#room.clear();
+    this.#attached.live.clear();
     this.#pending = undefined;
     this.#epoch++;
   }
 
   /** The regions in use. */
   regions(): readonly TranslatedRegion[] {
-    return this.#room.inUse().map(({ rip, block, pages, targets }) => ({
+    return this.#attached.live.inUse().map(({ rip, block, pages, targets }) => ({
       rip,
       mode: block.mode,
       pages: pages.length,
@@ -161,88 +138,57 @@ export class RegionTranslator implements HotCode {
 
   /** What was made of the code at a RIP, as text: guest instructions, and below each its Wasm. */
   show(rip: bigint): string | undefined {
-    for (const { rip: at, block, slot, pages, farPages, targets, callTargets } of this.#room.inUse()) {
-      if (at !== rip) continue;
-      const known = [...pages, ...farPages];
-      const pageAt = (index: number): number => known.find((page) => page.index === index)?.address ?? -1;
-      const verifiesFar = BigInt.asUintN(64, rip) >= upperPartOf(block.mode);
-      const source = { ...this.#sourceOf(block), pageAt, verifiesFar };
-      const region = formRegion(source, block.address % pageBytes, this.#limitsOf(targets), {
-        targets,
-        inlining: inliningOf(callTargets),
-      });
-      const isFinal = callTargets !== undefined;
-      return describeRegion(region, { mode: block.mode, slot, isFinal }, rip, this.#attached, this.#code);
-    }
-    return undefined;
+    const { live, code, parts } = this.#attached;
+    const installed = live.inUse().find((region) => region.rip === rip);
+    if (!installed) return undefined;
+    const { block, slot, callTargets } = installed;
+    const place = { mode: block.mode, slot, isFinal: callTargets !== undefined };
+    return describeRegion(code.formAgain(installed), place, rip, parts, code.bytes);
   }
 
   counters(): Readonly<Record<string, number>> {
+    const { live } = this.#attached;
     return {
       ...this.#counters,
-      ...this.#room.counters,
-      liveModules: this.#room.moduleCount,
-      liveBytes: this.#room.bytes,
+      ...live.counters,
+      liveModules: live.moduleCount,
+      liveBytes: live.bytes,
       liveBytesLimit: codeBytesLimit,
       translationMs: Math.round(this.#translationMs),
       compilationMs: Math.round(this.#compilationMs),
     };
   }
 
-  get #room(): LiveCode {
-    if (!this.#live) throw new RangeError('Cannot translate: no engine is attached');
-    return this.#live;
+  get #attached(): Attached {
+    if (!this.#engine) throw new RangeError('Cannot translate: no engine is attached');
+    return this.#engine;
   }
 
-  get #attached(): EngineParts {
-    if (!this.#parts) throw new RangeError('Cannot translate: no engine is attached');
-    return this.#parts;
+  /** The batch that waits, or a new one. */
+  get #batch(): Batch {
+    this.#pending ??= new Batch(this.#writer.begin(this.#attached.parts), this.#options.batch);
+    return this.#pending;
   }
 
-  #form(block: HotBlock, targets: readonly number[] = [], callTargets?: readonly number[]): Region {
-    const inlining = inliningOf(callTargets);
-    return formRegion(this.#sourceOf(block), block.address % pageBytes, this.#limitsOf(targets), { targets, inlining });
-  }
-
-  #limitsOf(targets: readonly number[]): RegionLimits {
-    const instructions = targets.length > 0 ? dispatchingInstructions : this.#options.regionInstructions;
-    return { instructions, pages: regionPages };
-  }
-
-  #sourceOf({ address, mode }: HotBlock): CodeSource {
-    const { cache, codePageAt } = this.#attached;
-    const page = address - (address % pageBytes);
-    const { followsWarmOnly } = this.#options;
-    return {
-      bytes: this.#code,
-      mode,
-      pageAt: (index) => (index === 0 ? page : codePageAt(index, !followsWarmOnly)),
-      isWarm: (at) => !followsWarmOnly || cache.peek(at, mode) !== undefined,
-      recordAt: (at) => cache.peek(at, mode),
-      verifiesFar: this.#isInUpperPart(),
-    };
-  }
-
-  /** RIP of an offset from the running code's page. */
-  #ripAt(offset: number): bigint {
-    return BigInt.asUintN(64, this.#view.getBigInt64(layout.codePage, true) + BigInt(offset));
-  }
-
-  #add(block: HotBlock, region: Region, profiled: Pick<Installed, 'callTargets' | 'profiles'>): void {
-    if (!this.#room.takeSlots(1, () => this.#finish())) return;
-    const slot = this.#room.nextSlot;
-    const pending = (this.#pending ??= this.#begin());
+  #add(block: HotBlock, region: Region, profiled: Profiled): void {
+    const { live, code, parts } = this.#attached;
+    if (!live.takeSlots(1, () => this.#finish())) return;
+    const slot = live.nextSlot;
     this.#cover(block, region);
     this.#defer(block, region);
-    pending.draft.add({ region, place: { mode: block.mode, slot, isFinal: profiled.callTargets !== undefined } });
-    pending.instructions += region.instructionCount;
+    const isFinal = profiled.callTargets !== undefined;
+    this.#batch.add({ region, place: { mode: block.mode, slot, isFinal } });
     const { pages, farPages } = region;
-    const rip = this.#ripAt(block.address % pageBytes);
-    this.#place(pending.regions, { block, slot, pages, farPages, targets: [], ...profiled, rip });
+    const rip = code.ripAt(block.address % pageBytes);
+    this.#place({ block, slot, pages, farPages, targets: [], ...profiled, rip });
     this.#counters.translatedRegions++;
-    this.#counters.translatedInstructions += region.instructionCount;
-    this.#counters.copiedInstructions += region.inlinedCount;
-    if (this.#attached.countsInstructions) this.#noteAgain(block);
+    this.#countIn(region);
+    if (parts.countsInstructions) this.#noteAgain(block);
+  }
+
+  #countIn({ instructionCount, inlinedCount }: Region): void {
+    this.#counters.translatedInstructions += instructionCount;
+    this.#counters.copiedInstructions += inlinedCount;
   }
 
   #noteAgain({ address, mode }: HotBlock): void {
@@ -251,14 +197,15 @@ export class RegionTranslator implements HotCode {
     else if (this.#translated.size < mostNoted) this.#translated.add(key);
   }
 
-  #place(regions: Installed[], installed: Installed): void {
+  #place(installed: Installed): void {
+    const { live, view } = this.#attached;
     const { slot } = installed;
-    regions.push(installed);
-    this.#room.place(installed);
-    this.#view.setUint32(layout.regionKeys + 4 * slot, 0, true);
-    this.#view.setUint32(layout.linkKeys + 4 * slot, 0, true);
-    this.#view.setUint32(layout.linkMisses + 4 * slot, linkPatience, true);
-    beginProfile(this.#view, slot, this.#options.profiledJumps << (2 * installed.profiles));
+    this.#batch.regions.push(installed);
+    live.place(installed);
+    view.setUint32(layout.regionKeys + 4 * slot, 0, true);
+    view.setUint32(layout.linkKeys + 4 * slot, 0, true);
+    view.setUint32(layout.linkMisses + 4 * slot, linkPatience, true);
+    beginProfile(view, slot, this.#options.profiledJumps << (2 * installed.profiles));
   }
 
   /**
@@ -266,94 +213,57 @@ export class RegionTranslator implements HotCode {
    * Called by generated code while the region runs, so that its pages are mapped.
    */
   #noteProfile(slot: number): void {
-    const installed = this.#room.at(slot);
+    const { live, view, code } = this.#attached;
+    const installed = live.at(slot);
     if (!installed || installed.profiles >= mostProfiles) return;
     if (this.#writer.isBusy) {
-      continueProfile(this.#view, slot, retry.profiledJumps);
+      continueProfile(view, slot, retry.profiledJumps);
       return;
     }
     const begun = performance.now();
-    const targets = this.#targetsOf(installed);
-    const callTargets = installed.callTargets ?? this.#profiled(slot, 'calls');
-    const profiles = installed.profiles + 1;
-    if (targets.length > installed.targets.length) this.#addDispatching(installed, targets, { callTargets, profiles });
+    const targets = code.jumpTargetsOf(installed);
+    const callTargets = installed.callTargets ?? code.callTargetsOf(installed);
+    const profiled = { callTargets, profiles: installed.profiles + 1 };
+    if (targets.length > installed.targets.length) this.#addDispatching(installed, targets, profiled);
     else if (!installed.callTargets) {
-      const region = this.#form(installed.block, [], callTargets);
-      if (region.inlinedCount > 0) this.#add(installed.block, region, { callTargets, profiles });
+      const region = code.form(installed.block, { targets: [], callTargets });
+      if (region.inlinedCount > 0) this.#add(installed.block, region, profiled);
     }
     this.#translationMs += performance.now() - begun;
   }
 
-  /** Offsets that a region's indirect jumps have led to, and so on from the regions there. */
-  #targetsOf({ slot, block, targets }: Installed): number[] {
-    const { cache, codePageAt, firstSlot } = this.#attached;
-    const found = new Set(targets);
-    const open = [slot];
-    for (let from = open.pop(); from !== undefined; from = open.pop()) {
-      for (const offset of this.#profiled(from, 'jumps')) {
-        const page = codePageAt(offset >> 12, false);
-        const start = page < 0 ? undefined : cache.peek(page + (offset & (pageBytes - 1)), block.mode);
-        if (start === undefined || found.has(offset) || found.size >= mostTargets) continue;
-        found.add(offset);
-        const handler = this.#view.getUint16(start + record.handler, true);
-        if (handler >= firstSlot) open.push(handler - firstSlot);
-      }
-    }
-    return [...found];
-  }
-
-  #profiled(slot: number, of: 'jumps' | 'calls'): number[] {
-    const codePage = this.#view.getBigInt64(layout.codePage, true);
-    return profiledOffsets(this.#view, slot, { codePage, farthest: farthestTarget, of });
-  }
-
-  #addDispatching(
-    { block }: Installed,
-    targets: readonly number[],
-    profiled: Pick<Installed, 'callTargets' | 'profiles'>,
-  ): void {
-    const region = this.#form(block, targets, profiled.callTargets);
+  #addDispatching({ block }: Installed, targets: readonly number[], profiled: Profiled): void {
+    const { live, code } = this.#attached;
+    const region = code.form(block, { targets, callTargets: profiled.callTargets });
     const entries = this.#entriesOf(block, region);
-    if (entries.length === 0 || !this.#room.takeSlots(entries.length, () => this.#finish())) return;
-    const pending = (this.#pending ??= this.#begin());
-    const slot = this.#room.nextSlot;
+    if (entries.length === 0 || !live.takeSlots(entries.length, () => this.#finish())) return;
+    const slot = live.nextSlot;
     const is64 = (block.mode & modeKey.codeMask) === modeKey.code64;
     const places = entries.map(({ offset }) => ({ page: offset >> 12, pageOffset: offset & (pageBytes - 1), is64 }));
     const isFinal = profiled.callTargets !== undefined;
-    pending.draft.add({ region, place: { mode: block.mode, slot, isFinal }, entries: places });
-    pending.instructions += region.instructionCount;
+    this.#batch.add({ region, place: { mode: block.mode, slot, isFinal }, entries: places });
     for (const [i, entry] of entries.entries()) {
       this.#cover(entry.block, region);
-      const rip = this.#ripAt(entry.offset);
       const { pages, farPages } = region;
-      const installed = { block: entry.block, slot: slot + i, pages, farPages, targets, ...profiled, rip };
-      this.#place(pending.regions, installed);
+      const rip = code.ripAt(entry.offset);
+      this.#place({ block: entry.block, slot: slot + i, pages, farPages, targets, ...profiled, rip });
     }
     this.#counters.dispatchingRegions++;
-    this.#counters.translatedInstructions += region.instructionCount;
-    this.#counters.copiedInstructions += region.inlinedCount;
+    this.#countIn(region);
   }
 
   /** The blocks where a dispatching region may be entered, its own first. */
-  #entriesOf(own: HotBlock, { blocks }: Region): { offset: number; block: HotBlock }[] {
-    const { cache, codePageAt } = this.#attached;
+  #entriesOf({ mode }: HotBlock, { blocks }: Region): { offset: number; block: HotBlock }[] {
     return (blocks[0]?.targets ?? []).flatMap((index) => {
       const offset = blocks[index]?.instructions[0]?.offset ?? 0;
-      const address = codePageAt(offset >> 12, false) + (offset & (pageBytes - 1));
-      const start = cache.peek(address, own.mode);
-      return start === undefined ? [] : [{ offset, block: { address, mode: own.mode, start } }];
+      const block = this.#attached.code.blockAt(offset, mode);
+      return block ? [{ offset, block }] : [];
     });
-  }
-
-  #begin(): Pending {
-    this.#waited = 0;
-    this.#pendingSince = performance.now();
-    return { draft: this.#writer.begin(this.#attached), regions: [], instructions: 0 };
   }
 
   /** Writes to any code of the region drop it. */
   #cover(block: HotBlock, { blocks, pages, farPages }: Region): void {
-    const { cache } = this.#attached;
+    const { cache } = this.#attached.parts;
     for (const { index, address } of [...pages, ...farPages]) {
       const [from, to] = [index * pageBytes, (index + 1) * pageBytes];
       for (const { instructions, end } of blocks) {
@@ -369,20 +279,16 @@ export class RegionTranslator implements HotCode {
    * they begin to count anew. Half of all regions were made for nothing without this.
    */
   #defer({ mode }: HotBlock, { blocks, pages }: Region): void {
-    const { cache } = this.#attached;
+    const { view, parts } = this.#attached;
     const counter = specialIndex('count');
     for (const { instructions } of blocks) {
       const offset = instructions[0]?.offset;
       const page = offset === undefined ? undefined : pages.find(({ index }) => index === offset >> 12);
       if (offset === undefined || !page) continue;
-      const start = cache.peek(page.address + (offset & (pageBytes - 1)), mode);
-      if (start === undefined || this.#view.getUint16(start + record.handler, true) !== counter) continue;
-      this.#view.setUint32(start + record.immediate, deferral, true);
+      const start = parts.cache.peek(page.address + (offset & (pageBytes - 1)), mode);
+      if (start === undefined || view.getUint16(start + record.handler, true) !== counter) continue;
+      view.setUint32(start + record.immediate, deferral, true);
     }
-  }
-
-  #isFull({ regions, instructions }: Pending): boolean {
-    return regions.length >= this.#options.batch || instructions >= moduleInstructions;
   }
 
   /** Has what waits written, and installs it when that is done, unless everything was dropped by then. */
@@ -391,14 +297,15 @@ export class RegionTranslator implements HotCode {
     this.#pending = undefined;
     if (!pending || pending.regions.length === 0) return;
     const epoch = this.#epoch;
-    pending.draft.finish((module, byteLength) => {
+    pending.finish((module, byteLength) => {
       if (epoch === this.#epoch) this.#install(pending.regions, module, byteLength);
     });
   }
 
   /** Fills the slots, and leads blocks there that are still as they were when they were translated. */
   #install(regions: readonly Installed[], module: WebAssembly.Module, byteLength: number): void {
-    const { env, core } = this.#attached;
+    const { parts, live } = this.#attached;
+    const { env, core } = parts;
     const callbacks = {
       verify: (slot: number) => (slot < 0 ? this.#verifyLinks(~slot) : this.#verify(slot)),
       noteProfile: (slot: number) => this.#noteProfile(slot),
@@ -406,42 +313,38 @@ export class RegionTranslator implements HotCode {
     const begun = performance.now();
     new WebAssembly.Instance(module, { env: { ...env, ...callbacks }, core });
     this.#compilationMs += performance.now() - begun;
-    this.#room.install({ regions, bytes: byteLength });
+    live.install({ regions, bytes: byteLength });
     this.#counters.translatedModules++;
     this.#counters.translatedBytes += byteLength;
   }
 
   /** Whether the pages of a region that was just entered are mapped as they were; 1 holds until translations change. */
   #verify(slot: number): number {
-    const installed = this.#room.at(slot);
-    if (!installed) return 0;
-    if (!this.#areMapped(installed.pages)) return 0;
+    const installed = this.#attached.live.at(slot);
+    if (!installed || !this.#areMapped(installed.pages)) return 0;
     this.#noteVerified(layout.regionKeys, slot);
     return 1;
   }
 
   /** The same for the pages that the running region leads to, when it has often looked up what is there. */
   #verifyLinks(slot: number): number {
-    const installed = this.#room.at(slot);
+    const { live, view } = this.#attached;
+    const installed = live.at(slot);
     const areMapped = installed !== undefined && this.#areMapped(installed.farPages);
-    this.#view.setUint32(layout.linkMisses + 4 * slot, areMapped ? linkPatience : 64 * linkPatience, true);
+    view.setUint32(layout.linkMisses + 4 * slot, areMapped ? linkPatience : 64 * linkPatience, true);
     if (areMapped) this.#noteVerified(layout.linkKeys, slot);
     return areMapped ? 1 : 0;
   }
 
-  #areMapped(pages: readonly RegionPage[]): boolean {
+  #areMapped(pages: Installed['pages']): boolean {
     this.#counters.verifications++;
-    return pages.every(({ index, address }) => this.#attached.codePageAt(index, true) === address);
+    return this.#attached.code.areMapped(pages);
   }
 
   /** Code that is not flat has no key that changes with translations: it is verified each time. */
   #noteVerified(keys: number, slot: number): void {
-    const key = this.#view.getInt32(this.#isInUpperPart() ? layout.lookupKeyHigh : layout.lookupKey, true);
-    if (key !== noLookupKey) this.#view.setInt32(keys + 4 * slot, key, true);
-  }
-
-  /** Of the running code: a kernel's, whose translations seldom change. */
-  #isInUpperPart(): boolean {
-    return this.#view.getBigUint64(layout.codePage, true) >= this.#view.getBigUint64(layout.upperPart, true);
+    const { view, code } = this.#attached;
+    const key = view.getInt32(code.isInUpperPart() ? layout.lookupKeyHigh : layout.lookupKey, true);
+    if (key !== noLookupKey) view.setInt32(keys + 4 * slot, key, true);
   }
 }
