@@ -1,4 +1,4 @@
-import { type EngineParts, type HotBlock, record } from '../interpreter/index.ts';
+import { type EngineParts, type HotBlock, record, specialIndex } from '../interpreter/index.ts';
 import { layout } from '../isa/x86/index.ts';
 import { upperPartOf } from './exits.ts';
 import type { Installed } from './live-code.ts';
@@ -21,11 +21,19 @@ const dispatchingInstructions = 700;
 /** Instructions of the copies of callees in a region, and of one callee. */
 const inlinedInstructions = 300;
 const calleeInstructions = 48;
+/** A block is followed when it was entered at least this part as often as the hot one: others would be translated for nothing. */
+const warmDivisor = 32;
 
 /** What a region is formed with besides its first block. */
 export interface Known {
   readonly targets: readonly number[];
   readonly callTargets: readonly number[] | undefined;
+}
+
+export interface RunningCodeOptions {
+  readonly threshold: number;
+  readonly followsWarmOnly: boolean;
+  readonly regionInstructions: number;
 }
 
 /** The guest's code around RIP, of which regions are formed, as it is decoded and mapped now. */
@@ -35,13 +43,17 @@ export class RunningCode {
   readonly #view: DataView;
   readonly #followsWarmOnly: boolean;
   readonly #regionInstructions: number;
+  readonly #threshold: number;
+  readonly #leastEntries: number;
 
-  constructor(parts: EngineParts, options: { readonly followsWarmOnly: boolean; readonly regionInstructions: number }) {
+  constructor(parts: EngineParts, options: RunningCodeOptions) {
     this.#parts = parts;
     this.bytes = new Uint8Array(parts.memory.buffer);
     this.#view = new DataView(parts.memory.buffer);
     this.#followsWarmOnly = options.followsWarmOnly;
     this.#regionInstructions = options.regionInstructions;
+    this.#threshold = options.threshold;
+    this.#leastEntries = Math.floor(options.threshold / warmDivisor);
   }
 
   /** The region that begins with a block of the running page. */
@@ -120,10 +132,19 @@ export class RunningCode {
       bytes: this.bytes,
       mode,
       pageAt: (index) => (index === 0 ? page : codePageAt(index, !followsWarmOnly)),
-      isWarm: (at) => !followsWarmOnly || cache.peek(at, mode) !== undefined,
+      isWarm: (at) => !followsWarmOnly || this.#isWarm(at, mode),
       recordAt: (at) => cache.peek(at, mode),
       verifiesFar: this.isInUpperPart(),
     };
+  }
+
+  /** Whether a block has been entered often enough, compared with a hot one. */
+  #isWarm(address: number, mode: number): boolean {
+    const start = this.#parts.cache.peek(address, mode);
+    if (start === undefined) return false;
+    const isCounting = this.#view.getUint16(start + record.handler, true) === specialIndex('count');
+    const left = isCounting ? this.#view.getUint32(start + record.immediate, true) : 0;
+    return left <= this.#threshold - this.#leastEntries || left > this.#threshold;
   }
 
   #profiled(slot: number, of: 'jumps' | 'calls'): number[] {
