@@ -3,6 +3,7 @@ import {
   LinearBytes,
   maskedStore,
   segment,
+  sseHelpers,
   stringHelpers,
   systemHelpers,
   type X86Cpu,
@@ -22,7 +23,12 @@ const integerHelpers: Readonly<Record<string, Helper>> = {
   segmentAddress: (cpu, packed, offset) => cpu.segmentAddress(packed, offset),
 };
 
-const onCpu: Readonly<Record<string, Helper>> = { ...systemHelpers, ...stringHelpers, ...integerHelpers };
+const onCpu: Readonly<Record<string, Helper>> = {
+  ...systemHelpers,
+  ...stringHelpers,
+  ...integerHelpers,
+  ...sseHelpers,
+};
 
 /** Every helper that an instruction may call. */
 export const helperNames: readonly string[] = [...new Set([...Object.keys(onCpu), ...Object.keys(x87Helpers)])];

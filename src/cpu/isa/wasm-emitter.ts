@@ -219,6 +219,38 @@ export class WasmEmitter {
     return asVal(Value.local(type, local));
   }
 
+  /**
+   * The values of `make`, or of `otherwise` where a condition that `make` gives to `doubt` is not zero, which is rare. There is
+   * one copy of the rare way, however many conditions lead to it.
+   */
+  attempt<const Types extends readonly WasmType[]>(
+    types: Types,
+    make: (doubt: (condition: Val) => void) => { readonly [I in keyof Types]: Val },
+    otherwise: () => { readonly [I in keyof Types]: Val },
+  ): { readonly [I in keyof Types]: Val } {
+    const { body } = this;
+    const locals = types.map((type) => this.result(type));
+    const keep = (values: readonly Val[]): void => {
+      this.push(...values);
+      for (const local of locals.toReversed()) body.set(local);
+    };
+    body.block();
+    const end = body.depth;
+    body.block();
+    const rare = body.depth;
+    const values = make((condition) => {
+      this.push(condition);
+      body.hint(false).brIf(body.depth - rare);
+    });
+    keep(values);
+    body.br(body.depth - end).end();
+    this.branches?.begin();
+    keep(otherwise());
+    this.branches?.end();
+    body.end();
+    return locals.map((local, i) => asVal(Value.local(types[i] as WasmType, local))) as never;
+  }
+
   // Width-generic arithmetic. Inputs and results of 8 and 16 bits are zero-extended.
 
   add(width: Width, a: Val, b: Val): Val {

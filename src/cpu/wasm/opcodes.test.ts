@@ -80,7 +80,9 @@ function movedBytes(name: string, type: WasmType): number[] {
   const moved = bits === '' ? bytesOf[type] : Number(bits) / 8;
   const data = Array.from({ length: moved }, (_, i) => 0x84 + i);
   const padded = name.includes('load') ? bytesOf[type] : moved;
-  while (data.length < padded) data.push(suffix === 's' ? 0xff : 0);
+  for (let i = 0; data.length < padded; i++) {
+    data.push(suffix === 'splat' ? (data[i] as number) : suffix === 's' ? 0xff : 0);
+  }
   return [0xee, ...data, ...new Array<number>(17 - data.length).fill(0xee)];
 }
 
@@ -327,7 +329,7 @@ test('lane-wise integer opcodes compute each lane as BigInt does', () => {
     assert.deepEqual(actual, expected, name);
     checked++;
   }
-  assert.equal(checked, 41);
+  assert.equal(checked, 42);
 });
 
 test('opcodes that move, widen, narrow or test lanes give what their names say', () => {

@@ -72,6 +72,7 @@ v>v   f32x4.ceil=fd.67 f32x4.floor=fd.68 f32x4.trunc=fd.69 f64x2.ceil=fd.74 f64x
 vv>v  f32x4.pmin=fd.ea f32x4.pmax=fd.eb f64x2.pmin=fd.f6 f64x2.pmax=fd.f7
 vv>v  i64x2.extmul_low_i32x4_u=fd.de
 v>i   v128.any_true=fd.53
+vv>v  i64x2.gt_s=fd.d9
 `;
 
 const lanes = `
@@ -122,6 +123,8 @@ export const memoryOpcodes: Readonly<Record<string, { readonly code: readonly nu
   'i64.load32_s': { code: [0x34], type: 'i64' },
   'i64.load32_u': { code: [0x35], type: 'i64' },
   'v128.load': { code: [0xfd, 0x00], type: 'v128' },
+  'v128.load32_splat': { code: [0xfd, 0x09], type: 'v128' },
+  'v128.load64_splat': { code: [0xfd, 0x0a], type: 'v128' },
   'v128.load32_zero': { code: [0xfd, 0x5c], type: 'v128' },
   'v128.load64_zero': { code: [0xfd, 0x5d], type: 'v128' },
   'i32.store': { code: [0x36], type: 'i32' },

@@ -29,6 +29,8 @@ export interface WitnessCase {
   readonly gpr: readonly bigint[];
   /** FXSAVE image of x87, MMX and SSE state, 512 bytes. */
   readonly vector: Uint8Array | undefined;
+  /** MXCSR is one of many and compared, and the XMM registers hold unusual floats. */
+  readonly hasFloats: boolean;
   /** Of the vector state and of the registers that no instruction needs: see state-seeds.ts. */
   readonly stateSeed: number;
   readonly codeOffset: number;

@@ -1,6 +1,7 @@
-/** Values of vector registers only: MXCSR and the x87 status have witnesses of their own. */
+/** Values of vector registers, and MXCSR where a case draws it: the x87 status has a witness of its own. */
 const xmmAt = 160;
 const stAt = 32;
+const mxcsrAt = 24;
 
 const hexBytes = (bytes: Uint8Array): string => Buffer.from(bytes).reverse().toString('hex');
 
@@ -10,8 +11,8 @@ function compareBlock(name: string, bytes: number, a: Uint8Array, b: Uint8Array)
     : [`${name}: native ${hexBytes(a.subarray(0, bytes))}, ours ${hexBytes(b.subarray(0, bytes))}`];
 }
 
-export function compareVectors(native: Uint8Array, ours: Uint8Array): string[] {
-  const found: string[] = [];
+export function compareVectors(native: Uint8Array, ours: Uint8Array, hasFloats: boolean): string[] {
+  const found = hasFloats ? compareBlock('mxcsr', 4, native.subarray(mxcsrAt), ours.subarray(mxcsrAt)) : [];
   for (let i = 0; i < 16; i++) {
     const at = xmmAt + 16 * i;
     found.push(...compareBlock(`xmm${i}`, 16, native.subarray(at), ours.subarray(at)));

@@ -46,7 +46,7 @@ export function differences(test: WitnessCase, native: WitnessOutcome, ours: Wit
   }
   const [a, b] = [flatten(native.differences), flatten(ours.differences)];
   if (a !== b) found.push(`memory: native ${a || 'unchanged'}, ours ${b || 'unchanged'}`);
-  if (native.vector && ours.vector) found.push(...compareVectors(native.vector, ours.vector));
+  if (native.vector && ours.vector) found.push(...compareVectors(native.vector, ours.vector, test.hasFloats));
   return found;
 }
 

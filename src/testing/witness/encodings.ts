@@ -44,6 +44,13 @@ function collect(): Encoding[] {
 
 export const encodings: readonly Encoding[] = collect();
 
+const floats = /^(add|sub|mul|div|sqrt|min|max|cmp|u?comis)([ps][sd]|[sd])$|^cvt|^(ld|st)mxcsr$/;
+
+/** Those that MXCSR steers. */
+export const floatEncodings: readonly Encoding[] = encodings
+  .filter(({ candidate }) => floats.test(candidate.row.name))
+  .map((encoding) => ({ ...encoding, weight: encoding.candidate.row.name.endsWith('mxcsr') ? 4 : 12 }));
+
 /** Draws by weight. */
 export class EncodingDraw {
   readonly #list: readonly Encoding[];

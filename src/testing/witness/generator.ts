@@ -6,11 +6,11 @@ import type { WitnessCase, WitnessMode } from './case.ts';
 import type { Draft } from './draft.ts';
 import { arithmeticFlags, flagEffects, implicitRegisters } from './effects.ts';
 import { type EncodedInstruction, encode, littleEndian } from './encoding.ts';
-import { type Encoding, EncodingDraw, encodings, unitOf, type WitnessUnit } from './encodings.ts';
-import { prepare } from './preparation.ts';
+import { type Encoding, EncodingDraw, encodings, floatEncodings, unitOf, type WitnessUnit } from './encodings.ts';
+import { prepare, prepareFloats } from './preparation.ts';
 import { Random } from './random.ts';
 import { Sequence } from './sequence.ts';
-import { fillerVectors } from './state-seeds.ts';
+import { fillerVectors, floatingVectors } from './state-seeds.ts';
 
 const lengths = [1, 1, 2, 2, 3, 3, 4, 5, 6, 8];
 const direction = 0x400;
@@ -19,18 +19,23 @@ const maximumLength = 15;
 export interface GeneratorOptions {
   readonly mode: WitnessMode;
   readonly units: readonly WitnessUnit[];
+  /** Floating-point instructions only, on unusual values, with any MXCSR. */
+  readonly hasFloats?: boolean;
 }
 
 export class Generator {
   readonly #draw: EncodingDraw;
   readonly #mode: WitnessMode;
   readonly #hasVectors: boolean;
+  readonly #hasFloats: boolean;
 
-  constructor({ mode, units }: GeneratorOptions) {
+  constructor({ mode, units, hasFloats = false }: GeneratorOptions) {
+    this.#hasFloats = hasFloats;
     this.#mode = mode;
     this.#hasVectors = units.some((unit) => unit !== 'integer');
     const absent = mode === 64 ? 'legacy' : 'mode64';
-    const usable = encodings.filter((e) => units.includes(unitOf(e)) && e.candidate.row.only !== absent);
+    const drawn = hasFloats ? floatEncodings : encodings;
+    const usable = drawn.filter((e) => units.includes(unitOf(e)) && e.candidate.row.only !== absent);
     this.#draw = new EncodingDraw(usable);
   }
 
@@ -52,7 +57,8 @@ export class Generator {
       patches: sequence.patches,
       eflags,
       gpr: sequence.initialRegisters(),
-      vector: this.#hasVectors ? fillerVectors(sequence.stateSeed) : undefined,
+      vector: this.#hasVectors ? (this.#hasFloats ? floatingVectors : fillerVectors)(sequence.stateSeed) : undefined,
+      hasFloats: this.#hasFloats,
       stateSeed: sequence.stateSeed,
       codeOffset: sequence.codeOffset,
       code: Uint8Array.from(sequence.code),
@@ -71,6 +77,7 @@ export class Generator {
     const flags = flagEffects(name, draft.variant.shape.width, undefined);
     if ((flags.reads & sequence.undefinedFlags) !== 0) return false;
     if (!prepare(sequence, draft)) return false;
+    if (this.#hasFloats) prepareFloats(sequence, draft);
     const count = shiftCount(sequence, draft);
     const instruction = assemble(sequence, draft);
     const bytes = encode(instruction, sequence.position);

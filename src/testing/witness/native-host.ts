@@ -3,15 +3,18 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WitnessCase, WitnessOutcome } from './case.ts';
+import type { WitnessUnit } from './encodings.ts';
 import { decodeOutcome, encodeCase } from './protocol.ts';
 
-/** Why there is no native witness on this machine; undefined: there is one. */
-export function nativeObstacle(): string | undefined {
+/** Why there is no native witness of these units on this machine; undefined: there is one. */
+export function nativeObstacle(units: readonly WitnessUnit[] = ['integer', 'sse', 'mmx']): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'the host is no x86-64 Linux';
   const processor = readFileSync('/proc/cpuinfo', 'utf8');
-  // Where the manual leaves a choice, our processor does what Intel's do.
-  if (!processor.includes('GenuineIntel')) return 'the host processor is not one of Intel';
-  if (!/^flags.*\bfsgsbase\b/m.test(processor)) return 'the host does not let programs set segment bases';
+  // Where the manual leaves a choice, our processor does what Intel's do. It leaves SSE none but for approximations.
+  const isIntel = processor.includes('GenuineIntel');
+  if (!isIntel && units.some((unit) => unit !== 'sse')) return 'the host processor is not one of Intel';
+  const setsBases = /^flags.*\bfsgsbase\b/m.test(processor);
+  if (!setsBases && units.includes('integer')) return 'the host does not let programs set segment bases';
   try {
     execFileSync('gcc', ['--version'], { stdio: 'ignore' });
     return undefined;

@@ -4,6 +4,7 @@ import type { Draft } from './draft.ts';
 import { littleEndian } from './encoding.ts';
 import { places, selectors } from './places.ts';
 import type { Sequence } from './sequence.ts';
+import { mxcsrOf, unusualFloats } from './state-seeds.ts';
 
 /** Prepares registers and memory; false: not here. */
 type Preparation = (sequence: Sequence, draft: Draft) => boolean;
@@ -302,6 +303,23 @@ const byName: Readonly<Record<string, Preparation>> = {
 
 function each(names: string, preparation: Preparation): Record<string, Preparation> {
   return Object.fromEntries(names.split(' ').map((name) => [name, preparation]));
+}
+
+const reservedBit = 0x40000;
+
+/** Unusual floats where a memory operand is, or a control word for LDMXCSR. */
+export function prepareFloats(sequence: Sequence, draft: Draft): void {
+  const { random } = sequence;
+  if (!draft.isMemory) return;
+  const at = Number(draft.aim.linear);
+  if (draft.name === 'ldmxcsr') {
+    const value = mxcsrOf(random.next32()) | (random.oneIn(8) ? reservedBit : 0);
+    if (!sequence.patch(at, bytesOf(BigInt(value), 4))) sequence.prefer(0, 0n);
+    return;
+  }
+  const bytes = new Uint8Array(16);
+  unusualFloats(() => random.next32(), new DataView(bytes.buffer));
+  if (!random.oneIn(8)) sequence.patch(at, bytes);
 }
 
 export const prepare: Preparation = (sequence, draft) => byName[draft.name]?.(sequence, draft) ?? always;

@@ -6,7 +6,7 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { ByteReader, ByteWriter } from './byte-stream.ts';
 import type { Patch, WitnessCase, WitnessMode, WitnessOutcome } from './case.ts';
 import { listInstructions } from './listing.ts';
-import { fillerRegisters, fillerVectors } from './state-seeds.ts';
+import { fillerRegisters, fillerVectors, floatingVectors } from './state-seeds.ts';
 
 export interface RecordedCase {
   readonly test: WitnessCase;
@@ -15,6 +15,7 @@ export interface RecordedCase {
 
 const formatVersion = 1;
 const xmm = { at: 160, bytes: 16, count: 16 } as const;
+const mxcsr = { at: 24, bytes: 4, count: 1 } as const;
 const mmx = { at: 32, bytes: 8, count: 8 } as const;
 const pageFault = 14;
 
@@ -42,7 +43,7 @@ export function unpackRecording(packed: Uint8Array): RecordedCase[] {
 
 function writeCase(writer: ByteWriter, test: WitnessCase): void {
   writer.byte(test.mode);
-  writer.byte((test.hasSmallSegments ? 1 : 0) | (test.vector ? 2 : 0));
+  writer.byte((test.hasSmallSegments ? 1 : 0) | (test.vector ? 2 : 0) | (test.hasFloats ? 4 : 0));
   writer.byte(test.image);
   writer.number(test.eflags);
   writer.number(test.stateSeed);
@@ -66,10 +67,11 @@ function readCase(reader: ByteReader): WitnessCase {
   const undefinedAtFault = reader.number();
   const patches = readPatches(reader);
   const gpr = readRegisters(reader, seededRegisters(mode, stateSeed));
-  const vector = bits & 2 ? fillerVectors(stateSeed) : undefined;
+  const hasFloats = (bits & 4) !== 0;
+  const vector = bits & 2 ? (hasFloats ? floatingVectors : fillerVectors)(stateSeed) : undefined;
   const instructions = listInstructions(code, mode);
   const hasSmallSegments = (bits & 1) !== 0;
-  const start = { mode, hasSmallSegments, image, patches, eflags, gpr, vector, stateSeed, codeOffset };
+  const start = { mode, hasSmallSegments, image, patches, eflags, gpr, vector, hasFloats, stateSeed, codeOffset };
   return { ...start, code, undefinedAtEnd, undefinedAtFault, instructions };
 }
 
@@ -93,7 +95,8 @@ function writeOutcome(writer: ByteWriter, test: WitnessCase, outcome: WitnessOut
   const gpr = test.gpr.map((before, i) => (i < count ? (outcome.gpr[i] ?? 0n) : before));
   writeRegisters(writer, test.gpr, test.mode === 64 ? gpr : gpr.map((value) => BigInt.asUintN(32, value)));
   writePatches(writer, outcome.differences);
-  if (test.vector && outcome.vector) writePatches(writer, vectorDifferences(test.vector, outcome.vector));
+  if (test.vector && outcome.vector)
+    writePatches(writer, vectorDifferences(test.vector, outcome.vector, test.hasFloats));
 }
 
 function readOutcome(reader: ByteReader, test: WitnessCase): WitnessOutcome {
@@ -115,9 +118,9 @@ function readOutcome(reader: ByteReader, test: WitnessCase): WitnessOutcome {
 }
 
 /** Registers that change, whole: only the values are compared. */
-function vectorDifferences(before: Uint8Array, after: Uint8Array): Patch[] {
+function vectorDifferences(before: Uint8Array, after: Uint8Array, hasFloats: boolean): Patch[] {
   const found: Patch[] = [];
-  for (const { at, bytes, count } of [xmm, mmx]) {
+  for (const { at, bytes, count } of hasFloats ? [mxcsr, xmm, mmx] : [xmm, mmx]) {
     for (let i = 0; i < count; i++) {
       const start = at + 16 * i;
       const now = after.slice(start, start + bytes);

@@ -1,6 +1,6 @@
 /**
  * Compares our processor with the host's: `node src/testing/witness/run.ts --sequences 200000 --seed 1 --mode 64`.
- * With `--record` it writes the vectors that tests/witness replays.
+ * `--floats`: floating point of SSE with any MXCSR. With `--record` it writes the vectors that tests/witness replays.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,6 +23,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     mode: { type: 'string', default: '64,32,16' },
     units: { type: 'string', default: 'integer,sse,mmx' },
+    floats: { type: 'boolean', default: false },
     engine: { type: 'string', default: 'interpreter' },
     reports: { type: 'string', default: '10' },
     record: { type: 'boolean', default: false },
@@ -38,7 +39,7 @@ async function witness(host: NativeHost): Promise<number> {
   const machine = new WitnessMachine(engines[values.engine]);
   const session = new Session(host, machine);
   const share = Math.ceil(Number(values.sequences) / modes.length);
-  for (const mode of modes) await session.run(new Generator({ mode, units }), share, seed);
+  for (const mode of modes) await session.run(new Generator({ mode, units, hasFloats: values.floats }), share, seed);
   for (const mismatch of session.mismatches.slice(0, Number(values.reports))) {
     const { test, native, ours } = await shrink(mismatch, host, machine);
     console.log(`${reportMismatch(test, native, ours)}\n`);
@@ -51,8 +52,9 @@ async function witness(host: NativeHost): Promise<number> {
 
 async function record(host: NativeHost): Promise<void> {
   const folder = join(import.meta.dirname, '../../../fixtures/witness');
-  for (const { name, mode, units, sequences } of recordings) {
-    const generator = new Generator({ mode, units });
+  const chosen = recordings.filter(({ hasFloats }) => hasFloats === values.floats);
+  for (const { name, mode, units, hasFloats, sequences } of chosen) {
+    const generator = new Generator({ mode, units, hasFloats });
     const tests = Array.from({ length: sequences }, (_, i) => generator.generate((seed + i) | 0));
     const natives = await host.run(tests);
     const cases = tests.flatMap((test, i) => {
@@ -65,7 +67,7 @@ async function record(host: NativeHost): Promise<void> {
   }
 }
 
-const obstacle = nativeObstacle();
+const obstacle = nativeObstacle(values.units.split(',') as WitnessUnit[]);
 if (obstacle) {
   console.error(`Cannot run the witness: ${obstacle}`);
   process.exitCode = 2;

@@ -58,6 +58,74 @@ export function fillerVectors(seed: number): Uint8Array {
   return image;
 }
 
+/** The same with unusual floats in XMM registers, and any MXCSR. */
+export function floatingVectors(seed: number): Uint8Array {
+  const image = fillerVectors(seed);
+  const next = wordsOf(seed ^ 0x5eed);
+  const view = new DataView(image.buffer);
+  view.setUint32(fxsave.mxcsr, mxcsrOf(next()), true);
+  for (let i = 0; i < 16; i++) unusualFloats(next, new DataView(image.buffer, fxsave.xmm + 16 * i, 16));
+  return image;
+}
+
+/** A control and status word: often with everything masked, at times with nothing but rounding to nearest. */
+export function mxcsrOf(word: number): number {
+  const flags = word & 0x3f;
+  const masks = ((word >>> 6) & 7) === 0 ? (word >>> 9) & 0x1f80 : 0x1f80;
+  const others = ((word >>> 22) & 3) === 0 ? 0 : (word >>> 16) & 0xe040;
+  return flags | masks | others;
+}
+
+/** Fills a vector with floats of one precision whose exponents and fractions are edges more often than not. */
+export function unusualFloats(next: () => number, view: DataView): void {
+  const isDouble = next() >>> 31 === 1;
+  for (let i = 0; i < 16; i += isDouble ? 8 : 4) {
+    if (isDouble) view.setBigUint64(i, unusualFloat(next, 11, 52), true);
+    else view.setUint32(i, Number(unusualFloat(next, 8, 23)), true);
+  }
+}
+
+function unusualFloat(next: () => number, exponentBits: number, fractionBits: number): bigint {
+  const kinds = next();
+  const top = (1 << exponentBits) - 1;
+  const bias = top >> 1;
+  const exponents = [
+    0,
+    0,
+    1,
+    2,
+    fractionBits,
+    bias - fractionBits,
+    bias - 1,
+    bias,
+    bias + 1,
+    bias + 31,
+    bias + 63,
+  ] as const;
+  const more = [
+    bias + fractionBits,
+    bias + (bias >> 1),
+    bias >> 1,
+    top - 1,
+    top,
+    top,
+    next() % top,
+    bias - 4 + (next() & 7),
+  ] as const;
+  const exponent = at([...exponents, ...more], kinds >>> 24);
+  const all = (1n << BigInt(fractionBits)) - 1n;
+  const random = ((BigInt(next()) << 32n) | BigInt(next())) & all;
+  const bit = 1n << BigInt(next() % fractionBits);
+  const fractions = [0n, 0n, 1n, all, all - 1n, bit, bit - 1n, all ^ bit, random, random, random & (bit - 1n)] as const;
+  const fraction = at(
+    [...fractions, random & ~(bit - 1n), (1n << BigInt(fractionBits - 1)) | 1n],
+    (kinds >>> 12) & 0xfff,
+  );
+  return (
+    (BigInt(kinds & 1) << BigInt(exponentBits + fractionBits)) | (BigInt(exponent) << BigInt(fractionBits)) | fraction
+  );
+}
+
 function fillVector(next: () => number, view: DataView): void {
   const kind = next() >>> 29;
   for (let i = 0; i < 4; i++) {

@@ -1,5 +1,6 @@
 /** x87, MMX and SSE state of our processor as an FXSAVE image (SDM 1, table 10-2). */
 import { layout } from '../../cpu/isa/x86/index.ts';
+import { setMxcsr } from '../../cpu/isa/x86/mxcsr.ts';
 import type { X86State } from '../../cpu/isa/x86/system/x86-state.ts';
 
 const at = { control: 0, status: 2, tag: 4, mxcsr: 24, mxcsrMask: 28, st: 32, xmm: 160 } as const;
@@ -11,7 +12,7 @@ export function loadVector(state: X86State, image: Uint8Array): void {
   state.view.setUint16(layout.x87Control, view.getUint16(at.control, true), true);
   state.view.setUint16(layout.x87Status, status, true);
   state.view.setUint16(layout.x87Tag, view.getUint16(at.tag, true) & 0xff, true);
-  state.setWord(layout.mxcsr, view.getUint32(at.mxcsr, true));
+  setMxcsr(state.i32, view.getUint32(at.mxcsr, true));
   for (let i = 0; i < 8; i++) {
     const to = layout.x87 + 16 * ((topOf(status) + i) & 7);
     state.u8.set(image.subarray(at.st + 16 * i, at.st + 16 * i + 10), to);

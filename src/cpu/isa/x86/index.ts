@@ -28,6 +28,7 @@ export { x86OpcodeMaps, x86Rows } from './rows.ts';
 export { emitSegmentAddress } from './segment-address.ts';
 export { type SharedScope, takeResults } from './shared-function.ts';
 export { sharedFunction, sharedFunctions } from './shared-functions.ts';
+export { sseHelpers } from './sse/index.ts';
 export { stringHelpers } from './strings.ts';
 export * from './system/index.ts';
 export type { FlagOrigin, FlagVals, MemoryType, Shape, WritableMemory, X86Target } from './target.ts';

@@ -127,7 +127,11 @@ export const layout = {
   x87Opcode: 0x686,
   x87InstructionPointer: 0x688,
   x87DataPointer: 0x690,
+  /** Written by `setMxcsr` only, with the words that follow (see mxcsr.ts). */
   mxcsr: 0x6a0,
+  /** What operands are compared with: three bounds unsigned, the same signed, i64 each; and those of single precision, i32. */
+  sseBounds64: 0x6b0,
+  sseBounds32: 0x6e0,
   /** Slow accesses (MMIO, page-crossing) are done here by generated code, 64 bytes. */
   bounce: 0x700,
 

@@ -1,15 +1,15 @@
 /** MXCSR (SDM 1, 10.2.3). FXSAVE and FXRSTOR are in x87.ts. */
 import { layout } from '../layout.ts';
+import { mxcsr } from '../mxcsr.ts';
 import type { Row } from '../row.ts';
 import type { Body } from '../target.ts';
 import { sseRow } from './sse-row.ts';
 
 const vectorGeneralProtection = 13;
-const mxcsrReserved = ~0xffff;
 
 const loadControl: Body = (e, x, _w, value) => {
-  e.when(e.op('i32.and', value, e.i32(mxcsrReserved)), () => x.raise(vectorGeneralProtection, 0));
-  x.setState('i32', layout.mxcsr, value);
+  e.when(e.op('i32.and', value, e.i32(~mxcsr.valid)), () => x.raise(vectorGeneralProtection, 0));
+  x.unitHelper('loadMxcsr', value);
 };
 
 export const sseState: readonly Row[] = [

@@ -159,11 +159,15 @@ const stores: Readonly<Record<string, string>> = {
   f64: 'f64.store',
 };
 
-/** State reads as zero and writes vanish: bodies with an immediate use it for the MMX tags only. */
+/** State reads as zero and writes vanish: bodies with an immediate use it for the MMX tags only. Operands are not unusual. */
 const target = {
   state: () => zero,
   setState: () => {},
+  rip: () => emitter.i64(0n),
+  shared: () => [emitter.v128(new Array<number>(16).fill(0)), zero],
+  faultIf: () => {},
 } as unknown as X86Target;
+let emitter: WasmEmitter;
 let zero: Val;
 
 /** A module with `run(immediate)`: operands at 0, 16, 32, result at 64. `known` fixes the immediate. */
@@ -172,6 +176,7 @@ function moduleFor(row: Row, known: number | undefined): WebAssembly.Module {
   module.importMemory('env', 'memory', 1);
   const define = (body: Parameters<Parameters<ModuleBuilder['define']>[2]>[0]): void => {
     const e = new WasmEmitter(body);
+    emitter = e;
     zero = e.i32(0);
     body.get(0);
     const given = e.pop('i32');

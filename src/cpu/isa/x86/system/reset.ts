@@ -1,4 +1,5 @@
 import { layout, segment } from '../layout.ts';
+import { mxcsr, setMxcsr } from '../mxcsr.ts';
 import type { DirectEntry } from './contract.ts';
 import { processorSignature } from './cpuid.ts';
 import { Descriptor, readDescriptor } from './descriptor.ts';
@@ -64,7 +65,7 @@ function setSystemSegment(register: SystemSegment, limit: number, attributes: nu
 function resetFloatingPoint({ state }: X86Cpu): void {
   state.view.setUint16(layout.x87Control, 0x40, true);
   state.view.setUint16(layout.x87Tag, 0xff, true);
-  state.setWord(layout.mxcsr, 0x1f80);
+  setMxcsr(state.i32, mxcsr.initial);
 }
 
 const descriptor = new Descriptor();

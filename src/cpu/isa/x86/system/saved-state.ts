@@ -1,6 +1,7 @@
 import type { StateSchema } from '../../../../base/index.ts';
 import { StateError } from '../../../../base/index.ts';
 import { attention, flag, layout, segment } from '../layout.ts';
+import { setMxcsr } from '../mxcsr.ts';
 import { noErrorCode } from './guest-fault.ts';
 import { refreshMode } from './mode.ts';
 import { cr0, cr4, efer, physicalAddressBits } from './registers.ts';
@@ -231,7 +232,7 @@ export function restoreVcpu(cpu: X86Cpu, fields: unknown): void {
   fillBytes(state, layout.xmm, saved.xmm);
   fillBytes(state, layout.ymmHigh, saved.ymmHigh);
   fillBytes(state, layout.x87, saved.x87);
-  state.setWord(layout.mxcsr, saved.mxcsr);
+  setMxcsr(state.i32, saved.mxcsr);
   state.setWord(layout.attention, saved.interruptShadow ? attention.shadow : 0);
   state.leaveShadow();
   state.setWord(layout.faulted, 0);

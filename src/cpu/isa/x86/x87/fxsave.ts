@@ -1,6 +1,7 @@
 /** FXSAVE and FXRSTOR (SDM 1, 10.5): x87, MMX and SSE state in 512 bytes. */
 import { layout } from '../layout.ts';
 import { modeKey } from '../mode.ts';
+import { mxcsr, setMxcsr } from '../mxcsr.ts';
 import { readRegisters, setPointer, writeRegisters } from './environment.ts';
 import type { X87 } from './fpu.ts';
 import { linearAddress } from './operand.ts';
@@ -17,9 +18,6 @@ const offset = {
   registers: 32,
   xmm: 160,
 } as const;
-
-/** Bits of MXCSR that may be set. */
-const mxcsrMask = 0xffff;
 
 /** Bytes up to and including the last XMM register that the mode has: 8 of them, or 16 in 64-bit mode. */
 function imageBytes(fpu: X87): number {
@@ -49,7 +47,7 @@ export function fxsave(fpu: X87, hasRexW: number): void {
   pointer(offset.instruction, layout.x87InstructionPointer);
   pointer(offset.data, layout.x87DataPointer);
   view.setUint32(offset.mxcsr, fpu.words[layout.mxcsr >> 2]!, true);
-  view.setUint32(offset.mxcsrMask, mxcsrMask, true);
+  view.setUint32(offset.mxcsrMask, mxcsr.valid, true);
   writeRegisters(fpu, image, offset.registers, 16);
   image.set(fpu.bytes.subarray(layout.xmm, layout.xmm + image.length - offset.xmm), offset.xmm);
   fpu.linear.write(linear, image);
@@ -59,8 +57,8 @@ export function fxrstor(fpu: X87, hasRexW: number): void {
   const linear = alignedAddress(fpu);
   const image = fpu.linear.read(linear, imageBytes(fpu));
   const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
-  const mxcsr = view.getUint32(offset.mxcsr, true);
-  if ((mxcsr & ~mxcsrMask) !== 0) fpu.host.raiseGeneralProtection();
+  const control = view.getUint32(offset.mxcsr, true);
+  if ((control & ~mxcsr.valid) !== 0) fpu.host.raiseGeneralProtection();
   const pointer = (at: number, to: number): void => {
     setPointer(fpu, to, view.getInt32(at, true), hasRexW ? view.getInt32(at + 4, true) : 0);
   };
@@ -70,7 +68,7 @@ export function fxrstor(fpu: X87, hasRexW: number): void {
   pointer(offset.instruction, layout.x87InstructionPointer);
   pointer(offset.data, layout.x87DataPointer);
   fpu.setControl(view.getUint16(offset.control, true));
-  fpu.words[layout.mxcsr >> 2] = mxcsr;
+  setMxcsr(fpu.words, control);
   readRegisters(fpu, image, offset.registers, 16);
   fpu.bytes.set(image.subarray(offset.xmm), layout.xmm);
 }

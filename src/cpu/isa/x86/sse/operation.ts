@@ -1,0 +1,39 @@
+/** What the whole-instruction helper can do, and how a call of it says so. */
+export const operation = {
+  add: 0,
+  sub: 1,
+  mul: 2,
+  div: 3,
+  sqrt: 4,
+  min: 5,
+  max: 6,
+  /** A predicate of `predicate`: all ones or zeros. */
+  cmp: 7,
+  /** Outcomes in the first word: see `order`. */
+  comis: 8,
+  ucomis: 9,
+  /** From single to double precision, and back. */
+  widen: 10,
+  narrow: 11,
+  /** From integers of 32 or 64 bits, and to them as MXCSR rounds or truncated. */
+  fromInt32: 12,
+  fromInt64: 13,
+  toInt32: 14,
+  toInt64: 15,
+  truncateToInt32: 16,
+  truncateToInt64: 17,
+} as const;
+export type OperationName = keyof typeof operation;
+
+/** Outcomes of COMIS and UCOMIS. */
+export const order = { greater: 0, less: 1, equal: 2, unordered: 3 } as const;
+
+/** Width of the floating-point elements, and how many of them there are. */
+export interface Elements {
+  readonly bits: 32 | 64;
+  readonly lanes: 1 | 2 | 4;
+}
+
+/** The helper's first parameter. */
+export const packCall = (name: OperationName, { bits, lanes }: Elements): number =>
+  operation[name] | (bits << 8) | (lanes << 16);

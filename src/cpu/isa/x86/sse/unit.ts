@@ -1,0 +1,333 @@
+/**
+ * One element of an SSE operation, exactly (SDM 1, 4.8, 4.9, 11.5 and appendix E). Sums, products, quotients and roots are
+ * those of the x87's 80-bit unit, truncated; what it lost is a sticky bit, so that the result is rounded once.
+ *
+ * Elements are pairs of words, of which single precision uses the low one.
+ */
+
+import { exception, maskOf, mxcsr } from '../mxcsr.ts';
+import {
+  add,
+  cell,
+  divide,
+  Float80Unit,
+  fromDouble,
+  fromInt32,
+  fromInt64,
+  fromSingle,
+  isTiny,
+  loaded,
+  multiply,
+  precision,
+  roundingDecision,
+  setCell,
+  shiftRightSticky,
+  squareRoot,
+  toInteger,
+  x87Exception,
+} from '../x87/index.ts';
+import { order } from './operation.ts';
+
+const { IE, DE, ZE, OE, UE, PE } = exception;
+const topBit = 0x80000000 | 0;
+/** Exceptions masked, 64 bits of precision; the rounding field comes on top. */
+const x87Control = 0x33f;
+const x87RoundingShift = 10;
+const truncating = x87Control | (3 << x87RoundingShift);
+
+interface Format {
+  readonly bits: 32 | 64;
+  readonly precision: number;
+  /** Between the 80-bit format's bias and this one's. */
+  readonly bias: number;
+  /** The exponent of infinities. */
+  readonly top: number;
+}
+const single: Format = { bits: 32, precision: precision.single, bias: 16256, top: 0xff };
+const double: Format = { bits: 64, precision: precision.double, bias: 15360, top: 0x7ff };
+export const formatOf = (bits: number): Format => (bits === 64 ? double : single);
+
+const kind = { number: 0, denormal: 1, quietNan: 2, signalingNan: 3 } as const;
+const isNan = (k: number): boolean => k >= kind.quietNan;
+
+export class SseUnit {
+  /** Flags raised since `begin`. */
+  raised = 0;
+  /** The result's words. */
+  low = 0;
+  high = 0;
+  readonly #u = new Float80Unit();
+  #mxcsr = 0;
+  /** The operands as they came, after DAZ. */
+  #aLow = 0;
+  #aHigh = 0;
+  #bLow = 0;
+  #bHigh = 0;
+
+  begin(value: number): void {
+    this.#mxcsr = value;
+    this.raised = 0;
+  }
+
+  #set(low: number, high: number): void {
+    this.low = low;
+    this.high = high;
+  }
+
+  /** Takes an operand into cell A or B; its kind. */
+  #take(format: Format, at: number, low: number, high: number): number {
+    const u = this.#u;
+    const found = format.bits === 64 ? fromDouble(u, at, high, low) : fromSingle(u, at, low);
+    let k: number = kind.number;
+    if (found === loaded.signalingNan) k = kind.signalingNan;
+    else if (found === loaded.denormal) {
+      if (this.#mxcsr & mxcsr.denormalsAreZeros) {
+        if (format.bits === 64) high &= topBit;
+        else high = 0;
+        low = format.bits === 64 ? 0 : low & topBit;
+        setCell(u, at, u.words[at + 2]! & 0x8000, 0, 0);
+      } else k = kind.denormal;
+    } else if ((u.words[at + 2]! & 0x7fff) === 0x7fff && ((u.words[at + 1]! << 1) | u.words[at]!) !== 0)
+      k = kind.quietNan;
+    if (at === cell.a) {
+      this.#aLow = low;
+      this.#aHigh = high;
+    } else {
+      this.#bLow = low;
+      this.#bHigh = high;
+    }
+    return k;
+  }
+
+  #quiet(format: Format, low: number, high: number): void {
+    if (format.bits === 64) this.#set(low, high | 0x80000);
+    else this.#set(low | 0x400000, 0);
+  }
+
+  #default(format: Format): void {
+    if (format.bits === 64) this.#set(0, 0xfff80000 | 0);
+    else this.#set(0xffc00000 | 0, 0);
+  }
+
+  /** The first operand that is a NaN, made quiet (SDM 1, table 4-7). */
+  #nanOf(format: Format, ka: number, kb: number): void {
+    if (ka === kind.signalingNan || kb === kind.signalingNan) this.raised |= IE;
+    if (isNan(ka)) this.#quiet(format, this.#aLow, this.#aHigh);
+    else this.#quiet(format, this.#bLow, this.#bHigh);
+  }
+
+  /** `which`: 0 sum, 1 difference, 2 product, 3 quotient. */
+  arithmetic(format: Format, which: number, aLow: number, aHigh: number, bLow: number, bHigh: number): void {
+    const u = this.#u;
+    const ka = this.#take(format, cell.a, aLow, aHigh);
+    const kb = this.#take(format, cell.b, bLow, bHigh);
+    if (isNan(ka) || isNan(kb)) {
+      this.#nanOf(format, ka, kb);
+      return;
+    }
+    const flip = which === 1 ? 0x8000 : 0;
+    const signs = (u.words[cell.a + 2]! ^ u.words[cell.b + 2]! ^ flip) & 0x8000;
+    u.begin(truncating);
+    if (which <= 1) add(u, flip);
+    else if (which === 2) multiply(u);
+    else divide(u);
+    this.#settle(format, ka === kind.denormal || kb === kind.denormal, which <= 1 && signs !== 0);
+  }
+
+  squareRoot(format: Format, low: number, high: number): void {
+    const k = this.#take(format, cell.a, low, high);
+    if (isNan(k)) {
+      this.#nanOf(format, k, kind.number);
+      return;
+    }
+    this.#u.begin(truncating);
+    squareRoot(this.#u);
+    this.#settle(format, k === kind.denormal, false);
+  }
+
+  /** What the 80-bit unit found, in cell R. `mayCancel`: a zero has the sign that the rounding mode gives it. */
+  #settle(format: Format, hasDenormal: boolean, mayCancel: boolean): void {
+    const { words, raised } = this.#u;
+    if (raised & x87Exception.IE) {
+      this.raised |= IE;
+      this.#default(format);
+      return;
+    }
+    if (raised & x87Exception.ZE) this.raised |= ZE;
+    else if (hasDenormal) this.raised |= DE;
+    const hi = words[cell.r + 1]!;
+    const lo = words[cell.r]!;
+    const sign = words[cell.r + 2]! & 0x8000;
+    const exponent = words[cell.r + 2]! & 0x7fff;
+    if ((hi | lo) === 0) {
+      const isDown = (this.#mxcsr & mxcsr.rounding) >> mxcsr.roundingShift === 1;
+      this.#pack(format, mayCancel ? (isDown ? 0x8000 : 0) : sign, 0, 0, 0);
+    } else if (exponent === 0x7fff) this.#pack(format, sign, format.top, 0, 0);
+    else this.#round(format, sign, exponent - format.bias, hi, lo, raised & x87Exception.PE ? 1 : 0);
+  }
+
+  /** `hi`, `lo`: the significand, its top bit included or, of denormals, not set. */
+  #pack(format: Format, sign: number, exponent: number, hi: number, lo: number): void {
+    if (format.bits === 64)
+      this.#set((hi << 21) | (lo >>> 11), (sign << 16) | (exponent << 20) | ((hi >>> 11) & 0xfffff));
+    else this.#set((sign << 16) | (exponent << 23) | ((hi >>> 8) & 0x7fffff), 0);
+  }
+
+  /** Rounds a significand with its top bit set, and a sticky bit behind it, once. `exponent` may lie out of range. */
+  #round(format: Format, sign: number, exponent: number, hi: number, lo: number, ext: number): void {
+    const status = this.#mxcsr;
+    const control = x87Control | (((status & mxcsr.rounding) >> mxcsr.roundingShift) << x87RoundingShift);
+    const tiny = exponent <= 0 && isTiny(control, sign, exponent, hi, lo, ext, format.precision);
+    const isUnderflowMasked = (status & maskOf(UE)) !== 0;
+    if (tiny && isUnderflowMasked && status & mxcsr.flushToZero) {
+      this.raised |= UE | PE;
+      this.#pack(format, sign, 0, 0, 0);
+      return;
+    }
+    if (exponent <= 0 && !(tiny && !isUnderflowMasked)) {
+      shiftRightSticky(this.#u, hi, lo, ext, 1 - exponent);
+      const { words } = this.#u;
+      lo = words[cell.scratch]!;
+      hi = words[cell.scratch + 1]!;
+      ext = words[cell.scratch + 2]!;
+      exponent = 1;
+    }
+    const decision = roundingDecision(control, sign, hi, lo, ext, format.precision);
+    if (decision !== 0) this.raised |= PE;
+    if (tiny && (decision !== 0 || !isUnderflowMasked)) this.raised |= UE;
+    if (decision & 2) {
+      const sum = format.bits === 64 ? (lo >>> 0) + 0x800 : 0x100000000;
+      const top = (hi >>> 0) + (format.bits === 64 ? (sum > 0xffffffff ? 1 : 0) : 0x100);
+      lo = sum | 0;
+      hi = top | 0;
+      if (top > 0xffffffff) {
+        hi = topBit;
+        exponent++;
+      }
+    }
+    if (exponent >= format.top) {
+      this.raised |= OE;
+      if (status & maskOf(OE)) this.raised |= PE;
+      // All bits set round as the overflow does.
+      const isInfinite = (roundingDecision(control, sign, -1, -1, -1, precision.extended) & 2) !== 0;
+      if (isInfinite) this.#pack(format, sign, format.top, 0, 0);
+      else this.#pack(format, sign, format.top - 1, -1, -1);
+      return;
+    }
+    this.#pack(format, sign, hi >= 0 ? 0 : exponent, hi, lo);
+  }
+
+  /** -1 less, 0 equal, 1 greater, of numbers. */
+  #compare(format: Format): number {
+    const isWide = format.bits === 64;
+    const [aTop, bTop] = isWide ? [this.#aHigh, this.#bHigh] : [this.#aLow, this.#bLow];
+    const [aRest, bRest] = isWide ? [this.#aLow, this.#bLow] : [0, 0];
+    if ((aTop | bTop) << 1 === 0 && (aRest | bRest) === 0) return 0;
+    if (aTop < 0 !== bTop < 0) return aTop < 0 ? -1 : 1;
+    const magnitude = aTop !== bTop ? (aTop >>> 0) - (bTop >>> 0) : (aRest >>> 0) - (bRest >>> 0);
+    const found = Math.sign(magnitude);
+    return aTop < 0 ? -found : found;
+  }
+
+  /** MIN and MAX give the second operand when both are zero or one is a NaN. */
+  extreme(format: Format, isMax: boolean, aLow: number, aHigh: number, bLow: number, bHigh: number): void {
+    const ka = this.#take(format, cell.a, aLow, aHigh);
+    const kb = this.#take(format, cell.b, bLow, bHigh);
+    let takesFirst = false;
+    if (isNan(ka) || isNan(kb)) this.raised |= IE;
+    else {
+      if (ka === kind.denormal || kb === kind.denormal) this.raised |= DE;
+      const found = this.#compare(format);
+      takesFirst = isMax ? found > 0 : found < 0;
+    }
+    if (takesFirst) this.#set(this.#aLow, this.#aHigh);
+    else this.#set(this.#bLow, this.#bHigh);
+  }
+
+  /** One of `order`. `isSignaling`: quiet NaNs are invalid too. */
+  compare(format: Format, isSignaling: boolean, aLow: number, aHigh: number, bLow: number, bHigh: number): number {
+    const ka = this.#take(format, cell.a, aLow, aHigh);
+    const kb = this.#take(format, cell.b, bLow, bHigh);
+    if (isNan(ka) || isNan(kb)) {
+      if (isSignaling || ka === kind.signalingNan || kb === kind.signalingNan) this.raised |= IE;
+      return order.unordered;
+    }
+    if (ka === kind.denormal || kb === kind.denormal) this.raised |= DE;
+    const found = this.#compare(format);
+    return found === 0 ? order.equal : found < 0 ? order.less : order.greater;
+  }
+
+  /** CMPccPS and its kin: the low two bits of the predicate name it, bit 2 negates it (SDM 2A, CMPPD, table 3-1). */
+  predicate(format: Format, predicate: number, aLow: number, aHigh: number, bLow: number, bHigh: number): void {
+    const which = predicate & 3;
+    const found = this.compare(format, which === 1 || which === 2, aLow, aHigh, bLow, bHigh);
+    const isEqual = found === order.equal;
+    const isLess = found === order.less;
+    const holds =
+      which === 0 ? isEqual : which === 1 ? isLess : which === 2 ? isEqual || isLess : found === order.unordered;
+    const word = holds !== ((predicate & 4) !== 0) ? -1 : 0;
+    this.#set(word, word);
+  }
+
+  /** Single to double precision. */
+  widen(low: number): void {
+    const k = this.#take(single, cell.a, low, 0);
+    const bits = this.#aLow;
+    if (isNan(k)) {
+      if (k === kind.signalingNan) this.raised |= IE;
+      const payload = bits & 0x7fffff;
+      this.#set(payload << 29, (bits & topBit) | 0x7ff80000 | (payload >>> 3));
+      return;
+    }
+    if (k === kind.denormal) this.raised |= DE;
+    this.#rounded(double);
+  }
+
+  /** Double to single precision. */
+  narrow(low: number, high: number): void {
+    const k = this.#take(double, cell.a, low, high);
+    if (isNan(k)) {
+      if (k === kind.signalingNan) this.raised |= IE;
+      const payload = ((high & 0x7ffff) << 3) | (low >>> 29);
+      this.#set((high & topBit) | 0x7fc00000 | payload, 0);
+      return;
+    }
+    if (k === kind.denormal) this.raised |= DE;
+    this.#rounded(single);
+  }
+
+  fromInteger(format: Format, width: number, low: number, high: number): void {
+    if (width === 64) fromInt64(this.#u, cell.a, high, low);
+    else fromInt32(this.#u, cell.a, low);
+    this.#rounded(format);
+  }
+
+  /** Cell A: a number. */
+  #rounded(format: Format): void {
+    const { words } = this.#u;
+    const sign = words[cell.a + 2]! & 0x8000;
+    const exponent = words[cell.a + 2]! & 0x7fff;
+    const hi = words[cell.a + 1]!;
+    const lo = words[cell.a]!;
+    if ((hi | lo) === 0) this.#pack(format, sign, 0, 0, 0);
+    else if (exponent === 0x7fff) this.#pack(format, sign, format.top, 0, 0);
+    else this.#round(format, sign, exponent - format.bias, hi, lo, 0);
+  }
+
+  /** What does not fit becomes the integer indefinite. Denormals are not reported. */
+  toInteger(format: Format, width: number, truncates: boolean, low: number, high: number): void {
+    const u = this.#u;
+    this.#take(format, cell.a, low, high);
+    const rounding = truncates ? 3 : (this.#mxcsr & mxcsr.rounding) >> mxcsr.roundingShift;
+    u.begin(x87Control | (rounding << x87RoundingShift));
+    toInteger(u, width);
+    if (u.raised & x87Exception.IE) {
+      this.raised |= IE;
+      if (width === 64) this.#set(0, topBit);
+      else this.#set(topBit, 0);
+      return;
+    }
+    if (u.raised & x87Exception.PE) this.raised |= PE;
+    this.#set(u.words[cell.q]!, u.words[cell.q + 1]!);
+  }
+}
