@@ -3,6 +3,7 @@ import {
   type CpuBus,
   describeRegisters,
   effort,
+  endAlarm,
   flag,
   largestBudget,
   layout,
@@ -223,6 +224,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     const { state } = this.cpu;
     this.#entries++;
     this.#spend(effort.entry);
+    endAlarm(this.cpu.state.i32);
     const code = this.#enter(start, budget);
     let retired = budget - state.word(layout.budget);
     switch (code) {

@@ -170,6 +170,13 @@ export class InterpreterTarget implements X86Target, OperandSource {
     this.setState('i64', layout.flagCarry, carry);
   }
 
+  /** Each handler stands alone. */
+  isTame(): boolean {
+    return false;
+  }
+
+  noteTame(): void {}
+
   // Memory.
 
   wrapAddress(linear: Val): Val {

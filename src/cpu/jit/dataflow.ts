@@ -1,4 +1,6 @@
 import type { Region, RegionBlock } from './region.ts';
+import { tameVectorsOf } from './tame-flow.ts';
+import { noTameVectors, type TameVectors } from './tame-vectors.ts';
 import { type FormSet, memoryForms, type RegisterSet, type Touches, wordForms } from './touches.ts';
 
 /** What holds where a basic block begins, whatever way led there. */
@@ -10,6 +12,8 @@ export interface BlockFacts {
   readonly readsFlags: boolean;
   /** Forms that the flags may have. */
   readonly forms: FormSet;
+  /** Vectors that need no test for denormals. */
+  readonly tame: TameVectors;
 }
 
 /** A block's own part. A barrier, a call of a helper, has everything go through memory. */
@@ -25,9 +29,17 @@ interface Summary {
 }
 
 /** `touches`: of the instructions of each block. */
-export function factsOf({ blocks }: Region, touches: readonly (readonly Touches[])[]): readonly BlockFacts[] {
+export function factsOf(region: Region, touches: readonly (readonly Touches[])[]): readonly BlockFacts[] {
+  const { blocks } = region;
+  const tame = tameVectorsOf(region);
   const summaries = blocks.map((_, i) => summarize(touches[i] ?? []));
-  const facts: MutableFacts[] = blocks.map(() => ({ live: 0, dirty: 0, readsFlags: false, forms: 0 }));
+  const facts: MutableFacts[] = blocks.map((_, i) => ({
+    live: 0,
+    dirty: 0,
+    readsFlags: false,
+    forms: 0,
+    tame: tame[i] ?? noTameVectors,
+  }));
   if (facts[0]) facts[0].forms = memoryForms;
   for (let isChanged = true; isChanged; ) {
     isChanged = false;
@@ -65,7 +77,7 @@ type Leaving = Pick<BlockFacts, 'dirty' | 'forms'>;
 
 const afterCall: Leaving = { dirty: 0, forms: memoryForms };
 
-const after = (own: Summary, here: BlockFacts): Leaving => ({
+const after = (own: Summary, here: Leaving): Leaving => ({
   dirty: own.written | (own.hasBarrier ? 0 : here.dirty),
   forms: own.forms | (own.replacesForm ? 0 : here.forms),
 });

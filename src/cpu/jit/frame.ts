@@ -1,7 +1,8 @@
 import { asVal, type BranchWatcher, type Val, Value, type WasmEmitter } from '../isa/index.ts';
-import { type FlagVals, flagWords, layout } from '../isa/x86/index.ts';
+import { type FlagVals, type FloatElements, flagWords, layout, type MemoryType } from '../isa/x86/index.ts';
 import type { BlockFacts } from './dataflow.ts';
 import { type FlagForm, FlagLocals, flagForm, originForm } from './flag-forms.ts';
+import { includesTame, noTameVectors, type TameVectors, tameAfterWrite, withTame } from './tame-vectors.ts';
 import { type FormSet, formOf, generalBit, type RegisterSet, type Touches, vectorBit } from './touches.ts';
 
 const registerCount = 16;
@@ -15,6 +16,7 @@ export interface FrameState {
   readonly flags: FlagForm;
   /** What forms dynamic flags may have. */
   readonly forms: FormSet;
+  readonly tame: TameVectors;
 }
 
 export interface FrameOptions {
@@ -43,6 +45,7 @@ export class RegionFrame implements BranchWatcher {
   #dirty: RegisterSet = 0;
   #flags: FlagForm = flagForm.memory;
   #forms: FormSet = 0;
+  #tame: TameVectors = noTameVectors;
   /** The instruction that is being written: what it writes, and whether its flags or helpers need words. */
   #written: RegisterSet = 0;
   #kept: RegisterSet = 0;
@@ -101,10 +104,11 @@ export class RegionFrame implements BranchWatcher {
   }
 
   get state(): FrameState {
-    return { valid: this.#valid, dirty: this.#dirty, flags: this.#flags, forms: this.#forms };
+    return { valid: this.#valid, dirty: this.#dirty, flags: this.#flags, forms: this.#forms, tame: this.#tame };
   }
 
-  set state({ valid, dirty, flags, forms }: FrameState) {
+  set state({ valid, dirty, flags, forms, tame }: FrameState) {
+    this.#tame = tame;
     this.#valid = valid;
     this.#dirty = dirty;
     this.#flags = flags;
@@ -177,6 +181,33 @@ export class RegionFrame implements BranchWatcher {
 
   setVector(number: number, value: Val): void {
     this.#write(vectorBit(number), registerCount + number, value);
+  }
+
+  isTame(number: number, elements: FloatElements): boolean {
+    return (this.#tame[elements] & (1 << number)) !== 0;
+  }
+
+  noteTame(number: number, elements: FloatElements): void {
+    this.#tame = withTame(this.#tame, number, elements);
+  }
+
+  /** After a write of `type` to a vector register: what is known of it now. `source`: the register that it was copied from. */
+  noteVectorWrite(
+    number: number,
+    type: MemoryType,
+    elements: FloatElements | undefined,
+    source: number | undefined,
+  ): void {
+    this.#tame = tameAfterWrite(this.#tame, { number, type, elements, source });
+  }
+
+  /** Vectors are tame that were tested. */
+  believe(tame: TameVectors): void {
+    this.#tame = tame;
+  }
+
+  forgetTame(): void {
+    this.#tame = noTameVectors;
   }
 
   #write(mask: RegisterSet, bit: number, value: Val): void {
@@ -321,6 +352,7 @@ export class RegionFrame implements BranchWatcher {
   forget(after: 'helper' | 'call'): void {
     this.loadBank();
     this.loadStackPage();
+    this.forgetTame();
     if (this.#branchDepth === 0) {
       this.#valid = 0;
       this.#flags = after === 'helper' ? flagForm.memoryWords : flagForm.memory;
@@ -337,7 +369,9 @@ export class RegionFrame implements BranchWatcher {
   // Edges to blocks that are reached from several places.
 
   /** Makes the locals what such a block begins with. */
-  prepare({ live, dirty, readsFlags, forms }: BlockFacts): void {
+  prepare({ live, dirty, readsFlags, forms, tame }: BlockFacts): void {
+    if (!includesTame(this.#tame, tame))
+      throw new RangeError('Cannot go on: vectors would be believed tame that are not');
     this.ensure(live | dirty);
     if (readsFlags) this.#makeWords();
     else this.#prepareFlags(forms);
@@ -353,8 +387,9 @@ export class RegionFrame implements BranchWatcher {
     }
   }
 
-  arrive({ live, dirty, readsFlags, forms }: BlockFacts): void {
+  arrive({ live, dirty, readsFlags, forms, tame }: BlockFacts): void {
     this.#valid = live | dirty;
+    this.#tame = tame;
     this.#dirty = dirty;
     this.everDirty |= dirty;
     this.#flags = readsFlags ? flagForm.words : (formOf(forms) ?? flagForm.dynamic);

@@ -4,6 +4,7 @@ import {
   accessOf,
   emitSegmentAddress,
   type FlagVals,
+  type FloatElements,
   layout,
   type MemoryType,
   modeKey,
@@ -61,6 +62,9 @@ export class JitTarget implements X86Target, OperandSource {
   #position: Position | undefined;
   #immediates = 0;
   #stores = false;
+  /** Registers that the running instruction's operands are, and results that are tame. */
+  readonly #sources = new Map<Val, number>();
+  readonly #tame = new Map<Val, FloatElements>();
 
   /** `linkTo`: how the code at an offset is found without a look-up. */
   constructor(
@@ -90,6 +94,8 @@ export class JitTarget implements X86Target, OperandSource {
     this.shape = shape;
     this.#immediates = 0;
     this.#stores = false;
+    this.#sources.clear();
+    this.#tame.clear();
   }
 
   /** After an instruction: `leave` is taken when it wrote memory and that changed translated code. */
@@ -121,12 +127,33 @@ export class JitTarget implements X86Target, OperandSource {
   }
 
   readVector(operand: VariantOperand & { kind: 'vector' }): Val {
-    return readVector(this.#e, this.#frame.vector(this.#here.instruction.registers[operand.source]), operand.type);
+    const number = this.#here.instruction.registers[operand.source];
+    const value = readVector(this.#e, this.#frame.vector(number), operand.type);
+    this.#sources.set(value, number);
+    return value;
   }
 
   writeVector(operand: VariantOperand & { kind: 'vector' }, value: Val): void {
     const number = this.#here.instruction.registers[operand.source];
     writeVector(this.#e, this.#frame, number, operand.type, value);
+    const isMoved = operand.type === 'v128';
+    this.#frame.noteVectorWrite(
+      number,
+      operand.type,
+      this.#tame.get(value),
+      isMoved ? this.#sources.get(value) : undefined,
+    );
+  }
+
+  isTame(value: Val, elements: FloatElements): boolean {
+    const number = this.#sources.get(value);
+    return number === undefined ? this.#tame.get(value) === elements : this.#frame.isTame(number, elements);
+  }
+
+  noteTame(value: Val, elements: FloatElements): void {
+    const number = this.#sources.get(value);
+    if (number === undefined) this.#tame.set(value, elements);
+    else this.#frame.noteTame(number, elements);
   }
 
   vectorOffset({ source }: VariantOperand & { kind: 'mmx' }): Val {
@@ -261,6 +288,7 @@ export class JitTarget implements X86Target, OperandSource {
     e.push(...[...args, e.i32(0), e.i32(0), e.i32(0)].slice(0, 3), e.i32(this.#imports.helperSlot(name)));
     this.#body.callIndirect(this.#imports.regionType);
     const result = e.pop('i32');
+    this.#frame.forgetTame();
     this.faultIf(this.state('i32', layout.faulted));
     return result;
   }

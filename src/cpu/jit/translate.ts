@@ -13,6 +13,7 @@ import { emitProfile } from './profile.ts';
 import type { PlacedInstruction, Region, RegionBlock } from './region.ts';
 import { stackUseOf } from './stack-use.ts';
 import { type Structure, structureOf } from './structure.ts';
+import { emitTameEntry } from './tame-entry.ts';
 import { JitTarget } from './target.ts';
 import { type FormSet, formOf, memoryForms, type Touches, touchesOf, wordForms } from './touches.ts';
 
@@ -93,6 +94,7 @@ class RegionWriter {
     else this.#frame.enter();
     if (this.#region.pages.length > 1) this.#verifyPages();
     if (this.#mayChangeCode()) this.#e.storeMemory('i32.store', this.#e.i32(0), layout.codeDropped, this.#e.i32(0));
+    emitTameEntry(this.#e, this.#frame, this.#imports, this.#facts[0] as BlockFacts);
     this.#exits.open(flagOriginsOf(this.#touches), dynamicForms(this.#facts));
     this.#tree(0);
     this.#exits.close(this.#imports);

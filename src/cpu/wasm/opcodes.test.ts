@@ -80,9 +80,7 @@ function movedBytes(name: string, type: WasmType): number[] {
   const moved = bits === '' ? bytesOf[type] : Number(bits) / 8;
   const data = Array.from({ length: moved }, (_, i) => 0x84 + i);
   const padded = name.includes('load') ? bytesOf[type] : moved;
-  for (let i = 0; data.length < padded; i++) {
-    data.push(suffix === 'splat' ? (data[i] as number) : suffix === 's' ? 0xff : 0);
-  }
+  while (data.length < padded) data.push(suffix === 's' ? 0xff : 0);
   return [0xee, ...data, ...new Array<number>(17 - data.length).fill(0xee)];
 }
 

@@ -123,8 +123,6 @@ export const memoryOpcodes: Readonly<Record<string, { readonly code: readonly nu
   'i64.load32_s': { code: [0x34], type: 'i64' },
   'i64.load32_u': { code: [0x35], type: 'i64' },
   'v128.load': { code: [0xfd, 0x00], type: 'v128' },
-  'v128.load32_splat': { code: [0xfd, 0x09], type: 'v128' },
-  'v128.load64_splat': { code: [0xfd, 0x0a], type: 'v128' },
   'v128.load32_zero': { code: [0xfd, 0x5c], type: 'v128' },
   'v128.load64_zero': { code: [0xfd, 0x5d], type: 'v128' },
   'i32.store': { code: [0x36], type: 'i32' },

@@ -5,7 +5,7 @@ import { asVal, type Operand, type Val, Value, WasmEmitter, type Width } from '.
 import { flagWords } from './arithmetic-flags.ts';
 import { emitInstruction, type OperandSource } from './operand-access.ts';
 import { sharedFunction } from './shared-functions.ts';
-import type { FlagOrigin, FlagVals, MemoryType, Shape, WritableMemory, X86Target } from './target.ts';
+import type { FlagOrigin, FlagVals, FloatElements, MemoryType, Shape, WritableMemory, X86Target } from './target.ts';
 import type { Variant, VariantOperand } from './variant.ts';
 
 export interface Effects {
@@ -27,10 +27,24 @@ export interface Effects {
   readonly setsOtherFlags: boolean;
   readonly loads: boolean;
   readonly stores: boolean;
+  /** Operands in XMM registers that are tame afterwards (`X86Target.isTame`). */
+  readonly tamed: readonly { readonly operand: VectorOperand; readonly elements: FloatElements }[];
+  readonly vectorWrites: readonly VectorWrite[];
+  /** It calls a helper of any kind. */
+  readonly callsAnyHelper: boolean;
   /** Helpers that it may call. */
   readonly helpers: ReadonlySet<string>;
   /** It calls one on every way through its body. */
   readonly alwaysCallsHelper: boolean;
+}
+
+type VectorOperand = VariantOperand & { readonly kind: 'vector' };
+
+/** A write of an XMM register: what is tame of the value, and the operand that it is a copy of. */
+export interface VectorWrite {
+  readonly operand: VectorOperand;
+  readonly elements: FloatElements | undefined;
+  readonly source: VectorOperand | undefined;
 }
 
 const known = new WeakMap<Variant, Effects>();
@@ -66,6 +80,11 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
   readonly registersWritten = new Set<number>();
   readonly registersReplaced = new Set<number>();
   readonly helpers = new Set<string>();
+  readonly tamed: { operand: VectorOperand; elements: FloatElements }[] = [];
+  readonly vectorWrites: VectorWrite[] = [];
+  callsAnyHelper = false;
+  readonly #sources = new Map<Val, VectorOperand>();
+  readonly #tame = new Map<Val, FloatElements>();
   alwaysCallsHelper = false;
   isConditional = false;
   readsFlags = false;
@@ -119,11 +138,15 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
 
   writeRegister(): void {}
 
-  readVector({ type }: VariantOperand & { kind: 'vector' }): Val {
-    return this.#ofMemory(type);
+  readVector(operand: VectorOperand): Val {
+    const value = this.#ofMemory(operand.type);
+    this.#sources.set(value, operand);
+    return value;
   }
 
-  writeVector(): void {}
+  writeVector(operand: VectorOperand, value: Val): void {
+    this.vectorWrites.push({ operand, elements: this.#tame.get(value), source: this.#sources.get(value) });
+  }
 
   vectorOffset(): Val {
     return this.#unknown('i32');
@@ -199,6 +222,16 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
     else this.setsFlagsInBranch = true;
   }
 
+  isTame(): boolean {
+    return false;
+  }
+
+  noteTame(value: Val, elements: FloatElements): void {
+    const operand = this.#sources.get(value);
+    if (operand) this.tamed.push({ operand, elements });
+    else this.#tame.set(value, elements);
+  }
+
   rip(): Val {
     return this.#unknown('i64');
   }
@@ -214,12 +247,14 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
   }
 
   helper(name: string): Val {
+    this.callsAnyHelper = true;
     this.helpers.add(name);
     this.alwaysCallsHelper ||= this.#branchDepth === 0;
     return this.#unknown('i32');
   }
 
   unitHelper(): Val {
+    this.callsAnyHelper = true;
     return this.#unknown('i32');
   }
 
@@ -228,6 +263,7 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
   }
 
   helperEnds(name: string): void {
+    this.callsAnyHelper = true;
     this.helpers.add(name);
   }
 

@@ -129,11 +129,16 @@ export const layout = {
   x87DataPointer: 0x690,
   /** Written by `setMxcsr` only, with the words that follow (see mxcsr.ts). */
   mxcsr: 0x6a0,
-  /** What operands are compared with: three bounds unsigned, the same signed, i64 each; and those of single precision, i32. */
-  sseBounds64: 0x6b0,
-  sseBounds32: 0x6e0,
+  /** Not zero: a denormal is where translated code expects none, see mxcsr.ts. */
+  sseAlarm: 0x6a4,
+  /** What tests of operands and results compare with, i64 and i32: see mxcsr.ts. */
+  sseTests64: 0x6b0,
+  sseTests32: 0x6d0,
   /** Slow accesses (MMIO, page-crossing) are done here by generated code, 64 bytes. */
   bounce: 0x700,
+  /** The same for vectors, 16 bytes each. */
+  sseVectorTests64: 0x740,
+  sseVectorTests32: 0x7a0,
 
   jumpCache: 0x20000,
   /** Where code goes on, by RIP (see interpreter/record.ts). */

@@ -20,55 +20,152 @@ export const mxcsr = {
 
 export const maskOf = (flag: number): number => flag << mxcsr.maskShift;
 
+type Element = 'f32' | 'f64';
+
 /**
- * A value x of a format is suspicious to an operation when 2|x| - 1, in the unsigned integers of its width, is not above a
- * bound. Three bounds are kept, by what the operation is to report:
+ * Generated code does not look at MXCSR. It compares operands and results with words that follow it:
  *
- * - `operand`: only what operands bring with them, so denormals;
- * - `sum`, `product`: the same for sums, and for what may be tiny and inexact; in addition every value is suspicious unless
- *   results are rounded to nearest and an inexact one changes nothing.
+ * - An operand is suspicious, a denormal, when 2|x| - 1, unsigned, is not above a bound. Zeros are the greatest of all, so
+ *   that nothing finds them but a bound that finds everything.
+ * - A result is strange when its exponent is one of the smallest three or the greatest: the next exponent has none of the
+ *   bits of a mask. It is the mask of `sum` for what is exact when tiny, of `product` for what is not. When results are not
+ *   rounded to nearest, or an inexact one is to be noted, the mask is empty and all are strange.
  *
- * Zeros are the greatest of all, so that nothing but "all" finds them.
+ * Vectors have the same in each lane, in another form: with half of the range added, 2|x| is compared as signed; and results
+ * are strange when 2|x| - `size`, so shifted, is not below a limit, of which the least finds everything. Constants are
+ * here too, as loading them takes one instruction of the host and building them up to four.
  */
-export const bounds = ['operand', 'sum', 'product'] as const;
-export type Bound = (typeof bounds)[number];
+const words = { operand: 0, sum: 1, product: 2, next: 3 } as const;
+const vectors = { operand: 0, sum: 1, product: 2, half: 3, size: 4 } as const;
+export type TestWord = keyof typeof words;
+export type TestVector = keyof typeof vectors;
+/** By what a result may be when it is tiny. */
+export type ResultTest = 'sum' | 'product';
 
-const boundBytes = { f64: 8, f32: 4 } as const;
-const boundAt = { f64: layout.sseBounds64, f32: layout.sseBounds32 } as const;
+export const testOffset = (element: Element, word: TestWord): number =>
+  element === 'f64' ? layout.sseTests64 + 8 * words[word] : layout.sseTests32 + 4 * words[word];
 
-/** Where the bound of a format is: unsigned, or less 2^63 or 2^31, for comparisons of signed lanes. */
-export const boundOffset = (element: 'f32' | 'f64', bound: Bound, kind: 'unsigned' | 'signed'): number =>
-  boundAt[element] + boundBytes[element] * (bounds.indexOf(bound) + (kind === 'signed' ? bounds.length : 0));
+export const vectorTestOffset = (element: Element, vector: TestVector): number =>
+  (element === 'f64' ? layout.sseVectorTests64 : layout.sseVectorTests32) + 16 * vectors[vector];
 
-/** Low and high word; one word for single precision. */
-const none = 0;
-const denormals = { high: 0x1fffff, low: 0xfffffffe | 0, single: 0xfffffe } as const;
+const shapes = { f32: { bits: 32, fraction: 23 }, f64: { bits: 64, fraction: 52 } } as const;
+const elements = ['f32', 'f64'] as const;
 
-function setBound(words: Int32Array, bound: Bound, extent: 'none' | 'denormals' | 'all'): void {
-  const [low, high, single] =
-    extent === 'none'
-      ? [none, none, none]
-      : extent === 'all'
-        ? [-1, -1, -1]
-        : [denormals.low, denormals.high, denormals.single];
-  const top = 0x80000000 | 0;
-  for (const kind of ['unsigned', 'signed'] as const) {
-    const flip = kind === 'signed' ? top : 0;
-    words[boundOffset('f64', bound, kind) >> 2] = low;
-    words[(boundOffset('f64', bound, kind) >> 2) + 1] = high ^ flip;
-    words[boundOffset('f32', bound, kind) >> 2] = single ^ flip;
+/** Values of a word by what it finds, prepared: MXCSR changes often. */
+type Values = Readonly<Record<'none' | 'denormals' | 'all', readonly [low: number, high: number]>>;
+
+const split = (value: bigint): readonly [number, number] => [
+  Number(BigInt.asIntN(32, value)),
+  Number(BigInt.asIntN(32, value >> 32n)),
+];
+
+function valuesOf(element: Element): { readonly [Key in 'bound' | 'laneBound' | 'mask' | 'limit']: Values } {
+  const { bits, fraction } = shapes[element];
+  const all = (1n << BigInt(bits)) - 1n;
+  const half = 1n << BigInt(bits - 1);
+  const denormals = (1n << BigInt(fraction + 1)) - 2n;
+  const top = all >> BigInt(fraction + 1);
+  const mask = (top & ~3n) << BigInt(fraction);
+  const limit = ((top - 2n) << BigInt(fraction + 1)) ^ half;
+  return {
+    bound: { none: split(0n), denormals: split(denormals), all: split(all) },
+    laneBound: { none: split(half), denormals: split(denormals ^ half), all: split(all ^ half) },
+    mask: { none: split(mask), denormals: split(mask), all: split(0n) },
+    limit: { none: split(limit), denormals: split(limit), all: split(half) },
+  };
+}
+
+const values = { f32: valuesOf('f32'), f64: valuesOf('f64') } as const;
+
+function write(
+  i32: Int32Array,
+  element: Element,
+  offset: number,
+  value: readonly [number, number],
+  lanes: 1 | 2,
+): void {
+  const at = offset >> 2;
+  const [low, high] = value;
+  if (element === 'f64') {
+    for (let i = 0; i < lanes; i++) {
+      i32[at + 2 * i] = low;
+      i32[at + 2 * i + 1] = high;
+    }
+  } else for (let i = 0; i < (lanes === 1 ? 1 : 4); i++) i32[at + i] = low;
+}
+
+/** Call it whenever the state is made anew, before anything runs. */
+export function writeSseConstants(i32: Int32Array): void {
+  for (const element of elements) {
+    const { bits, fraction } = shapes[element];
+    const half = 1n << BigInt(bits - 1);
+    write(i32, element, testOffset(element, 'next'), split(1n << BigInt(fraction)), 1);
+    write(i32, element, vectorTestOffset(element, 'half'), split(half - 1n), 2);
+    write(i32, element, vectorTestOffset(element, 'size'), split(half - (2n << BigInt(fraction + 1))), 2);
   }
 }
 
-/** The only way to change MXCSR. `words`: the vCPU's linear memory. */
-export function setMxcsr(words: Int32Array, value: number): void {
-  words[layout.mxcsr >> 2] = value;
-  const isMaskedAndSet = (flag: number): boolean => (value & (flag | maskOf(flag))) === (flag | maskOf(flag));
-  const isDenormalKnown = isMaskedAndSet(exception.DE) && (value & mxcsr.denormalsAreZeros) === 0;
-  const operand = isDenormalKnown ? 'none' : 'denormals';
-  const isPlain = isMaskedAndSet(exception.PE) && (value & mxcsr.rounding) === 0;
+function setOperandBound(i32: Int32Array, finds: keyof Values): void {
+  for (const element of elements) {
+    write(i32, element, testOffset(element, 'operand'), values[element].bound[finds], 1);
+    write(i32, element, vectorTestOffset(element, 'operand'), values[element].laneBound[finds], 2);
+  }
+}
+
+function setResultTest(i32: Int32Array, test: ResultTest, finds: keyof Values): void {
+  for (const element of elements) {
+    write(i32, element, testOffset(element, test), values[element].mask[finds], 1);
+    write(i32, element, vectorTestOffset(element, test), values[element].limit[finds], 2);
+  }
+}
+
+const isMaskedAndSet = (value: number, flag: number): boolean =>
+  (value & (flag | maskOf(flag))) === (flag | maskOf(flag));
+
+/** Denormal operands change nothing: they are taken as they are, and the flag for them is set and masked. */
+const areDenormalsKnown = (value: number): boolean =>
+  isMaskedAndSet(value, exception.DE) && (value & mxcsr.denormalsAreZeros) === 0;
+
+function refreshTests(i32: Int32Array): void {
+  const value = i32[layout.mxcsr >> 2]!;
+  const isAlarmed = i32[layout.sseAlarm >> 2] !== 0;
+  const operand = areDenormalsKnown(value) ? 'none' : 'denormals';
+  const isPlain = isMaskedAndSet(value, exception.PE) && (value & mxcsr.rounding) === 0 && !isAlarmed;
   const keepsTiny = (value & (mxcsr.flushToZero | maskOf(exception.UE))) === maskOf(exception.UE);
-  setBound(words, 'operand', operand);
-  setBound(words, 'sum', isPlain && keepsTiny ? operand : 'all');
-  setBound(words, 'product', isPlain ? operand : 'all');
+  setOperandBound(i32, isAlarmed ? 'all' : operand);
+  setResultTest(i32, 'sum', isPlain && keepsTiny ? 'none' : 'all');
+  setResultTest(i32, 'product', isPlain ? 'none' : 'all');
+}
+
+/** Gives MXCSR a value. `i32`: the vCPU's linear memory. */
+export function setMxcsr(i32: Int32Array, value: number): void {
+  i32[layout.mxcsr >> 2] = value;
+  i32[layout.sseAlarm >> 2] = 0;
+  refreshTests(i32);
+}
+
+/** Sets sticky flags. */
+export function raiseFlags(i32: Int32Array, flags: number): void {
+  const value = i32[layout.mxcsr >> 2]!;
+  if ((flags & ~value) === 0) return;
+  i32[layout.mxcsr >> 2] = value | flags;
+  if (areDenormalsKnown(value | flags)) i32[layout.sseAlarm >> 2] = 0;
+  refreshTests(i32);
+}
+
+/**
+ * A denormal that matters is in a register: translated code does not test operands again that it has tested, or results
+ * (`X86Target.isTame`), and must find every value suspicious until it was left.
+ */
+export function noteDenormal(i32: Int32Array): void {
+  if (areDenormalsKnown(i32[layout.mxcsr >> 2]!) || i32[layout.sseAlarm >> 2] !== 0) return;
+  i32[layout.sseAlarm >> 2] = 1;
+  refreshTests(i32);
+}
+
+/** Call it when no translated code runs. */
+export function endAlarm(i32: Int32Array): void {
+  if (i32[layout.sseAlarm >> 2] === 0) return;
+  i32[layout.sseAlarm >> 2] = 0;
+  refreshTests(i32);
 }

@@ -28,6 +28,9 @@ export type FlagOrigin =
   | { readonly kind: 'logic'; readonly width: Width; readonly result: Val }
   | { readonly kind: 'increment' | 'decrement'; readonly width: Width; readonly result: Val; readonly carry: Val };
 
+/** Floating-point elements of an instruction: one or all of a vector, of single or double precision. */
+export type FloatElements = 'ss' | 'sd' | 'ps' | 'pd';
+
 /** A memory operand that will be written: permission was checked when it was made, so `write` cannot fault. */
 export interface WritableMemory {
   read(): Val;
@@ -58,6 +61,13 @@ export interface X86Target {
 
   flags(): FlagVals;
   setFlags(flags: FlagVals): void;
+
+  /**
+   * Whether a value's elements are known not to be denormals, or denormals to have raised an alarm that makes every value
+   * suspicious (see mxcsr.ts). `noteTame` says so of an operand that was tested or of a result.
+   */
+  isTame(value: Val, elements: FloatElements): boolean;
+  noteTame(value: Val, elements: FloatElements): void;
 
   /** Address of the running instruction. */
   rip(): Val;

@@ -1,6 +1,6 @@
 /** Whole SSE floating-point instructions, for what generated code does not do itself. */
 import { layout } from '../layout.ts';
-import { exception, mxcsr, preComputation, setMxcsr } from '../mxcsr.ts';
+import { exception, mxcsr, noteDenormal, preComputation, raiseFlags, setMxcsr } from '../mxcsr.ts';
 import { cr4, vector, type X86Cpu } from '../system/index.ts';
 import { operation } from './operation.ts';
 import { formatOf, SseUnit } from './unit.ts';
@@ -83,7 +83,7 @@ function report(cpu: X86Cpu, words: Int32Array, raised: number): void {
   const unmasked = ~(value >> mxcsr.maskShift) & mxcsr.flags;
   const isEarly = (raised & unmasked & preComputation) !== 0;
   const reported = isEarly ? raised & preComputation : raised;
-  if ((reported & ~value) !== 0) setMxcsr(words, value | reported);
+  raiseFlags(words, reported);
   if (reported & unmasked) raiseSimdException(cpu);
 }
 
@@ -106,11 +106,16 @@ export const sseHelpers = {
       if (isWide) words[at + 1] = unit.high;
     }
     if (unit.raised !== 0) report(cpu, words, unit.raised);
+    if (unit.hasDenormal) noteDenormal(words);
+  },
+  /** Translated code met a denormal where it expects none. */
+  sseDenormal(cpu: X86Cpu): void {
+    noteDenormal(wordsOf(cpu));
   },
   /** A result was inexact, which is masked. */
   sseInexact(cpu: X86Cpu): void {
     const words = wordsOf(cpu);
-    setMxcsr(words, words[layout.mxcsr >> 2]! | exception.PE);
+    raiseFlags(words, exception.PE);
   },
   /** (value) */
   loadMxcsr(cpu: X86Cpu, value: number): void {

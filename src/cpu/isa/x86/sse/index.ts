@@ -7,6 +7,6 @@ export {
   type OrderTests,
 } from './code/arithmetic.ts';
 export { floatFromInteger, floatToInteger, narrowFloat, type Rounding, widenFloat } from './code/convert.ts';
-export { type FloatFormat, type FormatName, formats, inVector, outOfVector, wasmTypeOf } from './code/format.ts';
+export { type FloatFormat, formats, inVector, isWild, outOfVector, wasmTypeOf } from './code/format.ts';
 export { sseFunctions } from './code/functions.ts';
 export { sseHelpers } from './helpers.ts';

@@ -53,6 +53,8 @@ const isNan = (k: number): boolean => k >= kind.quietNan;
 export class SseUnit {
   /** Flags raised since `begin`. */
   raised = 0;
+  /** An operand or a result was a denormal since `begin`. */
+  hasDenormal = false;
   /** The result's words. */
   low = 0;
   high = 0;
@@ -67,6 +69,7 @@ export class SseUnit {
   begin(value: number): void {
     this.#mxcsr = value;
     this.raised = 0;
+    this.hasDenormal = false;
   }
 
   #set(low: number, high: number): void {
@@ -81,6 +84,7 @@ export class SseUnit {
     let k: number = kind.number;
     if (found === loaded.signalingNan) k = kind.signalingNan;
     else if (found === loaded.denormal) {
+      this.hasDenormal = true;
       if (this.#mxcsr & mxcsr.denormalsAreZeros) {
         if (format.bits === 64) high &= topBit;
         else high = 0;
@@ -214,6 +218,7 @@ export class SseUnit {
       else this.#pack(format, sign, format.top - 1, -1, -1);
       return;
     }
+    if (hi >= 0) this.hasDenormal = true;
     this.#pack(format, sign, hi >= 0 ? 0 : exponent, hi, lo);
   }
 

@@ -1,5 +1,5 @@
 import { layout, segment } from '../layout.ts';
-import { mxcsr, setMxcsr } from '../mxcsr.ts';
+import { mxcsr, setMxcsr, writeSseConstants } from '../mxcsr.ts';
 import type { DirectEntry } from './contract.ts';
 import { processorSignature } from './cpuid.ts';
 import { Descriptor, readDescriptor } from './descriptor.ts';
@@ -65,6 +65,7 @@ function setSystemSegment(register: SystemSegment, limit: number, attributes: nu
 function resetFloatingPoint({ state }: X86Cpu): void {
   state.view.setUint16(layout.x87Control, 0x40, true);
   state.view.setUint16(layout.x87Tag, 0xff, true);
+  writeSseConstants(state.i32);
   setMxcsr(state.i32, mxcsr.initial);
 }
 

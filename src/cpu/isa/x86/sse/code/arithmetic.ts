@@ -1,17 +1,19 @@
 /** Arithmetic and comparison of SSE floating-point elements: plain Wasm, and whatever is unusual by the slow ways. */
 import type { Val, WasmEmitter } from '../../../index.ts';
-import type { Bound } from '../../mxcsr.ts';
+import type { ResultTest } from '../../mxcsr.ts';
 import type { X86Target } from '../../target.ts';
 import { type OperationName, order, packCall } from '../operation.ts';
 import {
+  areAllStrange,
+  areAllSuspicious,
   bitsOf,
+  doubtMasks,
   doubtOperands,
   doubtResult,
   type FloatFormat,
-  formats,
   inVector,
+  isSuspicious,
   outOfVector,
-  type ResultTest,
   wasmTypeOf,
 } from './format.ts';
 import type { ArithmeticName } from './functions.ts';
@@ -34,16 +36,13 @@ export function slowly(
   return result;
 }
 
-const formatName = (format: FloatFormat): string =>
-  Object.entries(formats).find(([, other]) => other === format)?.[0] ?? '';
-
-/** What an operation's first operand and its result are tested for. */
-const tests: Readonly<Record<ArithmeticName, readonly [bound: Bound, result: ResultTest]>> = {
-  add: ['sum', 'range'],
-  sub: ['sum', 'range'],
-  mul: ['product', 'range and size'],
-  div: ['product', 'range and size'],
-  sqrt: ['product', 'range'],
+/** What results are tested for. */
+const tests: Readonly<Record<ArithmeticName, ResultTest>> = {
+  add: 'sum',
+  sub: 'sum',
+  mul: 'product',
+  div: 'product',
+  sqrt: 'product',
 };
 
 /** `format` is one of `formats`. `b`: none for roots. */
@@ -55,47 +54,77 @@ export function floatArithmetic(
   a: Val,
   b?: Val,
 ): Val {
-  const type = wasmTypeOf(format);
-  const [bound, test] = tests[name];
+  const test = tests[name];
+  const compute = (): Val => e.op(`${wasmTypeOf(format)}.${name}`, a, b);
+  const operands = b === undefined ? [a] : [a, b];
+  const slow = (): Val => {
+    const [p, q] = [inVector(e, format, a), inVector(e, format, b ?? a)];
+    const [result, faulted] = x.shared(`sse.${name}.${format.name}`, p, q, x.rip()) as [Val, Val];
+    x.faultIf(faulted);
+    return outOfVector(e, format, result);
+  };
   const [value] = e.attempt(
     [e.typeOf(a)],
     (doubt) => {
-      doubtOperands(
-        e,
-        format,
-        doubt,
-        b === undefined
-          ? [[a, bound]]
-          : [
-              [a, bound],
-              [b, 'operand'],
-            ],
-      );
-      const result = e.op(`${type}.${name}`, a, b);
-      doubtResult(e, format, doubt, result, test);
+      const masks = doubtOperands(e, x, format, doubt, operands);
+      const result = compute();
+      doubtMasks(e, format, doubt, [...masks, ...doubtResult(e, format, doubt, result, test)]);
       return [result];
     },
     () => {
-      const [p, q] = [inVector(e, format, a), inVector(e, format, b ?? a)];
-      const [result, faulted] = x.shared(`sse.${name}.${formatName(format)}`, p, q, x.rip()) as [Val, Val];
-      x.faultIf(faulted);
-      return [outOfVector(e, format, result)];
+      if (b === undefined || name === 'div' || format.lanes > 1) return [slow()];
+      const result = compute();
+      const isPlain = isPlainZero(e, format, { name, a, b, result });
+      return [e.choose(format.element, isPlain, () => result, slow)];
     },
   );
+  x.noteTame(value, format.name);
   return value;
 }
 
+interface ZeroResult {
+  readonly name: ArithmeticName;
+  readonly a: Val;
+  readonly b: Val;
+  readonly result: Val;
+}
+
+/** Whether the result is a zero, as those of usual operands that cancel each other, or of which one is a zero. */
+function isPlainZero(e: WasmEmitter, { element }: FloatFormat, { name, a, b, result }: ZeroResult): Val {
+  const all = (...conditions: readonly [Val, ...Val[]]): Val => conditions.reduce((p, q) => e.op('i32.and', p, q));
+  const isZero = (value: Val): Val => e.op(`${element}.eq`, value, e.op(`${element}.neg`, value));
+  const isUsual = (value: Val): Val => e.op('i32.eqz', isSuspicious(e, element, value));
+  const hasReason = name === 'mul' ? e.op('i32.or', isZero(a), isZero(b)) : e.i32(1);
+  const isPlain = e.op('i32.eqz', areAllStrange(e, tests[name]));
+  return all(isZero(result), hasReason, isPlain, isUsual(a), isUsual(b));
+}
+
+/** Doubts denormals; where none is left to be tested, an alarm. */
+function doubtComparedOperands(
+  e: WasmEmitter,
+  x: X86Target,
+  format: FloatFormat,
+  doubt: (condition: Val) => void,
+  a: Val,
+  b: Val,
+): readonly Val[] {
+  if (x.isTame(a, format.name) && x.isTame(b, format.name)) doubt(areAllSuspicious(e));
+  return doubtOperands(e, x, format, doubt, [a, b]);
+}
+
 /** Doubts NaNs and denormals. */
-function doubtComparands(e: WasmEmitter, format: FloatFormat, doubt: (condition: Val) => void, a: Val, b: Val): void {
+function doubtComparands(
+  e: WasmEmitter,
+  x: X86Target,
+  format: FloatFormat,
+  doubt: (condition: Val) => void,
+  a: Val,
+  b: Val,
+): void {
   const type = wasmTypeOf(format);
-  doubtOperands(e, format, doubt, [
-    [a, 'operand'],
-    [b, 'operand'],
-  ]);
-  for (const value of [a, b]) {
-    const isNan = e.op(`${type}.ne`, value, value);
-    doubt(format.lanes === 1 ? isNan : e.op('v128.any_true', isNan));
-  }
+  const masks = doubtComparedOperands(e, x, format, doubt, a, b);
+  if (format.lanes === 1) for (const value of [a, b]) doubt(e.op(`${type}.ne`, value, value));
+  else doubtMasks(e, format, doubt, [...masks, ...[a, b].map((value) => e.op(`${type}.eq`, value, value))]);
 }
 
 /** MIN and MAX give the second operand when both are zero or one is a NaN: Wasm's pmin and pmax with operands exchanged. */
@@ -111,12 +140,13 @@ export function floatExtreme(
   const [value] = e.attempt(
     [e.typeOf(a)],
     (doubt) => {
-      doubtComparands(e, format, doubt, a, b);
+      doubtComparands(e, x, format, doubt, a, b);
       const [p, q] = [inVector(e, format, a), inVector(e, format, b)];
       return [outOfVector(e, format, e.op(`${vector}.p${name}`, q, p))];
     },
     () => [outOfVector(e, format, slowly(e, x, name, format, inVector(e, format, a), inVector(e, format, b)))],
   );
+  x.noteTame(value, format.name);
   return value;
 }
 
@@ -142,7 +172,7 @@ export function floatCompare(e: WasmEmitter, x: X86Target, format: FloatFormat, 
   const [value] = e.attempt(
     [e.typeOf(a)],
     (doubt) => {
-      doubtComparands(e, format, doubt, a, b);
+      doubtComparands(e, x, format, doubt, a, b);
       const [p, q] = [inVector(e, format, a), inVector(e, format, b)];
       return [outOfVector(e, format, compared(e, vector, p, q, predicate))];
     },
@@ -174,10 +204,7 @@ export function floatOrder(
   const [isLess, isNotBelow, isGreater] = e.attempt(
     ['i32', 'i32', 'i32'],
     (doubt) => {
-      doubtOperands(e, format, doubt, [
-        [a, 'operand'],
-        [b, 'operand'],
-      ]);
+      doubtComparedOperands(e, x, format, doubt, a, b);
       const isBelow = e.op(`${element}.lt`, a, b);
       const isAbove = e.op(`${element}.ge`, a, b);
       doubt(e.op('i32.eqz', e.op('i32.or', isBelow, isAbove)));

@@ -3,13 +3,15 @@ import type { Val, WasmEmitter } from '../../../index.ts';
 import type { X86Target } from '../../target.ts';
 import { type OperationName, packCall } from '../operation.ts';
 import {
+  areAllStrange,
+  areAllSuspicious,
   bitsOf,
+  doubtMasks,
   doubtOperands,
   doubtResult,
   type FloatFormat,
   formats,
   inVector,
-  isUnplain,
   outOfVector,
   wasmTypeOf,
 } from './format.ts';
@@ -83,7 +85,7 @@ export function floatToInteger(
   const [result] = e.attempt(
     [integer],
     (doubt) => {
-      doubt(isUnplain(e));
+      doubt(areAllStrange(e, 'product'));
       const rounded = rounding === 'truncate' ? value : e.op(`${type}.nearest`, value);
       doubt(e.op('i32.eqz', fits(rounded)));
       return [convert(rounded)];
@@ -122,11 +124,15 @@ export function floatFromInteger(
   const source = e.typeOf(value);
   const convert = (): Val =>
     e.op(source === 'v128' ? `${vector}.convert_i32x4_s` : `${element}.convert_${source}_s`, value);
-  if (element === 'f64' && source === 'i32') return convert();
+  if (element === 'f64' && source === 'i32') {
+    const exact = convert();
+    x.noteTame(exact, format.name);
+    return exact;
+  }
   const [result] = e.attempt(
     [lanes === 1 ? element : 'v128'],
     (doubt) => {
-      doubt(isUnplain(e));
+      doubt(areAllStrange(e, 'product'));
       return [convert()];
     },
     () => {
@@ -145,6 +151,7 @@ export function floatFromInteger(
       ];
     },
   );
+  x.noteTame(result, format.name);
   return result;
 
   /** Whether it comes back as it was; the greatest results would come back as the greatest integer. */
@@ -168,9 +175,10 @@ export function widenFloat(e: WasmEmitter, x: X86Target, value: Val): Val {
   const [result] = e.attempt(
     [isVector ? 'v128' : 'f64'],
     (doubt) => {
-      doubtOperands(e, format, doubt, [[low, 'operand']]);
-      const isNan = e.op(`${wasmTypeOf(format)}.ne`, low, low);
-      doubt(isVector ? e.op('v128.any_true', isNan) : isNan);
+      if (x.isTame(low, format.name)) doubt(areAllSuspicious(e));
+      const masks = doubtOperands(e, x, format, doubt, [low]);
+      if (isVector) doubtMasks(e, format, doubt, [...masks, e.op('f32x4.eq', low, low)]);
+      else doubt(e.op('f32.ne', low, low));
       return [e.op(isVector ? 'f64x2.promote_low_f32x4' : 'f64.promote_f32', value)];
     },
     () => {
@@ -178,6 +186,7 @@ export function widenFloat(e: WasmEmitter, x: X86Target, value: Val): Val {
       return [outOfVector(e, isVector ? formats.pd : formats.sd, found)];
     },
   );
+  x.noteTame(result, isVector ? 'pd' : 'sd');
   return result;
 }
 
@@ -188,10 +197,10 @@ export function narrowFloat(e: WasmEmitter, x: X86Target, value: Val): Val {
   const [result] = e.attempt(
     [isVector ? 'v128' : 'f32'],
     (doubt) => {
-      doubtOperands(e, from, doubt, [[value, 'product']]);
+      doubtMasks(e, from, doubt, doubtOperands(e, x, from, doubt, [value]));
       const narrow = e.op(isVector ? 'f32x4.demote_f64x2_zero' : 'f32.demote_f64', value);
       const tested = isVector ? e.shuffle(narrow, narrow, [0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7]) : narrow;
-      doubtResult(e, to, doubt, tested, 'range and size');
+      doubtMasks(e, to, doubt, doubtResult(e, to, doubt, tested, 'product'));
       return [narrow];
     },
     () => {
@@ -202,5 +211,6 @@ export function narrowFloat(e: WasmEmitter, x: X86Target, value: Val): Val {
       return [outOfVector(e, to, found)];
     },
   );
+  x.noteTame(result, to.name);
   return result;
 }

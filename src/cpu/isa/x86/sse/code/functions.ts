@@ -9,7 +9,7 @@ import { layout } from '../../layout.ts';
 import { exception, maskOf, mxcsr } from '../../mxcsr.ts';
 import { returnValues, type SharedFunction, type SharedFunctions, type SharedScope } from '../../shared-function.ts';
 import { type OperationName, packCall } from '../operation.ts';
-import { bitsOf, type FloatFormat, type FormatName, formats, isStrange } from './format.ts';
+import { bitsOf, type FloatFormat, formats, isExtreme } from './format.ts';
 
 /** (a, b, `packCall`, predicate, RIP): everything is the helper's. */
 const sse: SharedFunction = {
@@ -40,7 +40,7 @@ const isZero = (e: WasmEmitter, element: 'f32' | 'f64', value: Val): Val =>
 
 /** Zero, or a normal number but for the smallest. */
 const isOrdinary = (e: WasmEmitter, element: 'f32' | 'f64', value: Val): Val =>
-  e.op('i32.or', isZero(e, element, value), e.op('i32.eqz', isStrange(e, element, value, 'range and size')));
+  e.op('i32.or', isZero(e, element, value), e.op('i32.eqz', isExtreme(e, element, value)));
 
 type Check = (e: WasmEmitter, scope: SharedScope, element: 'f32' | 'f64', a: Val, b: Val) => Val;
 
@@ -52,7 +52,7 @@ const checkSum: Check = (e, _scope, element, a, b) => {
   const virtual = op('sub', sum, a);
   const error = op('add', op('sub', a, op('sub', sum, virtual)), op('sub', b, virtual));
   // Of the greatest numbers it may overflow on the way (Boldo, Graillat, Muller, On the robustness of the 2Sum algorithms).
-  giveIf(e, isStrange(e, element, error, 'range'), finding.other);
+  giveIf(e, e.op(`${element}.ne`, op('sub', error, error), zeroOf(e, element)), finding.other);
   return op('ne', error, zeroOf(e, element));
 };
 
@@ -98,7 +98,7 @@ function isNotProduct(e: WasmEmitter, scope: SharedScope, element: 'f32' | 'f64'
 const checkProduct: Check = (e, scope, element, a, b) => {
   giveIf(e, e.op('i32.or', isZero(e, element, a), isZero(e, element, b)), finding.nothing);
   const product = e.op(`${element}.mul`, a, b);
-  giveIf(e, isStrange(e, element, product, 'range and size'), finding.other);
+  giveIf(e, isExtreme(e, element, product), finding.other);
   return isNotProduct(e, scope, element, a, b, product);
 };
 
@@ -106,7 +106,7 @@ const checkQuotient: Check = (e, scope, element, a, b) => {
   giveIf(e, isZero(e, element, b), finding.other);
   giveIf(e, isZero(e, element, a), finding.nothing);
   const quotient = e.op(`${element}.div`, a, b);
-  giveIf(e, isStrange(e, element, quotient, 'range and size'), finding.other);
+  giveIf(e, isExtreme(e, element, quotient), finding.other);
   return isNotProduct(e, scope, element, quotient, b, a);
 };
 
@@ -120,7 +120,7 @@ const checkRoot: Check = (e, scope, element, a) => {
 const checkNarrowing: Check = (e, _scope, _element, a) => {
   giveIf(e, isZero(e, 'f64', a), finding.nothing);
   const narrow = e.op('f32.demote_f64', a);
-  giveIf(e, isStrange(e, 'f32', narrow, 'range and size'), finding.other);
+  giveIf(e, isExtreme(e, 'f32', narrow), finding.other);
   return e.op('f64.ne', e.op('f64.promote_f32', narrow), a);
 };
 
@@ -186,15 +186,13 @@ const finders: SharedFunctions = Object.fromEntries(
   ),
 );
 
-const formatNames = Object.keys(formats) as FormatName[];
-
 const checkedFunctions: SharedFunctions = Object.fromEntries(
   arithmetic.flatMap(([name]) =>
-    formatNames.map((format) => {
-      const { vector } = formats[format];
+    Object.values(formats).map((format) => {
+      const { vector } = format;
       const wasm = (e: WasmEmitter, a: Val, b: Val): Val =>
         name === 'sqrt' ? e.op(`${vector}.sqrt`, a) : e.op(`${vector}.${name}`, a, b);
-      return [`sse.${name}.${format}`, checked(name, `find.${name}`, formats[format], wasm)];
+      return [`sse.${name}.${format.name}`, checked(name, `find.${name}`, format, wasm)];
     }),
   ),
 );
