@@ -20,6 +20,24 @@ after(() => host?.close());
 const sequences: Readonly<Record<string, number>> = { interpreter: 4000, jit: 1000 };
 const combinations = Object.keys(engines).flatMap((engine) => modes.map((mode) => ({ engine, mode })));
 
+const floatObstacle = nativeObstacle(['sse']);
+const floatHost = host ?? (floatObstacle === undefined ? new NativeHost() : undefined);
+after(() => floatHost?.close());
+
+for (const engine of Object.keys(engines)) {
+  test(`the ${engine} does what this host does: floating point with any MXCSR`, {
+    skip: floatObstacle ?? false,
+  }, async (context) => {
+    context.diagnostic(`seed ${seed}`);
+    const machine = new WitnessMachine(engines[engine]);
+    const session = new Session(floatHost as NativeHost, machine);
+    const generator = new Generator({ mode: 64, units: ['sse'], hasFloats: true });
+    await session.run(generator, sequences[engine] ?? 1000, seed);
+    const reports = session.mismatches.slice(0, 5).map((m) => reportMismatch(m.test, m.native, m.ours));
+    assert.equal(session.mismatches.length, 0, `Seed ${seed}\n${reports.join('\n\n')}`);
+  });
+}
+
 for (const { engine, mode } of combinations) {
   test(`the ${engine} does what this host does: ${mode}-bit code`, { skip: obstacle ?? false }, async (context) => {
     context.diagnostic(`seed ${seed}`);

@@ -5,7 +5,8 @@ import { promptThreadWriter } from '../../testing/fake-thread.ts';
 import { RandomCode } from '../../testing/random-code.ts';
 import { enterRandomMode, type LegacyMode, liftCodeLimit } from '../../testing/random-mode.ts';
 import { Random } from '../../testing/witness/random.ts';
-import { layout, x86OpcodeMaps } from '../isa/x86/index.ts';
+import { mxcsrOf, unusualFloats } from '../../testing/witness/state-seeds.ts';
+import { cr4, layout, refreshMode, setMxcsr, x86OpcodeMaps } from '../isa/x86/index.ts';
 import { createJitEngine } from '../jit/index.ts';
 import { describeDifference, LockstepDifference, LockstepEngine } from './index.ts';
 
@@ -41,6 +42,17 @@ function enterLongMode(machine: Machine, random: Random): void {
   state.rip = BigInt(code + random.below(codeBytes / 2));
 }
 
+/** SSE with any MXCSR and unusual floats. */
+function enableVectors({ engine }: Machine, random: Random): void {
+  const { state } = engine.cpu;
+  state.cr4 |= cr4.OSFXSR | (random.oneIn(4) ? 0 : cr4.OSXMMEXCPT);
+  setMxcsr(state.i32, mxcsrOf(random.next32()));
+  for (let number = 0; number < 16; number++) {
+    unusualFloats(() => random.next32(), new DataView(state.buffer, layout.xmm + 16 * number, 16));
+  }
+  refreshMode(state);
+}
+
 const modes = ['real', 'virtual-8086', 'protected', 'compatibility', '64-bit'] satisfies (LegacyMode | '64-bit')[];
 
 for (const mode of modes) {
@@ -56,6 +68,7 @@ for (const mode of modes) {
         if (mode === '64-bit') enterLongMode(machine, random);
         else enterRandomMode(machine, mode, random, code + random.below(codeBytes / 2));
         liftCodeLimit(machine);
+        if (random.oneIn(2)) enableVectors(machine, random);
         engine.setInterrupt(random.oneIn(4));
         engine.synchronize();
         try {

@@ -17,5 +17,5 @@ export const recordings: readonly Recording[] = [
   { name: 'ok-integer-16', mode: 16, units: ['integer'], hasFloats: false, sequences: 3500 },
   { name: 'ok-vector-64', mode: 64, units: ['sse', 'mmx'], hasFloats: false, sequences: 4500 },
   { name: 'ok-vector-32', mode: 32, units: ['sse', 'mmx'], hasFloats: false, sequences: 1500 },
-  { name: 'ok-float-64', mode: 64, units: ['sse'], hasFloats: true, sequences: 8000 },
+  { name: 'ok-float-64', mode: 64, units: ['sse'], hasFloats: true, sequences: 5000 },
 ];

@@ -22,7 +22,7 @@ export { attention, flag, largestBudget, layout, noLookupKey, noStackPage, segme
 export { LinearBytes } from './linear-bytes.ts';
 export { maskedStore } from './masked-store.ts';
 export { modeKey } from './mode.ts';
-export { endAlarm } from './mxcsr.ts';
+export { endAlarm, setMxcsr } from './mxcsr.ts';
 export type { Candidate, OpcodeMap, OpcodeMapName } from './opcode-map.ts';
 export { accessOf, emitInstruction, type OperandSource, stateAccess } from './operand-access.ts';
 export { x86OpcodeMaps, x86Rows } from './rows.ts';

@@ -22,7 +22,7 @@ const hlt = 0xf4;
 function machineWithSse(): BareMachine {
   const machine = new BareMachine();
   const { state } = machine.engine.cpu;
-  for (const vector of [6, 7, 13, 16]) {
+  for (const vector of [6, 7, 13, 16, 19]) {
     const at = handlers + 16 * vector;
     machine.load(at, 0xbb, vector, 0, 0, 0, hlt); // mov ebx, vector
     machine.view.setBigUint64(
@@ -74,6 +74,44 @@ test('LDMXCSR raises #GP for reserved bits and keeps the old value', () => {
 
   assert.deepEqual([good, bad], [0, 13]);
   assert.equal(machine.view.getUint32(scratch + 8, true), 0x5f80);
+});
+
+/** Loads MXCSR, then divides the floats in XMM0 by those in XMM1: the vector, and MXCSR and XMM0 as they are then. */
+function divide(machine: BareMachine, mxcsr: number, a: number[], b: number[]): [number, string, number[]] {
+  const { state } = machine.engine.cpu;
+  a.forEach((value, i) => {
+    state.view.setFloat32(layout.xmm + 4 * i, value, true);
+    state.view.setFloat32(layout.xmm + 16 + 4 * i, b[i] ?? 0, true);
+  });
+  machine.view.setUint32(scratch, mxcsr, true);
+  const vector = execute(machine, 0x0f, 0xae, 0x16, 0x0f, 0x5e, 0xc1); // ldmxcsr [rsi]; divps xmm0, xmm1
+  const result = a.map((_, i) => state.view.getFloat32(layout.xmm + 4 * i, true));
+  return [vector, state.word(layout.mxcsr).toString(16), result];
+}
+
+test('an unmasked exception raises #XM with its flags set and nothing written', () => {
+  const machine = machineWithSse();
+
+  const divided = divide(machine, 0x1d80, [1, 2, 3, 4], [0, 1, 1, 1]);
+  const inexact = divide(machine, 0x0f80, [1, 2, 3, 4], [3, 1, 1, 1]);
+  const quiet = divide(machine, 0x0f80, [1, 2, 3, 4], [4, 1, 1, 1]);
+
+  assert.deepEqual(divided, [19, '1d84', [1, 2, 3, 4]]);
+  assert.deepEqual(inexact, [19, 'fa0', [1, 2, 3, 4]]);
+  assert.deepEqual(quiet, [0, 'f80', [0.25, 2, 3, 4]]);
+});
+
+test('what is found before the computation keeps inexact elements from being found', () => {
+  const machine = machineWithSse();
+
+  assert.deepEqual(divide(machine, 0x1d80, [1, 1, 1, 0], [0, 3, 1, 0]), [19, '1d85', [1, 1, 1, 0]]);
+});
+
+test('without CR4.OSXMMEXCPT an unmasked exception raises #UD', () => {
+  const machine = machineWithSse();
+  execute(machine, 0x0f, 0x20, 0xe0, 0x25, 0xff, 0xfb, 0xff, 0xff, 0x0f, 0x22, 0xe0); // CR4 &= ~OSXMMEXCPT
+
+  assert.deepEqual(divide(machine, 0x1d80, [1, 2, 3, 4], [0, 1, 1, 1]), [6, '1d84', [1, 2, 3, 4]]);
 });
 
 test('SSE without CR4.OSFXSR raises #UD, MMX does not need it', () => {

@@ -2,7 +2,7 @@ export type { CodeTracker, CpuBus, CpuStop, DirectEntry, PortSize, RamMap, X86Cp
 export { noErrorCode, vector } from './guest-fault.ts';
 export type { SystemHelper, SystemHelperName } from './helpers.ts';
 export { importHelper, systemHelpers } from './helpers.ts';
-export { currentBank } from './mode.ts';
+export { currentBank, refreshMode } from './mode.ts';
 export { cr4 } from './registers.ts';
 export type { VcpuState } from './saved-state.ts';
 export { vcpuSchema } from './saved-state.ts';
