@@ -12,7 +12,9 @@ import {
   doubtResult,
   type FloatFormat,
   inVector,
-  isSuspicious,
+  isIncomplete,
+  isOrdinary,
+  isPlain,
   outOfVector,
   wasmTypeOf,
 } from './format.ts';
@@ -72,31 +74,39 @@ export function floatArithmetic(
       return [result];
     },
     () => {
-      if (b === undefined || name === 'div' || format.lanes > 1) return [slow()];
+      if (b === undefined || name === 'div') return [slow()];
       const result = compute();
-      const isPlain = isPlainZero(e, format, { name, a, b, result });
-      return [e.choose(format.element, isPlain, () => result, slow)];
+      const isPlain = isPlainWithZeros(e, format, { name, a, b, result });
+      return [e.choose(e.typeOf(a), isPlain, () => result, slow)];
     },
   );
   x.noteTame(value, format.name);
   return value;
 }
 
-interface ZeroResult {
+interface Computed {
   readonly name: ArithmeticName;
   readonly a: Val;
   readonly b: Val;
   readonly result: Val;
 }
 
-/** Whether the result is a zero, as those of usual operands that cancel each other, or of which one is a zero. */
-function isPlainZero(e: WasmEmitter, { element }: FloatFormat, { name, a, b, result }: ZeroResult): Val {
-  const all = (...conditions: readonly [Val, ...Val[]]): Val => conditions.reduce((p, q) => e.op('i32.and', p, q));
-  const isZero = (value: Val): Val => e.op(`${element}.eq`, value, e.op(`${element}.neg`, value));
-  const isUsual = (value: Val): Val => e.op('i32.eqz', isSuspicious(e, element, value));
-  const hasReason = name === 'mul' ? e.op('i32.or', isZero(a), isZero(b)) : e.i32(1);
-  const isPlain = e.op('i32.eqz', areAllStrange(e, tests[name]));
-  return all(isZero(result), hasReason, isPlain, isUsual(a), isUsual(b));
+/**
+ * Whether nothing is to be reported although some results are zeros: those of usual operands that cancel each other, or of
+ * which one is a zero.
+ */
+function isPlainWithZeros(e: WasmEmitter, format: FloatFormat, { name, a, b, result }: Computed): Val {
+  const { element, lanes } = format;
+  const type = wasmTypeOf(format);
+  const [and, or] = lanes === 1 ? ['i32.and', 'i32.or'] : ['v128.and', 'v128.or'];
+  // Only zeros are what they are with the other sign.
+  const isZero = (value: Val): Val => e.op(`${type}.eq`, value, e.op(`${type}.neg`, value));
+  const zero = isZero(result);
+  const isExact = name === 'mul' ? e.op(and, zero, e.op(or, isZero(a), isZero(b))) : zero;
+  const arePlain = [a, b].map((value) => isPlain(e, format, value)).reduce((p, q) => e.op(and, p, q));
+  const isRight = e.op(and, arePlain, e.op(or, isExact, isOrdinary(e, format, result, tests[name])));
+  const areAll = lanes === 1 ? isRight : e.op('i32.eqz', isIncomplete(e, element, isRight));
+  return e.op('i32.and', areAll, e.op('i32.eqz', areAllStrange(e, tests[name])));
 }
 
 /** Doubts denormals; where none is left to be tested, an alarm. */

@@ -74,10 +74,17 @@ function laneIsOrdinary(e: WasmEmitter, element: 'f32' | 'f64', value: Val, test
 }
 
 /** Whether some lane of a mask is clear: an i32. */
-function isIncomplete(e: WasmEmitter, element: 'f32' | 'f64', mask: Val): Val {
+export function isIncomplete(e: WasmEmitter, element: 'f32' | 'f64', mask: Val): Val {
   const all = element === 'f64' ? 3 : 15;
   return e.op('i32.ne', e.op(`${laneInteger[element]}.bitmask`, mask), e.i32(all));
 }
+
+/** Not suspicious, and not strange: an i32, or a mask. */
+export const isPlain = (e: WasmEmitter, { element, lanes }: FloatFormat, value: Val): Val =>
+  lanes === 1 ? e.op('i32.eqz', isSuspicious(e, element, value)) : laneIsPlain(e, element, value);
+
+export const isOrdinary = (e: WasmEmitter, { element, lanes }: FloatFormat, value: Val, test: ResultTest): Val =>
+  lanes === 1 ? e.op('i32.eqz', isStrange(e, element, value, test)) : laneIsOrdinary(e, element, value, test);
 
 /** Whether all results are strange: an i32. */
 export const areAllStrange = (e: WasmEmitter, test: ResultTest): Val =>
