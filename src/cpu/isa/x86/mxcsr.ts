@@ -28,19 +28,17 @@ type Element = 'f32' | 'f64';
  * - An operand is suspicious, a denormal, when 2|x| - 1, unsigned, is not above a bound. Zeros are the greatest of all, so
  *   that nothing finds them but a bound that finds everything.
  * - A result is strange when its exponent is one of the smallest three or the greatest: the next exponent has none of the
- *   bits of a mask. It is the mask of `sum` for what is exact when tiny, of `product` for what is not. When results are not
- *   rounded to nearest, or an inexact one is to be noted, the mask is empty and all are strange.
+ *   bits of a mask. When results are not rounded to nearest, or an inexact one is to be noted, the mask is empty and all
+ *   are strange.
  *
  * Vectors have the same in each lane, in another form: with half of the range added, 2|x| is compared as signed; and results
  * are strange when 2|x| - `size`, so shifted, is not below a limit, of which the least finds everything. Constants are
  * here too, as loading them takes one instruction of the host and building them up to four.
  */
-const words = { operand: 0, sum: 1, product: 2, next: 3 } as const;
-const vectors = { operand: 0, sum: 1, product: 2, half: 3, size: 4 } as const;
+const words = { operand: 0, result: 1, next: 2 } as const;
+const vectors = { operand: 0, result: 1, half: 2, size: 3 } as const;
 export type TestWord = keyof typeof words;
 export type TestVector = keyof typeof vectors;
-/** By what a result may be when it is tiny. */
-export type ResultTest = 'sum' | 'product';
 
 export const testOffset = (element: Element, word: TestWord): number =>
   element === 'f64' ? layout.sseTests64 + 8 * words[word] : layout.sseTests32 + 4 * words[word];
@@ -112,10 +110,10 @@ function setOperandBound(i32: Int32Array, finds: keyof Values): void {
   }
 }
 
-function setResultTest(i32: Int32Array, test: ResultTest, finds: keyof Values): void {
+function setResultTest(i32: Int32Array, finds: keyof Values): void {
   for (const element of elements) {
-    write(i32, element, testOffset(element, test), values[element].mask[finds], 1);
-    write(i32, element, vectorTestOffset(element, test), values[element].limit[finds], 2);
+    write(i32, element, testOffset(element, 'result'), values[element].mask[finds], 1);
+    write(i32, element, vectorTestOffset(element, 'result'), values[element].limit[finds], 2);
   }
 }
 
@@ -131,10 +129,8 @@ function refreshTests(i32: Int32Array): void {
   const isAlarmed = i32[layout.sseAlarm >> 2] !== 0;
   const operand = areDenormalsKnown(value) ? 'none' : 'denormals';
   const isPlain = isMaskedAndSet(value, exception.PE) && (value & mxcsr.rounding) === 0 && !isAlarmed;
-  const keepsTiny = (value & (mxcsr.flushToZero | maskOf(exception.UE))) === maskOf(exception.UE);
   setOperandBound(i32, isAlarmed ? 'all' : operand);
-  setResultTest(i32, 'sum', isPlain && keepsTiny ? 'none' : 'all');
-  setResultTest(i32, 'product', isPlain ? 'none' : 'all');
+  setResultTest(i32, isPlain ? 'none' : 'all');
 }
 
 /** Gives MXCSR a value. `i32`: the vCPU's linear memory. */

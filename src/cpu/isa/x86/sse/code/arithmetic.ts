@@ -1,6 +1,5 @@
 /** Arithmetic and comparison of SSE floating-point elements: plain Wasm, and whatever is unusual by the slow ways. */
 import type { Val, WasmEmitter } from '../../../index.ts';
-import type { ResultTest } from '../../mxcsr.ts';
 import type { X86Target } from '../../target.ts';
 import { type OperationName, order, packCall } from '../operation.ts';
 import {
@@ -38,15 +37,6 @@ export function slowly(
   return result;
 }
 
-/** What results are tested for. */
-const tests: Readonly<Record<ArithmeticName, ResultTest>> = {
-  add: 'sum',
-  sub: 'sum',
-  mul: 'product',
-  div: 'product',
-  sqrt: 'product',
-};
-
 /** `format` is one of `formats`. `b`: none for roots. */
 export function floatArithmetic(
   e: WasmEmitter,
@@ -56,7 +46,6 @@ export function floatArithmetic(
   a: Val,
   b?: Val,
 ): Val {
-  const test = tests[name];
   const compute = (): Val => e.op(`${wasmTypeOf(format)}.${name}`, a, b);
   const operands = b === undefined ? [a] : [a, b];
   const slow = (): Val => {
@@ -70,7 +59,7 @@ export function floatArithmetic(
     (doubt) => {
       const masks = doubtOperands(e, x, format, doubt, operands);
       const result = compute();
-      doubtMasks(e, format, doubt, [...masks, ...doubtResult(e, format, doubt, result, test)]);
+      doubtMasks(e, format, doubt, [...masks, ...doubtResult(e, format, doubt, result)]);
       return [result];
     },
     () => {
@@ -104,9 +93,9 @@ function isPlainWithZeros(e: WasmEmitter, format: FloatFormat, { name, a, b, res
   const zero = isZero(result);
   const isExact = name === 'mul' ? e.op(and, zero, e.op(or, isZero(a), isZero(b))) : zero;
   const arePlain = [a, b].map((value) => isPlain(e, format, value)).reduce((p, q) => e.op(and, p, q));
-  const isRight = e.op(and, arePlain, e.op(or, isExact, isOrdinary(e, format, result, tests[name])));
+  const isRight = e.op(and, arePlain, e.op(or, isExact, isOrdinary(e, format, result)));
   const areAll = lanes === 1 ? isRight : e.op('i32.eqz', isIncomplete(e, element, isRight));
-  return e.op('i32.and', areAll, e.op('i32.eqz', areAllStrange(e, tests[name])));
+  return e.op('i32.and', areAll, e.op('i32.eqz', areAllStrange(e)));
 }
 
 /** Doubts denormals; where none is left to be tested, an alarm. */

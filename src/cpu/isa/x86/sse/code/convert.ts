@@ -85,7 +85,7 @@ export function floatToInteger(
   const [result] = e.attempt(
     [integer],
     (doubt) => {
-      doubt(areAllStrange(e, 'product'));
+      doubt(areAllStrange(e));
       const rounded = rounding === 'truncate' ? value : e.op(`${type}.nearest`, value);
       doubt(e.op('i32.eqz', fits(rounded)));
       return [convert(rounded)];
@@ -132,7 +132,7 @@ export function floatFromInteger(
   const [result] = e.attempt(
     [lanes === 1 ? element : 'v128'],
     (doubt) => {
-      doubt(areAllStrange(e, 'product'));
+      doubt(areAllStrange(e));
       return [convert()];
     },
     () => {
@@ -200,7 +200,7 @@ export function narrowFloat(e: WasmEmitter, x: X86Target, value: Val): Val {
       doubtMasks(e, from, doubt, doubtOperands(e, x, from, doubt, [value]));
       const narrow = e.op(isVector ? 'f32x4.demote_f64x2_zero' : 'f32.demote_f64', value);
       const tested = isVector ? e.shuffle(narrow, narrow, [0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7]) : narrow;
-      doubtMasks(e, to, doubt, doubtResult(e, to, doubt, tested, 'product'));
+      doubtMasks(e, to, doubt, doubtResult(e, to, doubt, tested));
       return [narrow];
     },
     () => {

@@ -1,6 +1,6 @@
 /** Floating-point formats of SSE instructions, and the tests that keep unusual values out of plain Wasm arithmetic. */
 import type { Val, WasmEmitter } from '../../../index.ts';
-import { type ResultTest, testOffset, vectorTestOffset } from '../../mxcsr.ts';
+import { testOffset, vectorTestOffset } from '../../mxcsr.ts';
 import type { FloatElements, X86Target } from '../../target.ts';
 
 export interface FloatFormat {
@@ -38,11 +38,11 @@ export function isSuspicious(e: WasmEmitter, element: 'f32' | 'f64', value: Val)
 }
 
 /** Whether the result of an operation on elements that are not suspicious may be unusual: an i32. */
-export function isStrange(e: WasmEmitter, element: 'f32' | 'f64', value: Val, test: ResultTest): Val {
+export function isStrange(e: WasmEmitter, element: 'f32' | 'f64', value: Val): Val {
   const type = element === 'f64' ? 'i64' : 'i32';
-  const load = (word: 'next' | ResultTest): Val => e.loadMemory(`${type}.load`, e.i32(0), testOffset(element, word));
+  const load = (word: 'next' | 'result'): Val => e.loadMemory(`${type}.load`, e.i32(0), testOffset(element, word));
   const next = e.op(`${type}.add`, e.op(`${type}.reinterpret_${element}`, value), load('next'));
-  return e.op(`${type}.eqz`, e.op(`${type}.and`, next, load(test)));
+  return e.op(`${type}.eqz`, e.op(`${type}.and`, next, load('result')));
 }
 
 /** Whether its exponent is one of the smallest three or the greatest, whatever MXCSR says. */
@@ -66,11 +66,11 @@ function laneIsPlain(e: WasmEmitter, element: 'f32' | 'f64', value: Val): Val {
 }
 
 /** Lanes of results that are not strange, as masks. */
-function laneIsOrdinary(e: WasmEmitter, element: 'f32' | 'f64', value: Val, test: ResultTest): Val {
+function laneIsOrdinary(e: WasmEmitter, element: 'f32' | 'f64', value: Val): Val {
   const lanes = laneInteger[element];
   const doubled = e.op(`${lanes}.add`, value, value);
   const measure = e.op(`${lanes}.add`, doubled, constant(e, vectorTestOffset(element, 'size')));
-  return e.op(`${lanes}.gt_s`, constant(e, vectorTestOffset(element, test)), measure);
+  return e.op(`${lanes}.gt_s`, constant(e, vectorTestOffset(element, 'result')), measure);
 }
 
 /** Whether some lane of a mask is clear: an i32. */
@@ -83,12 +83,12 @@ export function isIncomplete(e: WasmEmitter, element: 'f32' | 'f64', mask: Val):
 export const isPlain = (e: WasmEmitter, { element, lanes }: FloatFormat, value: Val): Val =>
   lanes === 1 ? e.op('i32.eqz', isSuspicious(e, element, value)) : laneIsPlain(e, element, value);
 
-export const isOrdinary = (e: WasmEmitter, { element, lanes }: FloatFormat, value: Val, test: ResultTest): Val =>
-  lanes === 1 ? e.op('i32.eqz', isStrange(e, element, value, test)) : laneIsOrdinary(e, element, value, test);
+export const isOrdinary = (e: WasmEmitter, { element, lanes }: FloatFormat, value: Val): Val =>
+  lanes === 1 ? e.op('i32.eqz', isStrange(e, element, value)) : laneIsOrdinary(e, element, value);
 
 /** Whether all results are strange: an i32. */
-export const areAllStrange = (e: WasmEmitter, test: ResultTest): Val =>
-  e.op('i32.eqz', e.loadMemory('i32.load', e.i32(0), testOffset('f32', test)));
+export const areAllStrange = (e: WasmEmitter): Val =>
+  e.op('i32.eqz', e.loadMemory('i32.load', e.i32(0), testOffset('f32', 'result')));
 
 /** Whether all operands are suspicious: an i32. */
 export const areAllSuspicious = (e: WasmEmitter): Val =>
@@ -134,10 +134,9 @@ export function doubtResult(
   { element, lanes }: FloatFormat,
   doubt: (condition: Val) => void,
   value: Val,
-  test: ResultTest,
 ): readonly Val[] {
-  if (lanes > 1) return [laneIsOrdinary(e, element, value, test)];
-  doubt(isStrange(e, element, value, test));
+  if (lanes > 1) return [laneIsOrdinary(e, element, value)];
+  doubt(isStrange(e, element, value));
   return [];
 }
 
