@@ -17,13 +17,14 @@ export const decoderModes: Readonly<Record<DisassemblerMode, number>> = {
   64: modeKey.code64,
 };
 
-/** Instructions that objdump knows and this processor does not report: SSE3 and later, virtualization, XSAVE, SGX. */
+/** Instructions that objdump knows and this processor does not report: AVX, virtualization, SGX and so on. */
 const absent = new RegExp(
   [
-    '^(fisttp|f\\w+pm|mov(ddup|sldup|shdup|nts[sd]|dir)|x(save|rstor|getbv|setbv|end|begin|abort|test|\\w*ldtrk)|v[a-z]|skinit|clgi|stgi',
+    '^(f\\w+pm|mov(nts[sd]|dir)|x(save|rstor|getbv|setbv|end|begin|abort|test|\\w*ldtrk)|v[a-z]|skinit|clgi|stgi',
     '|invlpga|invlpgb|tlbsync|invept|encl|pconfig|monitor|mwait|umonitor|umwait|tpause|rdpru|rdrand|rdseed|rdpid|rdpkru|wrpkru',
     '|serialize|clwb|clzero|cldemote|clflushopt|mcommit|senduipi|clui|stui|uiret|testui|rstorssp|saveprevssp|setssbsy|clrssbsy',
-    '|incssp|rmp|psmash|pvalidate|tdcall|seam|ptwrite|hreset|wrmsrns|rdmsrlist|(rd|wr)[fg]sbase|umov|lkgs)',
+    '|incssp|rmp|psmash|pvalidate|tdcall|seam|ptwrite|hreset|wrmsrns|rdmsrlist|(rd|wr)[fg]sbase|umov|lkgs',
+    '|loadiwkey|(aes|encode)\\w*(kl|key)\\w*|adcx|adox)',
   ].join(''),
 );
 /** Encodings that only one side gives a meaning, by opcode or mnemonic. */

@@ -30,14 +30,17 @@ const departures: readonly Departure[] = [
   ['segment registers are loaded from wide ones', /^mov ([c-gs]s),(r\d+)d?$/, 'mov $1,$2w'],
   ['LAR and LSL read a register of 32 bits', /^(la|ls)([rl]) (r\w+),r([a-ds].)$/, '$1$2 $3,e$4'],
   ['LAR and LSL read a register of 32 bits', /^(la|ls)([rl]) (r\w+),(r\d+)$/, '$1$2 $3,$4d'],
-  ['REX.W is shown though bits 63-32 are zero anyway', /^(p?movmsk\w+|pextrw) r([a-ds].),/, '$1 e$2,'],
-  ['REX.W is shown though bits 63-32 are zero anyway', /^(p?movmsk\w+|pextrw) (r\d+),/, '$1 $2d,'],
+  ['REX.W is shown though bits 63-32 are zero anyway', /^(p?movmsk\w+|pextr[bw]|extractps) r([a-ds].),/, '$1 e$2,'],
+  ['REX.W is shown though bits 63-32 are zero anyway', /^(p?movmsk\w+|pextr[bw]|extractps) (r\d+),/, '$1 $2d,'],
+  ['REX.W is shown where lengths are in registers', /^(pcmpestr[im])q\b/, '$1'],
+  ['an operand size prefix is taken for another mandatory one', /^movdq2q xmm(\d),/, 'movdq2q mm$1,'],
 ];
 
 /** Of ours. */
 const ownDepartures: readonly Departure[] = [
   ['far jumps to memory are called so', /^(call|jmp) far (?=[a-z[])/, '$1 '],
   ['REX.W makes far pointers wider', /^((call|jmp|l[fgs]s) .*)\btbyte /, '$1fword '],
+  ['LDDQU has no size', /^(lddqu .*)xmmword /, '$1'],
   ['the factor of an index is always shown', /\*1\b/g, ''],
 ];
 
@@ -77,7 +80,7 @@ function theirsInOneForm(text: string, mode: DisassemblerMode, { row, shape }: V
   if (/J/.test(row.operands) && shape.width === 16 && mode !== 64) {
     found = found.replace(/0x[0-9a-f]+$/, (target) => `0x${(Number(target) & 0xffff).toString(16)}`);
   }
-  return inOneForm(withStringName(withPredicate(withoutNoIndex(withSuffix(found, mode)))));
+  return inOneForm(withStringName(withHalves(withPredicate(withoutNoIndex(withSuffix(found, mode))))));
 }
 
 /** "No index" has a name, and an address without a base is signed beside it. */
@@ -93,6 +96,12 @@ function withoutNoIndex(text: string): string {
 function withPredicate(text: string): string {
   const [, name, kind, rest] = /^cmp(eq|lt|le|unord|neq|nlt|nle|ord)(ps|pd|ss|sd) (.*)$/.exec(text) ?? [];
   return name === undefined ? text : `cmp${kind} ${rest},0x${predicates.indexOf(name).toString(16)}`;
+}
+
+/** Carry-less multiplications have the halves that they take in the mnemonic. */
+function withHalves(text: string): string {
+  const [, a, b, rest] = /^pclmul([lh])q([lh])qdq (.*)$/.exec(text) ?? [];
+  return a === undefined ? text : `pclmulqdq ${rest},0x${b === 'h' ? '1' : ''}${a === 'h' ? '1' : '0'}`;
 }
 
 const stringName = /^(rep |repne |)(movs|cmps|stos|lods|scas|ins|outs) .*?\b(byte|word|dword|qword) .*$/;

@@ -9,11 +9,19 @@ const escapes: Record<OpcodeMapName, readonly number[]> = {
   '0F3A': [0x0f, 0x3a],
 };
 
+interface DrawnOpcode {
+  readonly bytes: readonly number[];
+  /** Prefixes that give it a meaning. */
+  readonly mandatory: readonly number[];
+}
+
+const mandatoryPrefixes: Readonly<Record<string, readonly number[]>> = { 66: [0x66], F2: [0xf2], F3: [0xf3] };
+
 /** Random instructions from opcodes that some tables define: prefixes, perhaps REX, opcode, then random bytes. */
 export class RandomCode {
   readonly #random: Random;
   readonly #is64: boolean;
-  readonly #opcodes: readonly (readonly number[])[];
+  readonly #opcodes: readonly DrawnOpcode[];
 
   /** Opcodes that exist in 64-bit mode, or those outside of it. */
   constructor(random: Random, maps: Readonly<Record<OpcodeMapName, OpcodeMap>>, is64: boolean) {
@@ -21,23 +29,27 @@ export class RandomCode {
     this.#random = random;
     this.#is64 = is64;
     this.#opcodes = Object.entries(maps).flatMap(([name, map]) =>
-      map.flatMap((candidates, byte) =>
-        candidates.some(({ row }) => row.only !== missing) ? [[...escapes[name as OpcodeMapName], byte]] : [],
-      ),
+      map.flatMap((all, byte): DrawnOpcode[] => {
+        const candidates = all.filter(({ row }) => row.only !== missing);
+        const mandatory = candidates.flatMap(({ prefix = '' }) => mandatoryPrefixes[prefix] ?? []);
+        const bytes = [...escapes[name as OpcodeMapName], byte];
+        return candidates.length > 0 ? [{ bytes, mandatory: [...new Set(mandatory)] }] : [];
+      }),
     );
   }
 
   /** Sixteen bytes that begin with an instruction. */
   next(): Uint8Array {
     const random = this.#random;
-    const used: number[] = [];
+    const { bytes, mandatory } = random.pick(this.#opcodes);
+    const used: number[] = mandatory.length > 0 && !random.oneIn(4) ? [random.pick(mandatory)] : [];
     // Each kind of prefix at most once: disassemblers show a repeated one as an instruction of its own.
     while (random.oneIn(3) && used.length < 4) {
       const prefix = random.pick(prefixes);
       if (!used.some((other) => kindOf(other) === kindOf(prefix))) used.push(prefix);
     }
     const rex = this.#is64 && random.oneIn(2) ? [0x40 | random.below(16)] : [];
-    const head = [...used, ...rex, ...random.pick(this.#opcodes)];
+    const head = [...used, ...rex, ...bytes];
     return Uint8Array.from({ length: 16 }, (_, i) => head[i] ?? random.below(256));
   }
 }

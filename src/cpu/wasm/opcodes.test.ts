@@ -288,6 +288,8 @@ const lanewise: Readonly<Record<string, (a: bigint, b: bigint, width: number) =>
   neg: (a) => -a,
   abs: (a, _b, w) => (signed(w, a) < 0n ? -a : a),
   eq: (a, b) => mask(a === b),
+  gt_u: (a, b) => mask(a > b),
+  le_u: (a, b) => mask(a <= b),
   gt_s: (a, b, w) => mask(signed(w, a) > signed(w, b)),
   add_sat_s: (a, b, w) => saturateSigned(w, signed(w, a) + signed(w, b)),
   add_sat_u: (a, b, w) => saturateUnsigned(w, a + b),
@@ -297,6 +299,7 @@ const lanewise: Readonly<Record<string, (a: bigint, b: bigint, width: number) =>
   min_u: (a, b) => (a < b ? a : b),
   max_s: (a, b, w) => (signed(w, a) > signed(w, b) ? a : b),
   max_u: (a, b) => (a > b ? a : b),
+  q15mulr_sat_s: (a, b, w) => saturateSigned(w, (signed(w, a) * signed(w, b) + 0x4000n) >> 15n),
   avgr_u: (a, b) => (a + b + 1n) >> 1n,
 };
 const vectorA = [0x80, 0x7f, 0xff, 0, 1, 0x55, 0xfe, 0xff, 0xff, 0xff, 0xff, 0x7f, 0, 0, 0, 0x80];
@@ -327,7 +330,7 @@ test('lane-wise integer opcodes compute each lane as BigInt does', () => {
     assert.deepEqual(actual, expected, name);
     checked++;
   }
-  assert.equal(checked, 42);
+  assert.equal(checked, 51);
 });
 
 test('opcodes that move, widen, narrow or test lanes give what their names say', () => {
@@ -341,7 +344,11 @@ test('opcodes that move, widen, narrow or test lanes give what their names say',
     ['i32x4.extmul_low_i16x8_u', 32, 0, 0x7f80n * 0x180n],
     ['i32x4.extmul_high_i16x8_s', 32, 3, 0x40000000n],
     ['i64x2.extmul_low_i32x4_u', 64, 0, 0x00ff7f80n * 0xffff0180n],
+    ['i64x2.extmul_low_i32x4_s', 64, 0, BigInt.asUintN(64, 0x00ff7f80n * -0xfe80n)],
     ['i16x8.extend_high_i8x16_u', 16, 3, 0x7fn],
+    ['i16x8.extend_low_i8x16_s', 16, 0, 0xff80n],
+    ['i32x4.extend_low_i16x8_s', 32, 3, 0xfffffffen],
+    ['i64x2.extend_low_i32x4_s', 64, 1, BigInt.asUintN(64, -0x1aaffn)],
     ['i32x4.extend_low_i16x8_u', 32, 1, 0xffn],
     ['i64x2.extend_low_i32x4_u', 64, 1, 0xfffe5501n],
     ['i16x8.extadd_pairwise_i8x16_u', 16, 3, 0xfen + 0xffn],
@@ -386,10 +393,13 @@ test('vector shifts take their count modulo the lane width', () => {
   const arithmetic = laneAt(resultAt, 32, 3);
   run('i32x4.shr_u');
   const logical = laneAt(resultAt, 32, 3);
+  run('i64x2.shr_s');
+  const arithmetic64 = laneAt(resultAt, 64, 0);
   run('i64x2.shl');
 
   assert.equal(arithmetic, 0xf0000000n);
   assert.equal(logical, 0x10000000n);
+  assert.equal(arithmetic64, BigInt.asUintN(64, -0x1aaffn >> 3n));
   assert.equal(laneAt(resultAt, 64, 0), BigInt.asUintN(64, 0xfffe5501_00ff7f80n << 35n));
 });
 

@@ -70,9 +70,12 @@ f>v   f32x4.splat=fd.13
 d>v   f64x2.splat=fd.14
 v>v   f32x4.ceil=fd.67 f32x4.floor=fd.68 f32x4.trunc=fd.69 f64x2.ceil=fd.74 f64x2.floor=fd.75 f64x2.trunc=fd.7a
 vv>v  f32x4.pmin=fd.ea f32x4.pmax=fd.eb f64x2.pmin=fd.f6 f64x2.pmax=fd.f7
-vv>v  i64x2.extmul_low_i32x4_u=fd.de
+vv>v  i64x2.extmul_low_i32x4_s=fd.dc i64x2.extmul_low_i32x4_u=fd.de
+vv>v  i8x16.gt_u=fd.28 i8x16.le_u=fd.2a i16x8.le_u=fd.34 i64x2.eq=fd.d6 i64x2.gt_s=fd.d9 i16x8.q15mulr_sat_s=fd.82
+vv>v  i32x4.min_s=fd.b6 i32x4.min_u=fd.b7 i32x4.max_s=fd.b8 i32x4.max_u=fd.b9
+v>v   i16x8.extend_low_i8x16_s=fd.87 i32x4.extend_low_i16x8_s=fd.a7 i64x2.extend_low_i32x4_s=fd.c7
+vi>v  i64x2.shr_s=fd.cc
 v>i   v128.any_true=fd.53
-vv>v  i64x2.gt_s=fd.d9
 `;
 
 const lanes = `

@@ -1,4 +1,5 @@
 import type { Width } from '../index.ts';
+import { keyHas } from './features.ts';
 import { type EffectiveAddress, type Instruction, noRegister, ripBase } from './instruction.ts';
 import { segment } from './layout.ts';
 import { modeKey } from './mode.ts';
@@ -183,6 +184,8 @@ export class Decoder {
   #matches(candidate: Candidate): boolean {
     if (candidate.prefix !== undefined && candidate.prefix !== this.#mandatoryPrefix()) return false;
     if (candidate.row.only === (this.#is64 ? 'legacy' : 'mode64')) return false;
+    if (candidate.row.feature !== undefined && !keyHas(this.#mode, candidate.row.feature)) return false;
+    if (candidate.row.withoutRepeat && this.#repeat !== undefined) return false;
     if (candidate.row.withoutRexB && this.#rex & 1) return false;
     if (!candidate.hasModrm) return true;
     if (candidate.modrm !== undefined) return candidate.modrm === this.#modrm;
@@ -223,6 +226,8 @@ export class Decoder {
     const isMemory = candidate.hasModrm && candidate.modrm === undefined && this.#modrm < 0xc0;
     if (isMemory) this.#memory = this.#effectiveAddress();
     const operandSize = this.#operandSize(candidate);
+    const { wideFeature } = candidate.row;
+    if (wideFeature && operandSize === 64 && !keyHas(this.#mode, wideFeature)) return this.#faulting(vectorUndefined);
     const variant = candidate.variants[variantIndex(this.#stackShape(), operandSize, isMemory)];
     if (!variant) return this.#faulting(vectorUndefined);
     const off = this.#unitFault(candidate.row.unit);

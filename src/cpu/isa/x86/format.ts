@@ -43,7 +43,7 @@ export function formatInstruction(instruction: Instruction, rip: bigint): string
       else if (operand.encoding === 'far')
         operands.push(`${hex(immediates[1] ?? 0)}:${hex(BigInt.asUintN(32, BigInt(value)))}`);
       else operands.push(hex(/^bt[src]?$/.test(name) ? Number(value) & 0xff : value));
-    } else if (operand.kind !== 'untouched') operands.push(operandText(operand, instruction, rip));
+    } else if (!isImplied(operand)) operands.push(operandText(operand, instruction, rip));
   }
   // Their rows have the general register first, whichever way the value goes.
   if (/^mov_to_(cr|dr)$/.test(name)) operands.reverse();
@@ -52,6 +52,11 @@ export function formatInstruction(instruction: Instruction, rip: bigint): string
   const source = /^(movs|cmps|lods|outs)$/.test(name) ? sourceSegment(form) : '';
   return `${prefix}${source}${mnemonicOf(variant, form & 0xff)} ${shown.join(', ')}`.trimEnd();
 }
+
+/** What is not touched, and XMM0 where it only takes the result. */
+const isImplied = (operand: VariantOperand): boolean =>
+  operand.kind === 'untouched' ||
+  (operand.kind === 'vector' && operand.source === 'accumulator' && operand.access === 'write');
 
 const isString = (name: string): boolean => /^(movs|cmps|stos|lods|scas|ins|outs)$/.test(name);
 
@@ -114,9 +119,10 @@ function operandText(operand: VariantOperand, instruction: Instruction, rip: big
   }
 }
 
-/** Some take 16 bits from a register of 32, as SDM 2 has it. */
+/** Some take 16 bits from a register of 32, or write 32 bits to one of 64, as SDM 2 has it. */
 function shownWidth(width: number, variant: Variant | undefined): number {
   const { name = '' } = variant?.row ?? {};
+  if (name === 'crc32' && width === 32 && variant?.shape.width === 64) return 64;
   if (width === 16 && (name === 'pinsrw' || (/^(lar|lsl)$/.test(name) && variant?.shape.width !== 16))) return 32;
   return width;
 }

@@ -140,6 +140,9 @@ export const layout = {
   sseVectorTests64: 0x740,
   sseVectorTests32: 0x7a0,
 
+  /** Constants for CRC32, eight tables of 1 KiB (see definitions/crc32.ts). */
+  crcTables: 0x2000,
+
   jumpCache: 0x20000,
   /** Where code goes on, by RIP (see interpreter/record.ts). */
   targetCache: 0x180000,
@@ -186,7 +189,7 @@ export const tlb = {
 export const upperPart = { code64: 1n << 63n, others: 0xc0000000n } as const;
 
 /** The bit of a lookup key that says with which rights code is fetched. */
-export const supervisorKey = 1 << 9;
+export const supervisorKey = 1 << 11;
 /** Never the key of an entry. */
 export const noLookupKey = -1;
 

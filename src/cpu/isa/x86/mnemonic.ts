@@ -31,6 +31,8 @@ const bySize: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   pusha: { 32: 'pushad' },
   popa: { 32: 'popad' },
   movd: { 64: 'movq' },
+  pextrd: { 64: 'pextrq' },
+  pinsrd: { 64: 'pinsrq' },
   fxsave: { 64: 'fxsave64' },
   fxrstor: { 64: 'fxrstor64' },
 };

@@ -19,4 +19,7 @@ export const modeKey = {
   emulate: 128,
   /** CR4.OSFXSR is clear: SSE instructions raise #UD. */
   noSse: 256,
+  /** Bits 9-10: how many models the processor is below the one that has everything (see features.ts). */
+  oneModelLess: 512,
+  modelMask: 512 * 3,
 } as const;

@@ -1,3 +1,4 @@
+import type { Feature } from './features.ts';
 import type { Body } from './target.ts';
 
 /**
@@ -12,10 +13,10 @@ import type { Body } from './target.ts';
  * - A: accumulator;  I: immediate;  J: relative target;  O: memory at a direct offset;  L: the effective address itself
  * - N: the linear address of a memory operand;  F: far pointer, immediate offset then selector;  T: ModRM operand that is not touched (Tr: must be a register)
  * - S: number of a segment register;  C: number of a control or debug register;  B, K: number of the general register in r/m, in reg
- * - V: XMM by ModRM reg;  W: XMM or memory;  U: XMM by r/m only;  P, Q, H: the same for MMX (as an i64)
+ * - V: XMM by ModRM reg;  W: XMM or memory;  U: XMM by r/m only;  X: XMM0;  P, Q, H: the same for MMX (as an i64)
  * - sizes b, w, d, q: 8 to 64 bits;  v: operand size;  z: 16 or 32 bits, sign-extended to operand size;  y: 32, or 64 with REX.W
  * - sizes of N also: a: two of operand size;  p: operand size and a selector;  c (ours): two of size y
- * - sizes of V, W and U, and of M besides the general ones: x: 128 bits, aligned in memory;  u: the same, unaligned;  q, d, w: low bits as integer;  sd, ss: low bits as double, float;
+ * - sizes of V, W, U and X, and of M besides the general ones: x: 128 bits, aligned in memory;  u: the same, unaligned;  q, d, w: low bits as integer;  sd, ss: low bits as double, float;
  *   zq, zd: the low bits in a vector that is zero above them, only read
  * - `+` read and written, `=` only written, no mark: only read
  * - immediates: b and w zero-extended, s: 8 bits sign-extended to operand size
@@ -51,6 +52,12 @@ export interface RowOptions {
   readonly repeats?: boolean;
   /** Its first immediate is how far it shifts or rotates. */
   readonly countsByImmediate?: boolean;
+  /** Only a processor that has this knows it: else its encoding means what it meant before, or nothing. */
+  readonly feature?: Feature;
+  /** The same of its form with 64-bit operands. */
+  readonly wideFeature?: Feature;
+  /** F2 and F3 make it another instruction, or none. */
+  readonly withoutRepeat?: boolean;
   /** REX.B makes it another instruction. */
   readonly withoutRexB?: boolean;
   /** Changes the width that bodies see when no operand says it (bits). */
@@ -64,5 +71,8 @@ export const row = (opcode: string, name: string, operands: string, body: Body, 
   body,
   ...options,
 });
+
+/** These rows, for processors that have a feature. */
+export const requires = (feature: Feature, rows: readonly Row[]): Row[] => rows.map((each) => ({ ...each, feature }));
 
 export const hex = (value: number): string => value.toString(16).toUpperCase().padStart(2, '0');

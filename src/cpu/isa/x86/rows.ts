@@ -1,9 +1,14 @@
+import { aes } from './definitions/aes.ts';
 import { arithmetic } from './definitions/arithmetic.ts';
+import { bitCount } from './definitions/bit-count.ts';
+import { carryless } from './definitions/carryless.ts';
 import { control } from './definitions/control.ts';
+import { crc32 } from './definitions/crc32.ts';
 import { decimal } from './definitions/decimal.ts';
 import { flagControl } from './definitions/flag-control.ts';
 import { mmx } from './definitions/mmx.ts';
 import { moves } from './definitions/moves.ts';
+import { sha } from './definitions/sha.ts';
 import { shifts } from './definitions/shifts.ts';
 import { sseArithmetic } from './definitions/sse-arithmetic.ts';
 import { sseConvert } from './definitions/sse-convert.ts';
@@ -11,6 +16,12 @@ import { sseInteger } from './definitions/sse-integer.ts';
 import { sseMoves } from './definitions/sse-moves.ts';
 import { sseShuffle } from './definitions/sse-shuffle.ts';
 import { sseState } from './definitions/sse-state.ts';
+import { sse3 } from './definitions/sse3.ts';
+import { sse41 } from './definitions/sse41.ts';
+import { sse41Float } from './definitions/sse41-float.ts';
+import { sse41Lanes } from './definitions/sse41-lanes.ts';
+import { ssse3 } from './definitions/ssse3.ts';
+import { stringCompare } from './definitions/string-compare.ts';
 import { strings } from './definitions/strings.ts';
 import { system } from './definitions/system.ts';
 import { systemCall } from './definitions/system-call.ts';
@@ -39,6 +50,17 @@ export const x86Rows: readonly Row[] = [
   ...sseMoves,
   ...sseShuffle,
   ...sseState,
+  ...sse3,
+  ...ssse3,
+  ...sse41,
+  ...sse41Lanes,
+  ...sse41Float,
+  ...stringCompare,
+  ...crc32,
+  ...bitCount,
+  ...aes,
+  ...carryless,
+  ...sha,
 ];
 
 export const x86OpcodeMaps = buildOpcodeMaps(x86Rows);

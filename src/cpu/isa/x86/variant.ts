@@ -7,9 +7,12 @@ export type RecordField = 'r1' | 'r2' | 'r3';
 /** Where a decoded instruction holds the number of a register operand. */
 export type RegisterSource = 'rm' | 'reg' | 'opcode' | 'accumulator';
 
+/** The same of an XMM register; the accumulator's number is that of XMM0. */
+export type VectorSource = 'rm' | 'reg' | 'accumulator';
+
 export type VariantOperand = { readonly access: 'read' | 'write' | 'read-write' } & (
   | { readonly kind: 'register'; readonly width: Width; readonly source: RegisterSource; readonly field: RecordField }
-  | { readonly kind: 'vector'; readonly type: MemoryType; readonly source: 'rm' | 'reg'; readonly field: RecordField }
+  | { readonly kind: 'vector'; readonly type: MemoryType; readonly source: VectorSource; readonly field: RecordField }
   | { readonly kind: 'mmx'; readonly type: 32 | 64; readonly source: 'rm' | 'reg'; readonly field: RecordField }
   | { readonly kind: 'memory'; readonly type: MemoryType; readonly isAligned: boolean; readonly isDirect: boolean }
   | { readonly kind: 'address'; readonly isLinear: boolean; readonly bytes: number }
@@ -158,6 +161,8 @@ function resolve(code: Code, operandSize: Width, isMemory: boolean, nextField: (
     case 'U':
       if (isMemory) return memory(vectorType(size));
       return { kind: 'vector', access, type: vectorType(size), source: 'rm', field: nextField() };
+    case 'X':
+      return { kind: 'vector', access, type: vectorType(size), source: 'accumulator', field: nextField() };
     case 'P':
       return { kind: 'mmx', access, type: size === 'd' ? 32 : 64, source: 'reg', field: nextField() };
     case 'Q':
@@ -211,7 +216,7 @@ export function variantOf(row: Row, { operandSize, form, stack }: VariantChoice)
 
 function bodyWidth(codes: readonly Code[], operandSize: Width): Width {
   if (codes.some((code) => code.letter === 'K')) return operandSize;
-  const general = codes.filter((code) => !'SCKBTVWUPQH'.includes(code.letter));
+  const general = codes.filter((code) => !'SCKBTVWUXPQH'.includes(code.letter));
   const sized = general.find((code) => 'vzy'.includes(code.size) && code.size !== '');
   if (sized) return sized.size === 'y' ? widthOf('y', operandSize) : operandSize;
   const first = general.find((code) => !'IJ'.includes(code.letter));

@@ -2,7 +2,7 @@
 import { bytesOf, type Val, type WasmEmitter, type Width } from '../../index.ts';
 import { conditionHolds, packFlags, unpackFlags } from '../arithmetic-flags.ts';
 import { layout } from '../layout.ts';
-import { hex, type Row, type RowOptions, row } from '../row.ts';
+import { hex, type Row, type RowOptions, requires, row } from '../row.ts';
 import type { Body, X86Target } from '../target.ts';
 import { popped, pushed, stackPointer } from './stack.ts';
 
@@ -18,18 +18,22 @@ const conditional = conditionNames.flatMap((name, code): Row[] => [
   ),
 ]);
 
-const bswap: Body = (e, _x, w, a) => {
-  if (w === 16) return e.constant(16, 0); // Undefined in the manual; processors clear it.
+/** The bytes of a value in the opposite order. */
+export function swapBytes(e: WasmEmitter, w: Width, a: Val): Val {
   const swap32 = (v: Val): Val => {
     const even = e.op('i32.and', e.op('i32.rotl', v, e.i32(8)), e.i32(0x00ff00ff));
     const odd = e.op('i32.and', e.op('i32.rotr', v, e.i32(8)), e.i32(0xff00ff00 | 0));
     return e.op('i32.or', even, odd);
   };
   if (w === 32) return swap32(a);
+  if (w === 16) return e.op('i32.shr_u', swap32(a), e.i32(16));
   const high = e.zeroExtend(32, 64, swap32(e.op('i32.wrap_i64', a)));
   const low = e.zeroExtend(32, 64, swap32(e.op('i32.wrap_i64', e.op('i64.shr_u', a, e.i64(32n)))));
   return e.op('i64.or', e.op('i64.shl', high, e.i64(32n)), low);
-};
+}
+
+/** Of 16 bits it is undefined in the manual; processors clear the register. */
+const bswap: Body = (e, _x, w, a) => (w === 16 ? e.constant(16, 0) : swapBytes(e, w, a as Val));
 
 /** CBW, CWDE, CDQE. */
 const extendAccumulator: Body = (e, x, w) => {
@@ -230,8 +234,12 @@ export const moves: readonly Row[] = [
   }),
   row('98', 'cbw', '', extendAccumulator),
   row('99', 'cwd', '', extendIntoData),
-  row('9E', 'sahf', '', sahf),
-  row('9F', 'lahf', '', lahf),
+  row('9E', 'sahf', '', sahf, { only: 'legacy' }),
+  row('9F', 'lahf', '', lahf, { only: 'legacy' }),
+  ...requires('lahf64', [
+    row('9E', 'sahf', '', sahf, { only: 'mode64' }),
+    row('9F', 'lahf', '', lahf, { only: 'mode64' }),
+  ]),
   row('FC', 'cld', '', setDirection(false)),
   row('FD', 'std', '', setDirection(true)),
   row('D7', 'xlat', '', (_e, x, _w, form) => void x.helper('xlat', form), { repeats: true, width: 8 }),

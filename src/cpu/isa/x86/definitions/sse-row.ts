@@ -24,6 +24,8 @@ export const move: Body = (_e, _x, _w, value) => value;
 
 export const zeroVector = (e: WasmEmitter): Val => e.v128(new Array<number>(16).fill(0));
 
+export const identityBytes: readonly number[] = Array.from({ length: 16 }, (_, i) => i);
+
 /** Bytes of a vector of these lanes, `laneBytes` each (at most four: a lane is given as a 32-bit number). */
 export const vectorBytes = (laneBytes: 1 | 2 | 4, lanes: readonly number[]): number[] =>
   lanes.flatMap((lane) => Array.from({ length: laneBytes }, (_, i) => (lane >>> (8 * i)) & 0xff));

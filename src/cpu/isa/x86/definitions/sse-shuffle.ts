@@ -6,12 +6,19 @@
 import type { Val, WasmEmitter } from '../../index.ts';
 import { hex, type Row } from '../row.ts';
 import { asMmx, asVector, mmxRow, onMmx } from './mmx.ts';
-import { combine, shuffleLanes, splat32, sseRow, type VectorOperation, vectorBytes, zeroVector } from './sse-row.ts';
+import {
+  combine,
+  identityBytes,
+  shuffleLanes,
+  splat32,
+  sseRow,
+  type VectorOperation,
+  vectorBytes,
+  zeroVector,
+} from './sse-row.ts';
 
 /** The two-bit selectors of an immediate. */
 const selectors = (immediate: number): number[] => [0, 2, 4, 6].map((at) => (immediate >> at) & 3);
-
-const identityBytes = Array.from({ length: 16 }, (_, i) => i);
 
 /** Byte numbers of the 32-bit lanes that the immediate selects. */
 function doubleWordSelector(e: WasmEmitter, immediate: Val): Val {

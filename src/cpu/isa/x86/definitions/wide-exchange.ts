@@ -49,4 +49,6 @@ function exchange16(e: WasmEmitter, x: X86Target, linear: Val): void {
 const exchange: Body = (e, x, w, linear) =>
   w === 64 ? exchange16(e, x, linear as Val) : exchange8(e, x, linear as Val);
 
-export const wideExchange: readonly Row[] = [row('0F C7 /1', 'cmpxchg8b', 'Nc+', exchange, { lock: true })];
+export const wideExchange: readonly Row[] = [
+  row('0F C7 /1', 'cmpxchg8b', 'Nc+', exchange, { lock: true, wideFeature: 'cx16' }),
+];

@@ -2,7 +2,7 @@
 import type { Val, WasmEmitter } from '../../index.ts';
 import { conditionHolds } from '../arithmetic-flags.ts';
 import { layout } from '../layout.ts';
-import { hex, type Row, row } from '../row.ts';
+import { hex, type Row, type RowOptions, row } from '../row.ts';
 import type { Body, X86Target } from '../target.ts';
 import { decodeX87, order, storePlan, type X87Instruction, type X87Memory, x87Functions } from '../x87/index.ts';
 
@@ -131,7 +131,10 @@ function memoryRow(opcode: number, digit: number): Row | undefined {
   const short = decodeX87(opcode, modrm, true);
   if (!plain || !short) return undefined;
   const hasEnvironment = plain.memory?.access === 'linearRead' || plain.memory?.access === 'linearWrite';
-  const options = hasEnvironment ? { unit: 'x87' as const } : unit;
+  const options: RowOptions = {
+    ...(hasEnvironment ? { unit: 'x87' } : unit),
+    ...(plain.helper.startsWith('fisttp') && { feature: 'sse3' }),
+  };
   return row(`${hex(opcode)} /${digit}`, plain.helper, hasEnvironment ? 'Nv' : 'Nd', memoryBody(plain, short), options);
 }
 

@@ -55,7 +55,7 @@ const beginEpoch = (state: X86State): void => state.setWord(layout.fetchEpoch, (
 export const upperPart32 = Number(upperPart.others);
 
 /** Where in a lookup key, behind the mode key and `supervisorKey`, the generation begins. */
-const generationShift = 10;
+const generationShift = 12;
 const generationLimit = 2 ** (32 - generationShift);
 
 /** What the bytes at a RIP depend on, besides RIP: see layout.ts. */
@@ -122,10 +122,15 @@ function computeModeKey(state: X86State): number {
   return state.eflagsRest & flag.TF ? key | modeKey.single | unitBits(state) : key | unitBits(state);
 }
 
-/** Which floating-point and vector instructions are switched off. */
+/** What the processor has, and which floating-point and vector instructions are switched off. */
 function unitBits(state: X86State): number {
   const noSse = state.cr4 & cr4.OSFXSR ? 0 : modeKey.noSse;
-  return noSse | (state.cr0 & cr0.TS ? modeKey.taskSwitched : 0) | (state.cr0 & cr0.EM ? modeKey.emulate : 0);
+  return (
+    state.modelKey |
+    noSse |
+    (state.cr0 & cr0.TS ? modeKey.taskSwitched : 0) |
+    (state.cr0 & cr0.EM ? modeKey.emulate : 0)
+  );
 }
 
 /** How far addresses, RIP and the stack pointer reach. */

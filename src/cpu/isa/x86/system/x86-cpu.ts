@@ -1,3 +1,4 @@
+import { writeCrcTables } from '../definitions/crc32.ts';
 import { layout } from '../layout.ts';
 import type { CodeTracker, CpuBus, CpuStop, DirectEntry, RamMap, X86CpuOptions } from './contract.ts';
 import { deliverException, deliverExternal, deliverSingleStep } from './event-delivery.ts';
@@ -54,6 +55,7 @@ export class X86Cpu {
 
   constructor(options: X86CpuOptions) {
     this.state = new X86State(options.memory);
+    writeCrcTables(this.state.i32);
     this.ram = options.ram;
     this.bus = options.bus;
     this.code = options.code;

@@ -63,6 +63,8 @@ export class X86State {
   readonly u64: BigUint64Array;
   readonly view: DataView;
 
+  /** The bits of the mode key that say what the processor has (see features.ts). */
+  modelKey = 0;
   cr0 = 0;
   readonly cr2 = new Register64();
   readonly cr3 = new Register64();

@@ -1,7 +1,7 @@
 /**
  * The escape opcodes D8-DF as a table (SDM 2, A.5.2), with the aliases that processors accept though the manual
  * leaves them out: DC D0 (FCOM), DC D8 (FCOMP), DD C8 and DF C8 (FXCH), DE D0 (FCOMP), DF D0 and DF D8 (FSTP),
- * D9 D8 (FSTP without the stack check), DF C0 (FFREEP), DB E0, E1 and E4 (no operation). FISTTP is left out: SSE3.
+ * D9 D8 (FSTP without the stack check), DF C0 (FFREEP), DB E0, E1 and E4 (no operation). FISTTP came with SSE3.
  */
 
 export interface X87Memory {
@@ -51,7 +51,7 @@ const memoryForms: readonly MemoryRow[] = [
   integerOperations.map((name) => [`${name}M32`, 4] as const),
   [
     ['fildM32', 4],
-    undefined,
+    ['fisttpM32', -4],
     ['fistM32', -4],
     ['fistpM32', -4],
     undefined,
@@ -62,7 +62,7 @@ const memoryForms: readonly MemoryRow[] = [
   operations.map((name) => [`${name}M64`, 8] as const),
   [
     ['fldM64', 8],
-    undefined,
+    ['fisttpM64', -8],
     ['fstM64', -8],
     ['fstpM64', -8],
     ['frstor', 0],
@@ -73,7 +73,7 @@ const memoryForms: readonly MemoryRow[] = [
   integerOperations.map((name) => [`${name}M16`, 2] as const),
   [
     ['fildM16', 2],
-    undefined,
+    ['fisttpM16', -2],
     ['fistM16', -2],
     ['fistpM16', -2],
     ['fbld', 10],

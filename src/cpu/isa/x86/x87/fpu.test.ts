@@ -207,9 +207,9 @@ test('constants are rounded as the control word says', () => {
 });
 
 test('the decoder refuses what no processor of ours has, and knows sizes and halves of stores', () => {
-  const fisttp = decodeX87(0xdb, 0x0f);
   const undefinedForm = decodeX87(0xd9, 0xe2);
-  assert.deepEqual([fisttp, undefinedForm], [undefined, undefined]);
+  assert.equal(undefinedForm, undefined);
+  assert.equal(decodeX87(0xdb, 0x0f)?.helper, 'fisttpM32');
   assert.deepEqual(decodeX87(0xdd, 0x30, true)?.memory, { access: 'linearWrite', bytes: 94 });
   assert.deepEqual(decodeX87(0xd9, 0x20)?.memory, { access: 'linearRead', bytes: 28 });
   assert.equal(decodeX87(0xdd, 0x18)?.commit, true);

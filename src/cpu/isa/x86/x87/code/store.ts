@@ -69,9 +69,9 @@ const narrowFloat =
 const roundingField = 0xc00;
 const rounding = { down: 0x400, up: 0x800 } as const;
 
-/** An integer of `width` bits, rounded as the control word says; the most negative one is not simple. */
+/** An integer of `width` bits, rounded as the control word says unless it is truncated; the most negative one is not simple. */
 const narrowInteger =
-  (width: 16 | 32 | 64): Narrow =>
+  (width: 16 | 32 | 64, isTruncated = false): Narrow =>
   (e, number, words) => {
     const { significand, signExponent } = number;
     const exponent = exponentOf(e, signExponent);
@@ -86,7 +86,7 @@ const narrowInteger =
     });
     const isInexact = e.op('i64.ne', fraction.now, e.i64(0n));
     const sign = e.op('i32.shr_u', signExponent, e.i32(15));
-    const mode = e.op('i32.and', words, e.i32(roundingField));
+    const mode = isTruncated ? e.i32(roundingField) : e.op('i32.and', words, e.i32(roundingField));
     const outwards = e.select(sign, e.i32(rounding.down), e.i32(rounding.up));
     const directed = e.op('i32.and', isInexact, e.op('i32.eq', mode, outwards));
     const isUp = e.select(e.op('i32.eqz', mode), roundsUp(e, whole.now, fraction.now), directed);
@@ -149,6 +149,9 @@ const formats: readonly (readonly [name: string, narrow: Narrow, pops: boolean])
   ['fistM32', narrowInteger(32), false],
   ['fistpM32', narrowInteger(32), true],
   ['fistpM64', narrowInteger(64), true],
+  ['fisttpM16', narrowInteger(16, true), true],
+  ['fisttpM32', narrowInteger(32, true), true],
+  ['fisttpM64', narrowInteger(64, true), true],
 ];
 
 export const storeFunctions: SharedFunctions = Object.fromEntries(

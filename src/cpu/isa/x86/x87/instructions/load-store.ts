@@ -105,6 +105,15 @@ const converts = {
   decimal: (fpu, u) => toDecimal(u, fpu.bytes.subarray(layout.helper, layout.helper + 10)),
 } satisfies Record<string, Convert>;
 
+/** As FIST does with rounding control "towards zero". */
+const truncated =
+  (convert: Convert): Convert =>
+  (fpu, u) => {
+    u.control |= roundingControl;
+    return convert(fpu, u);
+  };
+const roundingControl = 0xc00;
+
 /** What an empty register stores when that is masked: the format's indefinite. */
 const empty = { signExponent: 0xffff, hi: 0xc0000000 | 0 };
 
@@ -167,6 +176,9 @@ export const loadStoreHelpers: X87Helpers = {
   fistM32: storing(converts.i32, false),
   fistpM32: storing(converts.i32, true),
   fistpM64: storing(converts.i64, true),
+  fisttpM16: storing(truncated(converts.i16), true),
+  fisttpM32: storing(truncated(converts.i32), true),
+  fisttpM64: storing(truncated(converts.i64), true),
   fbstp: storing(converts.decimal, true),
   fstSti: (fpu, a, b) => {
     storeRegister(fpu, a, b);

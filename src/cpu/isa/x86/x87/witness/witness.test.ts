@@ -22,14 +22,13 @@ const rounds = Number(process.env.X87_ROUNDS ?? 1);
 const liveCasesPerInstruction = 40;
 const recordedCasesPerInstruction = 24;
 
-/** Every (opcode, ModRM) pair that the oracle can run: environments are beyond it, and FISTTP is not ours. */
+/** Every (opcode, ModRM) pair that the oracle can run: environments are beyond it. */
 function instructionPairs(): [number, number][] {
   const pairs: [number, number][] = [];
   for (let opcode = 0xd8; opcode <= 0xdf; opcode++) {
     for (let modrm = 7; modrm < 256; modrm += modrm < 0xbf ? 8 : 1) {
       if (modrm > 0x3f && modrm < 0xc0) continue;
-      const isFisttp = modrm === 0x0f && (opcode === 0xdb || opcode === 0xdd || opcode === 0xdf);
-      if (!isFisttp && !decodeX87(opcode, modrm)?.memory?.access.startsWith('linear')) pairs.push([opcode, modrm]);
+      if (!decodeX87(opcode, modrm)?.memory?.access.startsWith('linear')) pairs.push([opcode, modrm]);
     }
   }
   return pairs;

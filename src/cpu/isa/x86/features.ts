@@ -1,0 +1,41 @@
+/** What a processor has beyond the first x86-64 ones, and the models that can be chosen (System V psABI for x86-64, 3.1.1). */
+import { modeKey } from './mode.ts';
+
+/** Models by how much they have. `v1` and `v2` are the levels of the psABI, `max` is everything that is built. */
+export const processorModels = ['v1', 'v2', 'max'] as const;
+export type ProcessorModel = (typeof processorModels)[number];
+
+/** The first model that has a feature. */
+const firstModel = {
+  cx16: 'v2',
+  lahf64: 'v2',
+  popcnt: 'v2',
+  sse3: 'v2',
+  ssse3: 'v2',
+  sse41: 'v2',
+  sse42: 'v2',
+  aes: 'max',
+  fsgsbase: 'max',
+  lzcnt: 'max',
+  movbe: 'max',
+  pclmulqdq: 'max',
+  rdrand: 'max',
+  rdseed: 'max',
+  sha: 'max',
+  xsave: 'max',
+  xsaveopt: 'max',
+} as const satisfies Readonly<Record<string, ProcessorModel>>;
+export type Feature = keyof typeof firstModel;
+
+export const modelHas = (model: ProcessorModel, feature: Feature): boolean =>
+  processorModels.indexOf(model) >= processorModels.indexOf(firstModel[feature]);
+
+/** The bits of the mode key that stand for a model: none for the one that has everything. */
+export const modelKey = (model: ProcessorModel): number =>
+  (processorModels.length - 1 - processorModels.indexOf(model)) * modeKey.oneModelLess;
+
+/** Whether the processor whose mode key this is has a feature. */
+export function keyHas(mode: number, feature: Feature): boolean {
+  const less = (mode & modeKey.modelMask) / modeKey.oneModelLess;
+  return processorModels.length - 1 - less >= processorModels.indexOf(firstModel[feature]);
+}
