@@ -20,7 +20,7 @@ after(() => host?.close());
 const sequences: Readonly<Record<string, number>> = { interpreter: 4000, jit: 1000 };
 const combinations = Object.keys(engines).flatMap((engine) => modes.map((mode) => ({ engine, mode })));
 
-const floatObstacle = nativeObstacle(['sse']);
+const floatObstacle = nativeObstacle(64, ['sse']);
 const floatHost = host ?? (floatObstacle === undefined ? new NativeHost() : undefined);
 after(() => floatHost?.close());
 

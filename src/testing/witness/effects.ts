@@ -69,7 +69,8 @@ const table: Readonly<Record<string, FlagEffects>> = {
   ...named('salc', sets(0, 0, CF)),
   ...named('into', sets(0, 0, OF)),
   ...named('loope loopne', sets(0, 0, ZF)),
-  ...named('popcnt', sets(all)),
+  ...named('popcnt pcmpestri pcmpestrm pcmpistri pcmpistrm rdrand rdseed', sets(all)),
+  ...named('lzcnt', sets(all, OF | SF | PF | AF)),
   ...named('comiss comisd ucomiss ucomisd ptest', sets(all)),
 };
 
@@ -154,6 +155,9 @@ const implicit: Readonly<Record<string, readonly [readonly number[], readonly nu
   loope: [[C], [C]],
   loopne: [[C], [C]],
   jcxz: [[C], []],
+  pcmpestri: [[A, D], [C]],
+  pcmpestrm: [[A, D], []],
+  pcmpistri: [[], [C]],
   leave: [[BP], [SP, BP]],
   enter: [
     [BP, SP],

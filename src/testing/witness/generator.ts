@@ -21,6 +21,10 @@ export interface GeneratorOptions {
   readonly units: readonly WitnessUnit[];
   /** Floating-point instructions only, on unusual values, with any MXCSR. */
   readonly hasFloats?: boolean;
+  /** Names of rows that are left out. */
+  readonly without?: ReadonlySet<string>;
+  /** Only what not every x86-64 processor has. */
+  readonly extensions?: boolean | undefined;
 }
 
 export class Generator {
@@ -29,13 +33,17 @@ export class Generator {
   readonly #hasVectors: boolean;
   readonly #hasFloats: boolean;
 
-  constructor({ mode, units, hasFloats = false }: GeneratorOptions) {
+  constructor({ mode, units, hasFloats = false, without, extensions = false }: GeneratorOptions) {
     this.#hasFloats = hasFloats;
     this.#mode = mode;
     this.#hasVectors = units.some((unit) => unit !== 'integer');
     const absent = mode === 64 ? 'legacy' : 'mode64';
     const drawn = hasFloats ? floatEncodings : encodings;
-    const usable = drawn.filter((e) => units.includes(unitOf(e)) && e.candidate.row.only !== absent);
+    const usable = drawn.filter((e) => {
+      const { only, name, feature } = e.candidate.row;
+      if (extensions && feature === undefined) return false;
+      return units.includes(unitOf(e)) && only !== absent && !without?.has(name);
+    });
     this.#draw = new EncodingDraw(usable);
   }
 

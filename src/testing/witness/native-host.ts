@@ -2,30 +2,72 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { WitnessCase, WitnessOutcome } from './case.ts';
+import { type Feature, x86Rows } from '../../cpu/isa/x86/index.ts';
+import type { WitnessCase, WitnessMode, WitnessOutcome } from './case.ts';
 import type { WitnessUnit } from './encodings.ts';
 import { decodeOutcome, encodeCase } from './protocol.ts';
 
-/** Why there is no native witness of these units on this machine; undefined: there is one. */
-export function nativeObstacle(units: readonly WitnessUnit[] = ['integer', 'sse', 'mmx']): string | undefined {
+/** What the host lets programs do: see `probe` in native.c. */
+interface HostProgram {
+  readonly path: string;
+  readonly abilities: ReadonlySet<string>;
+}
+
+let compiled: HostProgram | undefined;
+
+/** Compiles native.c, once in a process. */
+function hostProgram(): HostProgram {
+  if (compiled) return compiled;
+  const folder = mkdtempSync(join(tmpdir(), 'mezz-witness-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, 'native');
+  const source = join(import.meta.dirname, 'native.c');
+  execFileSync('gcc', ['-O1', '-static-pie', '-fno-stack-protector', '-o', path, source], { stdio: 'inherit' });
+  const abilities = new Set(execFileSync(path, ['probe'], { encoding: 'utf8' }).trim().split(' '));
+  compiled = { path, abilities };
+  return compiled;
+}
+
+const processorInfo = (): string => readFileSync('/proc/cpuinfo', 'utf8');
+
+const allUnits: readonly WitnessUnit[] = ['integer', 'sse', 'mmx'];
+
+/** Why there is no native witness of these units on this machine, of code of this mode; undefined: there is one. */
+export function nativeObstacle(mode: WitnessMode = 64, units: readonly WitnessUnit[] = allUnits): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'the host is no x86-64 Linux';
-  const processor = readFileSync('/proc/cpuinfo', 'utf8');
-  // Where the manual leaves a choice, our processor does what Intel's do. It leaves SSE none but for approximations.
-  const isIntel = processor.includes('GenuineIntel');
-  if (!isIntel && units.some((unit) => unit !== 'sse')) return 'the host processor is not one of Intel';
-  const setsBases = /^flags.*\bfsgsbase\b/m.test(processor);
-  if (!setsBases && units.includes('integer')) return 'the host does not let programs set segment bases';
   try {
     execFileSync('gcc', ['--version'], { stdio: 'ignore' });
-    return undefined;
   } catch {
     return 'gcc is missing';
   }
+  const { abilities } = hostProgram();
+  if (!abilities.has('bases') && units.includes('integer')) return 'the host does not let programs set segment bases';
+  if (mode === 64) return undefined;
+  return abilities.has('local-segments') && abilities.has('code32') ? undefined : 'the host runs 64-bit programs only';
 }
+
+/** Names of rows that this host does otherwise, or cannot do: where the manual leaves a choice, ours does what Intel's do. */
+export function unlikeHost(): ReadonlySet<string> {
+  const names: string[] = [];
+  if (!processorInfo().includes('GenuineIntel')) names.push(...differentVendor);
+  if (!hostProgram().abilities.has('local-segments')) names.push(...ofLocalSegments);
+  const features = new Set(/^flags\s*:(.*)$/m.exec(processorInfo())?.[1]?.trim().split(' '));
+  for (const { name, feature } of x86Rows) if (feature && !hasFeature(features, feature)) names.push(name);
+  return new Set(names);
+}
+
+/** What Linux calls a feature of ours; some it does not show though programs can use them, as the processor itself says. */
+const linuxNames: Partial<Record<Feature, string>> = { sse3: 'pni', sse41: 'sse4_1', sse42: 'sse4_2', sha: 'sha_ni' };
+
+const hasFeature = (flags: ReadonlySet<string>, feature: Feature): boolean =>
+  feature === 'lzcnt' ? hostProgram().abilities.has('lzcnt') : flags.has(linuxNames[feature] ?? feature);
+
+/** Results where flags and counts are undefined, and what AMD's processors do not have or do besides. */
+const differentVendor = 'shld shrd prefetchw sysexit movs cmps stos lods scas'.split(' ');
+const ofLocalSegments = 'mov_to_seg pop_seg lfs lgs lar lsl verr verw'.split(' ');
 
 /** Compiles native.c and runs cases on it, a batch at a time. */
 export class NativeHost {
-  readonly #folder: string;
   readonly #process: ChildProcess;
   readonly #chunks: Buffer[] = [];
   #length = 0;
@@ -33,11 +75,7 @@ export class NativeHost {
   #exit: string | undefined;
 
   constructor() {
-    this.#folder = mkdtempSync(join(tmpdir(), 'mezz-witness-'));
-    const program = join(this.#folder, 'native');
-    const source = join(import.meta.dirname, 'native.c');
-    execFileSync('gcc', ['-O1', '-static-pie', '-fno-stack-protector', '-o', program, source], { stdio: 'inherit' });
-    this.#process = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#process = spawn(hostProgram().path, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#process.stdout?.on('data', (chunk: Buffer) => {
       this.#chunks.push(chunk);
       this.#length += chunk.length;
@@ -67,7 +105,6 @@ export class NativeHost {
 
   close(): void {
     this.#process.stdin?.end();
-    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   async #take(length: number): Promise<Buffer> {

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <asm/ldt.h>
 #include <asm/prctl.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -376,7 +377,43 @@ static void read_all(void *into, size_t length) {
   if (fread(into, 1, length, stdin) != length) exit(0);
 }
 
-int main(void) {
+static sigjmp_buf refused;
+
+static void on_refusal(int number) {
+  siglongjmp(refused, number);
+}
+
+static int has_selector(uint32_t selector) {
+  uint8_t is_valid;
+  uint32_t rights;
+  __asm__ volatile("lar %2, %0; setz %1" : "=r"(rights), "=q"(is_valid) : "r"(selector) : "cc");
+  return is_valid;
+}
+
+/* Says in a line what this host lets programs do. */
+static void probe(void) {
+  struct sigaction action = {.sa_handler = on_refusal, .sa_flags = SA_NODEFER};
+  sigaction(SIGILL, &action, NULL);
+  if (sigsetjmp(refused, 1) == 0) {
+    uint64_t base;
+    __asm__ volatile("rdfsbase %0" : "=r"(base));
+    printf("bases ");
+  }
+  uint32_t zeros;
+  __asm__ volatile("lzcnt %1, %0" : "=r"(zeros) : "r"(1) : "cc");
+  if (zeros == 31) printf("lzcnt ");
+  set_up_memory();
+  if (has_selector(0x0f)) printf("local-segments ");
+  if (has_selector(0x23)) printf("code32 ");
+  printf("\n");
+}
+
+int main(int count, char **arguments) {
+  (void)arguments;
+  if (count > 1) {
+    probe();
+    return 0;
+  }
   set_up_memory();
   control->has_fsgsbase = (getauxval(AT_HWCAP2) & 2) != 0;
   set_up_signals();

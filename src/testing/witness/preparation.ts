@@ -271,6 +271,22 @@ const setBase: Preparation = (sequence, draft) => {
   return always;
 };
 
+/** Whether the operands of these may lie anywhere differs between vendors: ours want them aligned, as the manual says. */
+const alignedOperand: Preparation = (sequence, draft) => {
+  const linear = BigInt(places.data + 0x800 + 16 * sequence.random.below(0x80));
+  draft.aim = { linear, segment: undefined, addressBits: 32 };
+  return always;
+};
+
+/** Lengths of strings around what a vector holds, and elements that end them. */
+const stringLengths: Preparation = (sequence) => {
+  for (const register of [A, D]) {
+    const length = BigInt(sequence.random.between(-18, 18));
+    if (!sequence.random.oneIn(6)) sequence.prefer(register, BigInt.asUintN(64, length));
+  }
+  return always;
+};
+
 const needsStack: Preparation = (sequence) => sequence.stackPointer !== undefined || sequence.random.oneIn(6);
 
 const byName: Readonly<Record<string, Preparation>> = {
@@ -287,6 +303,8 @@ const byName: Readonly<Record<string, Preparation>> = {
   ...each('wrfsbase wrgsbase', setBase),
   ...each('maskmovq maskmovdqu', maskedMove),
   ...each('push pop push_seg pushf pusha call', needsStack),
+  ...each('sha1rnds4 sha1nexte sha1msg1 sha1msg2 sha256rnds2 sha256msg1 sha256msg2', alignedOperand),
+  ...each('pcmpestri pcmpestrm', stringLengths),
   popa: popAll,
   pop_mem: popToMemory,
   arpl: adjustLevel,
