@@ -43,8 +43,17 @@ async function runInLockstep(options: LockstepRunOptions, signals: QuitSignals):
   const boot = await readBootFiles(run, signals.signal);
   const console = new SerialPipe({ onOutput: (bytes) => void (isConsoleShown && process.stdout.write(bytes)) });
   console.send(new TextEncoder().encode(input));
-  const { memoryBytes, debugExitPort, timeoutSeconds } = run;
-  const config = { memoryBytes, debugExitPort, boot, serialPorts: [console] as const, jit, lockstep, instructions };
+  const { memoryBytes, cpu, debugExitPort, timeoutSeconds } = run;
+  const config = {
+    memoryBytes,
+    cpu,
+    debugExitPort,
+    boot,
+    serialPorts: [console] as const,
+    jit,
+    lockstep,
+    instructions,
+  };
   const machine = await createLockstepVm(config, nodeHost);
   const { vm, engine } = machine;
   signals.onQuit = () => vm.stop();

@@ -6,9 +6,9 @@ const read = (options: Record<string, string>, rest: { operands?: string[]; comm
   readRunOptions({ operands: rest.operands ?? [], options, command: rest.command });
 
 test('run options have defaults', () => {
-  const { image, memoryBytes, serial, command, engine } = read({});
+  const { image, memoryBytes, serial, command, engine, cpu } = read({});
   assert.deepEqual([image, memoryBytes, serial, command], [undefined, 512 * 2 ** 20, { kind: 'stdio' }, undefined]);
-  assert.equal(engine, 'jit');
+  assert.deepEqual([engine, cpu], ['jit', 'max']);
 });
 
 for (const [text, bytes] of [
@@ -33,6 +33,8 @@ for (const [options, message] of [
   [{ memory: '' }, /Cannot use memory size ""/],
   [{ memory: '512K' }, /a PC has 1M at least/],
   [{ engine: 'turbo' }, /Cannot use engine "turbo"/],
+  [{ cpu: 'v3' }, /Cannot use processor "v3": AVX and what came with it are not built yet/],
+  [{ cpu: 'i486' }, /Cannot use processor "i486": there are v1, v2 and max/],
   [{ serial: 'file:' }, /Cannot connect the serial port to "file:"/],
   [{ serial: 'tcp' }, /there are stdio, null and file:PATH/],
   [{ 'debug-exit': '0x10000' }, /Cannot use debug-exit port "0x10000"/],

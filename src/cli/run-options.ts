@@ -1,4 +1,4 @@
-import type { EngineName } from '../vm/index.ts';
+import { type EngineName, modelObstacle, type ProcessorModel } from '../vm/index.ts';
 import { UsageError } from './errors.ts';
 import type { Arguments, Option } from './verb.ts';
 
@@ -8,6 +8,7 @@ export const runOptionTable = {
   append: { value: 'TEXT', help: 'added to the kernel command line' },
   memory: { value: 'SIZE', help: "the guest's memory: 512M (the default), 2G; a number alone is in MiB" },
   engine: { value: 'NAME', help: 'what executes guest code: auto, jit or interpreter (default auto)' },
+  cpu: { value: 'MODEL', help: 'what the processor has: v1, v2 (x86-64-v2) or max, everything (the default)' },
   serial: {
     value: 'WHERE',
     help: "the guest's first serial port, its console: stdio (the default), null or file:PATH",
@@ -27,9 +28,9 @@ export const runOptionTable = {
   },
 } as const satisfies Record<string, Option>;
 
-const { kernel, initrd, append, memory, 'debug-exit': debugExit, timeout } = runOptionTable;
+const { kernel, initrd, append, memory, cpu, 'debug-exit': debugExit, timeout } = runOptionTable;
 /** What describes the guest for verbs that run one to look at it. */
-export const guestOptionTable = { kernel, initrd, append, memory, 'debug-exit': debugExit, timeout } as const;
+export const guestOptionTable = { kernel, initrd, append, memory, cpu, 'debug-exit': debugExit, timeout } as const;
 
 export type SerialTarget =
   | { readonly kind: 'stdio' }
@@ -42,6 +43,7 @@ export interface RunOptions {
   readonly initrd: string | undefined;
   readonly append: string | undefined;
   readonly engine: EngineName;
+  readonly cpu: ProcessorModel;
   readonly memoryBytes: number;
   readonly serial: SerialTarget;
   readonly debugExitPort: number | undefined;
@@ -71,6 +73,7 @@ export function readRunOptions({ operands, options, command }: Arguments): RunOp
     initrd: options.initrd,
     append: options.append,
     engine: parseEngine(options.engine ?? 'auto'),
+    cpu: parseModel(options.cpu ?? 'max'),
     memoryBytes: parseSize(options.memory ?? defaultMemory),
     serial: parseSerial(options.serial ?? (command ? 'null' : 'stdio')),
     debugExitPort: options['debug-exit'] === undefined ? undefined : parsePort(options['debug-exit']),
@@ -86,6 +89,12 @@ function parseEngine(name: string): EngineName {
   if (name === 'jit' || name === 'interpreter') return name;
   if (name === 'auto') return 'jit';
   throw new UsageError(`use engine "${name}"`, 'there are auto, jit and interpreter');
+}
+
+function parseModel(name: string): ProcessorModel {
+  const obstacle = modelObstacle(name);
+  if (obstacle !== undefined) throw new UsageError(`use processor "${name}"`, obstacle);
+  return name as ProcessorModel;
 }
 
 const unitBytes: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };

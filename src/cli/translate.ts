@@ -52,14 +52,17 @@ async function runGuest({ run, input }: { run: RunOptions; input: string }, sign
   const boot = await readBootFiles(run, signals.signal);
   const console = new SerialPipe({ onOutput: () => {} });
   console.send(new TextEncoder().encode(input));
-  const { memoryBytes, debugExitPort, timeoutSeconds = 5 } = run;
+  const { memoryBytes, cpu, debugExitPort, timeoutSeconds = 5 } = run;
   let translations: Translations | undefined;
   const keep: EngineMaker = (parts, writer) => {
     const engine = createJitEngine(parts, {}, writer);
     translations = engine.translations;
     return engine;
   };
-  const vm = await createPcVm({ memoryBytes, debugExitPort, boot, serialPorts: [console], engine: keep }, nodeHost);
+  const vm = await createPcVm(
+    { memoryBytes, cpu, debugExitPort, boot, serialPorts: [console], engine: keep },
+    nodeHost,
+  );
   signals.onQuit = () => vm.stop();
   vm.stopAfter(timeoutSeconds);
   vm.start();

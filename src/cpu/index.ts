@@ -1,5 +1,13 @@
 export { InterpreterEngine, type InterpreterOptions, type TranslatedRegion } from './interpreter/index.ts';
-export { type CpuBus, layout, type RamMap, type VcpuState } from './isa/x86/index.ts';
+export {
+  type CpuBus,
+  layout,
+  modelObstacle,
+  type ProcessorModel,
+  processorModels,
+  type RamMap,
+  type VcpuState,
+} from './isa/x86/index.ts';
 export { createJitEngine, type JitOptions, type ModuleWriter, ThreadWriter } from './jit/index.ts';
 export { describeDifference, LockstepDifference, LockstepEngine, type LockstepOptions } from './lockstep/index.ts';
 export type { Vcpu, VcpuCounters, VcpuProgress, VcpuStop } from './vcpu.ts';

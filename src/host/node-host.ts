@@ -1,3 +1,4 @@
+import { randomFillSync } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { tuneWasm } from './engine-flags.ts';
 import { startThread } from './threads.ts';
@@ -24,6 +25,8 @@ export const nodeHost = {
   ...(availableParallelism() >= threadedFrom && { startThread }),
 
   wallClockMs: (): number => Date.now(),
+
+  readEntropy: (): bigint => randomFillSync(entropy)[0] ?? 0n,
 
   yieldToHost(callback: () => void): void {
     setImmediate(callback);
@@ -55,6 +58,7 @@ export const nodeHost = {
   },
 };
 
+const entropy = new BigUint64Array(1);
 const timeoutMaxMs = 0x7fffffff;
 const longestBlockMs = 2;
 const neverNotified = new Int32Array(new SharedArrayBuffer(4));

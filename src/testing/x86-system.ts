@@ -14,6 +14,7 @@ export class RecordingBus implements CpuBus {
   readonly log: string[] = [];
   now = 0;
   cr8 = 0;
+  entropy = 0x0123_4567_89ab_cdefn;
   apicBase = 0xfee00900n;
 
   readPort(port: number, size: PortSize): number {
@@ -62,6 +63,11 @@ export class RecordingBus implements CpuBus {
 
   writeCr8(value: number): void {
     this.cr8 = value;
+  }
+
+  readEntropy(): bigint {
+    this.log.push('read entropy');
+    return this.entropy;
   }
 }
 

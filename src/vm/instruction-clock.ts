@@ -17,6 +17,7 @@ export class InstructionClock implements VmHost {
   readonly #onIdle: () => void;
   #instructions = 0;
   #extraNs = 0;
+  #entropy = 0n;
 
   /** `onIdle` is called when nothing will ever wake the guest. */
   constructor(host: Pick<VmHost, 'yieldToHost' | 'resources'>, onIdle: () => void) {
@@ -53,6 +54,14 @@ export class InstructionClock implements VmHost {
 
   wallClockMs(): number {
     return wallClockBeginMs + Math.floor(this.nowNs() / 1e6);
+  }
+
+  /** Repeatable as the rest is: no entropy at all (the sequence of splitmix64). */
+  readEntropy(): bigint {
+    this.#entropy = BigInt.asUintN(64, this.#entropy + 0x9e3779b97f4a7c15n);
+    const first = BigInt.asUintN(64, (this.#entropy ^ (this.#entropy >> 30n)) * 0xbf58476d1ce4e5b9n);
+    const second = BigInt.asUintN(64, (first ^ (first >> 27n)) * 0x94d049bb133111ebn);
+    return second ^ (second >> 31n);
   }
 
   resources(): HostResources {

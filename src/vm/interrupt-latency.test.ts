@@ -36,6 +36,7 @@ class GuestClock implements VmHost {
 
   sleep = (): (() => void) => () => {};
   wallClockMs = (): number => 0;
+  readEntropy = (): bigint => 0n;
   resources = () => ({ processorSeconds: 0, peakRssBytes: 0 });
 }
 

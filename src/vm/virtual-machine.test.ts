@@ -40,6 +40,7 @@ class FakeHost implements VmHost {
   }
 
   wallClockMs = (): number => 0;
+  readEntropy = (): bigint => 0n;
   resources = () => ({ processorSeconds: 0, peakRssBytes: 0 });
 }
 

@@ -8,6 +8,8 @@ export interface VmHost extends Clock {
   sleep(durationNs: number, callback: () => void): () => void;
   /** Milliseconds since 1970, UTC. */
   wallClockMs(): number;
+  /** 64 bits that nobody can foretell. */
+  readEntropy(): bigint;
   /** Called before generated code is compiled. */
   prepareEngine?(): void;
   /** Gives back what starting up has left: called once, with the engine made and the guest not loaded yet. */

@@ -9,6 +9,7 @@ import {
   layout,
   modeKey,
   noErrorCode,
+  type ProcessorModel,
   type RamMap,
   sharedFunctions,
   type VcpuState,
@@ -29,6 +30,8 @@ export interface InterpreterOptions {
   readonly ram: RamMap;
   readonly bus: CpuBus;
   readonly tscHz: number;
+  /** What the processor has; everything when absent. */
+  readonly model?: ProcessorModel | undefined;
   /** Takes over code that runs often. */
   readonly hot?: HotCode;
   /** Count what costs time to count. */
@@ -60,12 +63,12 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   #isOver = never;
   isResting = false;
 
-  constructor({ memory, ram, bus, tscHz, hot, statistics = false }: InterpreterOptions) {
+  constructor({ memory, ram, bus, tscHz, model, hot, statistics = false }: InterpreterOptions) {
     this.#hot = hot;
     if (statistics) this.#translated = 0;
     this.#cache = new CodeCache(memory);
     this.#bus = bus;
-    this.cpu = new X86Cpu({ memory, ram, bus, tscHz, code: this.#cache });
+    this.cpu = new X86Cpu({ memory, ram, bus, tscHz, model, code: this.#cache });
     const { table, module } = interpreterModule();
     this.#translator = new Translator(this.cpu, this.#cache, table, memory, hot);
     this.cpu.addressesThroughStack = () => this.#translator.addressesThroughStack();

@@ -20,6 +20,7 @@ const names: readonly (keyof CpuBus)[] = [
   'writeMsr',
   'readCr8',
   'writeCr8',
+  'readEntropy',
 ];
 
 /** A bus whose calls all go to one function. */

@@ -56,6 +56,18 @@ function differenceOf(run: () => unknown): LockstepDifference {
   return assert.fail('no difference was found');
 }
 
+test('what the host gives as entropy is the same for both', () => {
+  const { machine, engine, bus, run } = setUp();
+  let given = 0n;
+  bus.readEntropy = () => (given = given * 6364136223846793005n + 1442695040888963407n);
+  machine.load(code, 0x31, 0xc0, ...repeated(500, 0x48, 0x0f, 0xc7, 0xf2, 0x48, 0x01, 0xd0), hlt); // rdrand rdx; add rax, rdx
+
+  run();
+
+  assert.notEqual(machine.register(0), 0n);
+  assert.equal(engine.reference.cpu.state.gpr(0), machine.register(0));
+});
+
 test('a loop runs in lock-step to its end', () => {
   const { machine, engine, run } = setUp();
   machine.load(code, 0x31, 0xc0, ...repeated(1000, 0x01, 0xc8), hlt); // xor eax, eax; add eax, ecx

@@ -10,7 +10,7 @@ export interface Encoding {
   readonly weight: number;
 }
 
-export type WitnessUnit = 'integer' | 'sse' | 'mmx' | 'x87';
+export type WitnessUnit = 'integer' | 'sse' | 'mmx' | 'x87' | 'xsave';
 export const unitOf = ({ candidate }: Encoding): WitnessUnit => candidate.row.unit ?? 'integer';
 
 /** Fault whenever a program executes them, and end the sequence. */

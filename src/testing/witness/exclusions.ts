@@ -1,6 +1,6 @@
 /** Rows that programs cannot witness, by name, with the reason. */
 export const exclusions: Readonly<Record<string, string>> = {
-  ...because('the host answers in its own way', 'cpuid rdtsc rdtscp rdpmc rdrand rdseed'),
+  ...because('the host answers in its own way', 'cpuid rdtsc rdtscp rdpmc rdrand rdseed xgetbv'),
   ...because('it enters the host kernel', 'syscall sysenter'),
   ...because('the host kernel stands in for it (UMIP)', 'sgdt sidt sldt str smsw'),
   ...because(
@@ -8,6 +8,7 @@ export const exclusions: Readonly<Record<string, string>> = {
     'jmp_far call_far jmp_far_indirect call_far_indirect ret_far iret',
   ),
   ...because('it changes the stack segment', 'lss'),
+  ...because('the host has other components: tested with programs of our own', 'xsave xrstor xsaveopt xsetbv'),
   ...because('approximations differ between processors', 'rcpps rcpss rsqrtps rsqrtss'),
   ...because('the x87 unit has a witness of its own', 'fnsave frstor fnstenv fldenv fxsave fxrstor'),
 };

@@ -27,6 +27,7 @@ const emptyBus: CpuBus = {
   writeMsr: () => false,
   readCr8: () => 0,
   writeCr8: () => {},
+  readEntropy: () => 0n,
 };
 
 /**

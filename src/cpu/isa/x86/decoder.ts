@@ -11,6 +11,7 @@ import {
   variantIndex,
 } from './opcode-map.ts';
 import { registersExist } from './register-numbers.ts';
+import type { Row } from './row.ts';
 import type { ImmediateEncoding } from './variant.ts';
 
 const vectorUndefined = 6;
@@ -264,8 +265,9 @@ export class Decoder {
   }
 
   /** #UD or #NM for instructions of a unit that is switched off (SDM 3A, tables 13-1 and 2-2). */
-  #unitFault(unit: 'x87' | 'sse' | 'mmx' | undefined): number | undefined {
+  #unitFault(unit: Row['unit']): number | undefined {
     if (unit === undefined) return undefined;
+    if (unit === 'xsave') return this.#mode & modeKey.taskSwitched ? vectorNotAvailable : undefined;
     const isEmulated = (this.#mode & modeKey.emulate) !== 0;
     if (unit === 'x87') return this.#mode & (modeKey.emulate | modeKey.taskSwitched) ? vectorNotAvailable : undefined;
     if (isEmulated || (unit === 'sse' && this.#mode & modeKey.noSse)) return vectorUndefined;

@@ -5,6 +5,20 @@ import { modeKey } from './mode.ts';
 export const processorModels = ['v1', 'v2', 'max'] as const;
 export type ProcessorModel = (typeof processorModels)[number];
 
+/** Why a name is none of a model; undefined: it is. */
+export function modelObstacle(name: string): string | undefined {
+  if ((processorModels as readonly string[]).includes(name)) return undefined;
+  const known = `there are ${processorModels.slice(0, -1).join(', ')} and ${processorModels.at(-1)}`;
+  return /^v[34]$/.test(name) ? `AVX and what came with it are not built yet: ${known}` : known;
+}
+
+/** Throws RangeError for what is no model. */
+export function checkedModel(name: string): ProcessorModel {
+  const obstacle = modelObstacle(name);
+  if (obstacle !== undefined) throw new RangeError(`Cannot make processor "${name}": ${obstacle}`);
+  return name as ProcessorModel;
+}
+
 /** The first model that has a feature. */
 const firstModel = {
   cx16: 'v2',

@@ -5,7 +5,7 @@ export { describeRegisters, registerNames } from './describe.ts';
 export { divide128 } from './divide.ts';
 export { type Effects, effectsOf, effectsWith } from './effects.ts';
 export { effort } from './effort.ts';
-export { type Feature, keyHas, modelHas, type ProcessorModel, processorModels } from './features.ts';
+export { type Feature, keyHas, modelHas, modelObstacle, type ProcessorModel, processorModels } from './features.ts';
 export {
   type FlagForm,
   firstCarryForm,

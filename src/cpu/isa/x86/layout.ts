@@ -101,6 +101,8 @@ export const layout = {
   /** Linear address of the page that the stack was in when translated code looked last, i64, and its TLB addend, i32. */
   stackPage: 0x370,
   stackAddend: 0x378,
+  /** XCR0 while CR4.OSXSAVE is set, else 0, u32. */
+  xsaveComponents: 0x37c,
   /**
    * How many bytes from its base on may be read, and how many written, of each segment: i64 pairs in the order of `selector`.
    * 0 where that is not so simple: it expands down, cannot be used, or gives no such right.

@@ -2,7 +2,7 @@ import { layout } from './layout.ts';
 import type { X86Cpu } from './system/index.ts';
 import type { GuestLinear } from './x87/index.ts';
 
-const kind = { read: 0, write: 1 } as const;
+const kind = { read: 0, write: 1, readWrite: 2 } as const;
 const pieceBytes = 16;
 
 /** Large operands (FXSAVE images, environments) in guest memory; every byte is checked before the first is written. */
@@ -14,12 +14,20 @@ export class LinearBytes implements GuestLinear {
   }
 
   read(linear: bigint, bytes: number): Uint8Array {
-    const whole = this.#locateInPage(linear, bytes, kind.read);
+    return this.#read(linear, bytes, kind.read);
+  }
+
+  readWritable(linear: bigint, bytes: number): Uint8Array {
+    return this.#read(linear, bytes, kind.readWrite);
+  }
+
+  #read(linear: bigint, bytes: number, accessKind: number): Uint8Array {
+    const whole = this.#locateInPage(linear, bytes, accessKind);
     if (whole !== 0) return this.#cpu.state.u8.slice(whole, whole + bytes);
     const data = new Uint8Array(bytes);
     for (let at = 0; at < bytes; at += pieceBytes) {
       const size = Math.min(pieceBytes, bytes - at);
-      const host = this.#locate(linear + BigInt(at), size, kind.read);
+      const host = this.#locate(linear + BigInt(at), size, accessKind);
       data.set(this.#cpu.state.u8.subarray(host, host + size), at);
     }
     return data;

@@ -35,6 +35,9 @@ const bySize: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   pinsrd: { 64: 'pinsrq' },
   fxsave: { 64: 'fxsave64' },
   fxrstor: { 64: 'fxrstor64' },
+  xsave: { 64: 'xsave64' },
+  xrstor: { 64: 'xrstor64' },
+  xsaveopt: { 64: 'xsaveopt64' },
 };
 const sizeLetters: Readonly<Record<number, string>> = { 8: 'b', 16: 'w', 32: 'd', 64: 'q' };
 const countJumps: Readonly<Record<number, string>> = { 2: 'jcxz', 4: 'jecxz', 8: 'jrcxz' };

@@ -44,7 +44,7 @@ export interface RowOptions {
   /** It ends a basic block, but mostly goes on behind itself, in the same mode. */
   readonly goesOn?: boolean;
   /** Which part of the processor must be on: decides between #UD and #NM when it is off. */
-  readonly unit?: 'x87' | 'sse' | 'mmx';
+  readonly unit?: 'x87' | 'sse' | 'mmx' | 'xsave';
   /**
    * Address size, REP prefix and segment override come in as a last operand, an i32: bits 0-7 address bytes,
    * 8-15 repeat (0 none, 1 REP/REPE, 2 REPNE), 16-23 segment of the source operand.

@@ -5,6 +5,7 @@ import { carryless } from './definitions/carryless.ts';
 import { control } from './definitions/control.ts';
 import { crc32 } from './definitions/crc32.ts';
 import { decimal } from './definitions/decimal.ts';
+import { extendedState } from './definitions/extended-state.ts';
 import { flagControl } from './definitions/flag-control.ts';
 import { mmx } from './definitions/mmx.ts';
 import { moves } from './definitions/moves.ts';
@@ -50,6 +51,7 @@ export const x86Rows: readonly Row[] = [
   ...sseMoves,
   ...sseShuffle,
   ...sseState,
+  ...extendedState,
   ...sse3,
   ...ssse3,
   ...sse41,

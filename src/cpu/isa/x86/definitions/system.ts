@@ -1,7 +1,7 @@
 /** System instructions, strings and port I/O: thin rows over the helpers of `system` (SDM 2, by mnemonic). */
 import type { Val } from '../../index.ts';
 import { layout, segment } from '../layout.ts';
-import { hex, type Row, type RowOptions, row } from '../row.ts';
+import { hex, type Row, type RowOptions, requires, row } from '../row.ts';
 import type { Body } from '../target.ts';
 
 const ends = { ends: true } as const;
@@ -154,11 +154,22 @@ const tables: readonly Row[] = [
   row('63', 'arpl', 'Ew+,Gw', (_e, x, _w, to, from) => x.helper('arpl', to, from), { only: 'legacy' }),
 ];
 
-/** FSGSBASE. */
-const baseRows: readonly Row[] = ['rdfsbase', 'rdgsbase', 'wrfsbase', 'wrgsbase'].map((name, digit) => {
+/** They need CR4.FSGSBASE too, which the helpers look at. */
+const baseRows = ['rdfsbase', 'rdgsbase', 'wrfsbase', 'wrgsbase'].map((name, digit) => {
   const body: Body = (e, x, w, register) => void x.helper(name, register as Val, e.i32(w === 64 ? 8 : 4));
   return row(`F3 0F AE /${digit}`, name, 'B', body, { only: 'mode64' });
 });
+
+/** CF says that there was something to give, which is always so; the other flags are cleared. */
+const readRandom: Body = (e, x, w) => {
+  x.unitHelper('readEntropy');
+  x.setFlags({ zero: e.i64(1n), sign: e.i64(1n), carry: e.i64(3n << 62n) });
+  return e.truncate(64, w, x.helperResult());
+};
+
+const randomRows: readonly Row[] = (['rdrand', 'rdseed'] as const).flatMap((name, i) =>
+  requires(name, [row(`0F C7 /${6 + i}`, name, 'Rv=', readRandom, { withoutRepeat: true })]),
+);
 
 /** A hint or fence: nothing to do on a processor that keeps program order. */
 const nothing: Body = () => {};
@@ -197,7 +208,8 @@ export const system: readonly Row[] = [
   ...portStrings,
   ...ports,
   ...tables,
-  ...baseRows,
+  ...requires('fsgsbase', baseRows),
+  ...randomRows,
   ...hints,
   ...plain.map(([opcode, name, options]) => row(opcode, name, '', call(name), options)),
   row('0F 0B', 'ud2', '', undefinedOpcode, ends),

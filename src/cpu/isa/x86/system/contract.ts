@@ -1,5 +1,7 @@
 /** What surrounds the processor: guest RAM, buses, the tracker of decoded code. The machine provides them. */
 
+import type { ProcessorModel } from '../features.ts';
+
 export interface RamMap {
   /** Offset in the VM's linear memory of this guest-physical address, or -1 where there is no RAM. Constant within a page. */
   ramOffset(gpa: number): number;
@@ -23,6 +25,8 @@ export interface CpuBus {
   writeMsr(index: number, value: bigint): boolean;
   readCr8(): number;
   writeCr8(value: number): void;
+  /** 64 bits that nobody can foretell. */
+  readEntropy(): bigint;
 }
 
 /** Knows which pages of RAM have decoded code. Pages are linear-memory offsets shifted right by 12. */
@@ -38,6 +42,8 @@ export interface X86CpuOptions {
   readonly bus: CpuBus;
   readonly code: CodeTracker;
   readonly tscHz: number;
+  /** What the processor has; `max` when absent. */
+  readonly model?: ProcessorModel | undefined;
   /** Initial local APIC identifier; 0 is the bootstrap processor. */
   readonly apicId?: number;
 }

@@ -1,5 +1,6 @@
 /** What CPUID reports (SDM 2A, "CPUID"): exactly what is implemented. */
-import { physicalAddressBits } from './registers.ts';
+import type { Feature } from '../features.ts';
+import { cr4, implementedXcr0, physicalAddressBits } from './registers.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 import { gprNumber } from './x86-state.ts';
 
@@ -35,11 +36,40 @@ const leaf1Edx = {
   sse2: 26,
   pse: 3,
 } as const;
-const leaf1Ecx = { cx16: 13, pcid: 17, tscDeadline: 24, hypervisor: 31 } as const;
-const leaf7Ebx = { fsgsbase: 0, tscAdjust: 1, smep: 7, erms: 9, invpcid: 10, smap: 20 } as const;
+const leaf1Ecx = { pcid: 17, tscDeadline: 24, hypervisor: 31 } as const;
+const osxsave = 1 << 27;
+/** Bits 6 and 13: the x87 data pointer changes with exceptions only, and there are no selectors beside it. */
+const leaf7Ebx = { tscAdjust: 1, fdpExceptionOnly: 6, smep: 7, erms: 9, invpcid: 10, noFcsFds: 13, smap: 20 } as const;
 const leaf7Edx = { specCtrl: 26, archCapabilities: 29 } as const;
 const extendedEdx = { syscall: 11, nx: 20, pdpe1gb: 26, rdtscp: 27, lm: 29 } as const;
-const extendedEcx = { lahf64: 0 } as const;
+
+/** Where features are reported that not every model has. */
+const featureBits: Readonly<
+  Record<'leaf1Ecx' | 'leaf7Ebx' | 'leafDEax' | 'extendedEcx', Partial<Record<Feature, number>>>
+> = {
+  leaf1Ecx: {
+    sse3: 0,
+    pclmulqdq: 1,
+    ssse3: 9,
+    cx16: 13,
+    sse41: 19,
+    sse42: 20,
+    movbe: 22,
+    popcnt: 23,
+    aes: 25,
+    xsave: 26,
+    rdrand: 30,
+  },
+  leaf7Ebx: { fsgsbase: 0, rdseed: 18, sha: 29 },
+  leafDEax: { xsaveopt: 0 },
+  extendedEcx: { lahf64: 0, lzcnt: 5 },
+};
+
+/** The bits of a register that the processor's model has. */
+function modelBits(cpu: X86Cpu, register: keyof typeof featureBits): number {
+  const found = Object.entries(featureBits[register]).filter(([feature]) => cpu.has(feature as Feature));
+  return bits(...found.map(([, bit]) => bit));
+}
 
 const maxBasic = 0x16;
 const maxExtended = 0x80000008;
@@ -47,6 +77,7 @@ const hypervisorBase = 0x40000000;
 const maxHypervisor = 0x40000010;
 /** The clock of the local APIC timer and the unit of leaf 0x15. */
 const crystalHz = 1_000_000_000;
+const xsaveBytes = 576;
 const none: Leaf = [0, 0, 0, 0];
 
 /** Four characters as CPUID spells them. */
@@ -63,7 +94,8 @@ const msrApicBase = 0x1b;
 function features(cpu: X86Cpu): Leaf {
   const hasApic = ((cpu.bus.readMsr(msrApicBase) ?? 0n) & apicGlobalEnable) !== 0n;
   const edx = bits(...Object.values(leaf1Edx));
-  const ecx = bits(...Object.values(leaf1Ecx));
+  const enabled = cpu.state.cr4 & cr4.OSXSAVE ? osxsave : 0;
+  const ecx = bits(...Object.values(leaf1Ecx)) | modelBits(cpu, 'leaf1Ecx') | enabled;
   const clflushUnits = 8;
   return [
     processorSignature,
@@ -88,6 +120,20 @@ function topology(cpu: X86Cpu, subleaf: number): Leaf {
   return [0, 1, (type << 8) | subleaf, cpu.apicId];
 }
 
+const structuredFeatures = (cpu: X86Cpu): Leaf => [
+  0,
+  bits(...Object.values(leaf7Ebx)) | modelBits(cpu, 'leaf7Ebx'),
+  0,
+  bits(...Object.values(leaf7Edx)),
+];
+
+/** x87 and SSE state need the legacy region and the header, whichever of them is on. */
+function extendedState(cpu: X86Cpu, subleaf: number): Leaf {
+  if (!cpu.has('xsave')) return none;
+  if (subleaf === 0) return [implementedXcr0, xsaveBytes, xsaveBytes, 0];
+  return subleaf === 1 ? [modelBits(cpu, 'leafDEax'), 0, 0, 0] : none;
+}
+
 const greatestCommonDivisor = (a: number, b: number): number => (b === 0 ? a : greatestCommonDivisor(b, a % b));
 
 function tscRatio(cpu: X86Cpu): Leaf {
@@ -109,7 +155,9 @@ function basicLeaf(cpu: X86Cpu, leaf: number, subleaf: number): Leaf {
     case 6:
       return [1 << 2, 0, 0, 0];
     case 7:
-      return subleaf === 0 ? [0, bits(...Object.values(leaf7Ebx)), 0, bits(...Object.values(leaf7Edx))] : none;
+      return subleaf === 0 ? structuredFeatures(cpu) : none;
+    case 0xd:
+      return extendedState(cpu, subleaf);
     case 0xb:
       return topology(cpu, subleaf);
     case 0x15:
@@ -128,12 +176,12 @@ function hypervisorLeaf(cpu: X86Cpu, leaf: number): Leaf {
   return none;
 }
 
-function extendedLeaf(leaf: number): Leaf {
+function extendedLeaf(cpu: X86Cpu, leaf: number): Leaf {
   switch (leaf) {
     case 0x80000000:
       return [maxExtended | 0, 0, 0, 0];
     case 0x80000001:
-      return [0, 0, bits(...Object.values(extendedEcx)), bits(...Object.values(extendedEdx))];
+      return [0, 0, modelBits(cpu, 'extendedEcx'), bits(...Object.values(extendedEdx))];
     case 0x80000002:
     case 0x80000003:
     case 0x80000004: {
@@ -153,7 +201,7 @@ function extendedLeaf(leaf: number): Leaf {
 
 /** The four registers for a leaf (unsigned) and subleaf. */
 export function cpuidLeaf(cpu: X86Cpu, leaf: number, subleaf: number): Leaf {
-  if (leaf >= 0x80000000 && leaf <= maxExtended) return extendedLeaf(leaf);
+  if (leaf >= 0x80000000 && leaf <= maxExtended) return extendedLeaf(cpu, leaf);
   if (leaf >= hypervisorBase && leaf <= maxHypervisor) return hypervisorLeaf(cpu, leaf);
   return basicLeaf(cpu, leaf <= maxBasic ? leaf : maxBasic, subleaf);
 }

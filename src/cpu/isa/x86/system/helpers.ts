@@ -11,6 +11,7 @@ import {
   smsw,
 } from './control-registers.ts';
 import { cpuid } from './cpuid.ts';
+import { xgetbv, xsetbv } from './extended-control.ts';
 import { farCall, farJump } from './far-jump.ts';
 import { farReturn, iret } from './far-return.ts';
 import { syscall, sysenter, sysexit, sysret } from './fast-calls.ts';
@@ -26,6 +27,7 @@ import {
   rdgsbase,
   rdpmc,
   rdtsc,
+  readEntropy,
   requireWait,
   undefinedOpcode,
   wrfsbase,
@@ -140,8 +142,10 @@ export const systemHelpers = {
   requireWait,
   /** (segment | kind << 8 | size << 16, offset): the linear address */
   segmentAddress,
-  xgetbv: undefinedOpcode,
-  xsetbv: undefinedOpcode,
+  xgetbv,
+  xsetbv,
+  /** 64 bits at layout.helper. */
+  readEntropy,
   monitor: undefinedOpcode,
   mwait: undefinedOpcode,
 } as const satisfies Record<string, SystemHelper>;

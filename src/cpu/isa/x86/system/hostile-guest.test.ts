@@ -74,7 +74,7 @@ for (const [mode, enter] of [
       assert.ok(
         fixture.cpu.state.u32[modeKey / 4] !== undefined && (fixture.cpu.state.u32[tlbBank / 4] ?? 0) >= layout.tlb,
       );
-      assert.doesNotThrow(() => vcpuSchema.decode(1, fixture.cpu.saveState()));
+      assert.doesNotThrow(() => vcpuSchema.decode(vcpuSchema.version, fixture.cpu.saveState()));
     }
   });
 }

@@ -3,7 +3,7 @@ export { noErrorCode, vector } from './guest-fault.ts';
 export type { SystemHelper, SystemHelperName } from './helpers.ts';
 export { importHelper, systemHelpers } from './helpers.ts';
 export { currentBank, refreshMode } from './mode.ts';
-export { cr4 } from './registers.ts';
+export { cr0, cr4 } from './registers.ts';
 export type { VcpuState } from './saved-state.ts';
 export { vcpuSchema } from './saved-state.ts';
 export { isCanonicalHigh } from './words.ts';

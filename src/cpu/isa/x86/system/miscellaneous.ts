@@ -21,10 +21,15 @@ export function rdtsc(cpu: X86Cpu): void {
   } else state.u64[layout.helper / 8] = cpu.readTsc();
 }
 
+/** RDRAND and RDSEED. */
+export function readEntropy(cpu: X86Cpu): void {
+  cpu.state.u64[layout.helper / 8] = BigInt.asUintN(64, cpu.bus.readEntropy());
+}
+
 /** There are no counters: every index is illegal. */
 export const rdpmc = (cpu: X86Cpu): never => cpu.raise(vector.generalProtection, 0);
 
-/** XGETBV, XSETBV, MONITOR, MWAIT: not reported by CPUID. */
+/** MONITOR, MWAIT: not reported by CPUID. */
 export const undefinedOpcode = (cpu: X86Cpu): never => cpu.raise(vector.invalidOpcode);
 
 /** WAIT looks at CR0.TS only together with CR0.MP (SDM 3A, 2.5). */

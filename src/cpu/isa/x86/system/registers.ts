@@ -24,9 +24,14 @@ export const cr4 = {
   OSXMMEXCPT: 1 << 10,
   FSGSBASE: 1 << 16,
   PCIDE: 1 << 17,
+  OSXSAVE: 1 << 18,
   SMEP: 1 << 20,
   SMAP: 1 << 21,
 } as const;
+
+/** Bits of XCR0 that can be set. */
+export const xcr0 = { x87: 1 << 0, sse: 1 << 1 } as const;
+export const implementedXcr0 = xcr0.x87 | xcr0.sse;
 
 export const efer = { SCE: 1 << 0, LME: 1 << 8, LMA: 1 << 10, NXE: 1 << 11 } as const;
 

@@ -6,7 +6,7 @@ import { Descriptor, readDescriptor } from './descriptor.ts';
 import { noErrorCode } from './guest-fault.ts';
 import { refreshMode } from './mode.ts';
 import { resetMsrs } from './msr.ts';
-import { cr0, cr4, efer, systemType } from './registers.ts';
+import { cr0, cr4, efer, systemType, xcr0 } from './registers.ts';
 import { readTscNumber } from './time-stamp.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 import type { SystemSegment } from './x86-state.ts';
@@ -47,6 +47,8 @@ function resetSystemRegisters(cpu: X86Cpu): void {
   state.cr3.setWords(0, 0);
   state.cr4 = 0;
   state.efer = 0;
+  state.xcr0 = xcr0.x87;
+  state.setWord(layout.xsaveComponents, 0);
   state.pdptes.fill(0);
   state.nmiBlocked = false;
   Object.assign(state.gdtr, { base: 0, limit: 0xffff });

@@ -1,10 +1,12 @@
 import type { StateSchema } from '../../../../base/index.ts';
 import { StateError } from '../../../../base/index.ts';
+import { type ProcessorModel, processorModels } from '../features.ts';
 import { attention, flag, layout, segment } from '../layout.ts';
 import { setMxcsr } from '../mxcsr.ts';
+import { refreshXsave } from './extended-control.ts';
 import { noErrorCode } from './guest-fault.ts';
 import { refreshMode } from './mode.ts';
-import { cr0, cr4, efer, physicalAddressBits } from './registers.ts';
+import { cr0, cr4, efer, implementedXcr0, physicalAddressBits, xcr0 } from './registers.ts';
 import { FieldReader } from './state-fields.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 import type { SystemSegment, TableRegister, X86State } from './x86-state.ts';
@@ -24,6 +26,8 @@ export interface SavedTable {
 
 /** One vCPU between instructions. 64-bit values are strings "0x..."; register files are strings of hexadecimal bytes. */
 export interface VcpuState {
+  /** It goes on where there is a processor of this model only. */
+  readonly model: ProcessorModel;
   readonly gpr: readonly string[];
   readonly rip: string;
   readonly eflags: number;
@@ -39,6 +43,7 @@ export interface VcpuState {
   readonly cr3: string;
   readonly cr4: number;
   readonly efer: number;
+  readonly xcr0: number;
   readonly pdptes: readonly string[];
   readonly dr: readonly string[];
   readonly msrs: Readonly<Record<NamedMsr, string>>;
@@ -79,9 +84,9 @@ const x87Bytes = layout.mxcsr - layout.x87;
 
 export const vcpuSchema: StateSchema<VcpuState> = {
   id: schemaId,
-  version: 1,
+  version: 2,
   decode(version: number, fields: unknown): VcpuState {
-    if (version !== 1) throw new StateError(schemaId, 'version', `is ${version}, this program reads 1`);
+    if (version !== 2) throw new StateError(schemaId, 'version', `is ${version}, this program reads 2`);
     return decode(new FieldReader(schemaId, '', fields));
   },
 };
@@ -95,6 +100,7 @@ export function saveVcpu(cpu: X86Cpu): VcpuState {
   const { state } = cpu;
   const pdpteWords = new BigUint64Array(state.pdptes.buffer);
   return {
+    model: cpu.model,
     gpr: Array.from({ length: 16 }, (_, number) => hex(state.gpr(number))),
     rip: hex(state.rip),
     eflags: state.eflags,
@@ -109,6 +115,7 @@ export function saveVcpu(cpu: X86Cpu): VcpuState {
     cr3: hex(state.cr3.value),
     cr4: state.cr4 >>> 0,
     efer: state.efer,
+    xcr0: state.xcr0,
     pdptes: Array.from(pdpteWords, hex),
     dr: state.dr.map((register) => hex(register.value)),
     msrs: Object.fromEntries(namedMsrs.map((name) => [name, hex(state[name].value)])) as Record<NamedMsr, string>,
@@ -148,6 +155,7 @@ const saveTable = ({ base, limit }: TableRegister): SavedTable => ({ base: hexAd
 function decode(fields: FieldReader): VcpuState {
   const msrs = fields.field('msrs');
   const state: VcpuState = {
+    model: fields.field('model').oneOf(processorModels),
     gpr: fields.list('gpr', 16).map((item) => item.hex64()),
     rip: fields.field('rip').hex64(),
     eflags: fields.field('eflags').integer(0, 0x3fffff),
@@ -162,6 +170,7 @@ function decode(fields: FieldReader): VcpuState {
     cr3: fields.field('cr3').hex64(),
     cr4: fields.field('cr4').integer(0, 0xffffffff),
     efer: fields.field('efer').integer(0, 0xffff),
+    xcr0: fields.field('xcr0').integer(0, 0xffffffff),
     pdptes: fields.list('pdptes', 4).map((item) => item.hex64()),
     dr: fields.list('dr', 8).map((item) => item.hex64()),
     msrs: Object.fromEntries(namedMsrs.map((name) => [name, msrs.field(name).hex64()])) as Record<NamedMsr, string>,
@@ -209,6 +218,8 @@ function checkConsistency(saved: VcpuState): void {
   if (saved.cr4 & ~implementedCr4) reject('cr4', `is 0x${saved.cr4.toString(16)}, with bits that are not implemented`);
   if (saved.efer & ~implementedEfer)
     reject('efer', `is 0x${saved.efer.toString(16)}, with bits that are not implemented`);
+  if (saved.xcr0 & ~implementedXcr0 || !(saved.xcr0 & xcr0.x87))
+    reject('xcr0', `is 0x${saved.xcr0.toString(16)}, which no XSETBV leaves`);
   if (isLong !== (isPaging && (saved.efer & efer.LME) !== 0)) reject('efer', 'disagrees with cr0 about 64-bit mode');
   if (isLong && !(saved.cr4 & cr4.PAE)) reject('cr4', 'lacks PAE in 64-bit mode');
   if (BigInt(saved.cr3) >> BigInt(physicalAddressBits))
@@ -221,6 +232,7 @@ function checkConsistency(saved: VcpuState): void {
 /** Checks everything before it changes anything. */
 export function restoreVcpu(cpu: X86Cpu, fields: unknown): void {
   const saved = vcpuSchema.decode(vcpuSchema.version, fields);
+  if (saved.model !== cpu.model) throw new StateError(schemaId, 'model', `is ${saved.model}, this one is ${cpu.model}`);
   const { state } = cpu;
   for (const [number, value] of saved.gpr.entries()) state.setGpr(number, BigInt(value));
   state.rip = BigInt(saved.rip);
@@ -265,6 +277,8 @@ function restoreSystem(state: X86State, saved: VcpuState): void {
   state.cr3.value = BigInt(saved.cr3);
   state.cr4 = saved.cr4 | 0;
   state.efer = saved.efer;
+  state.xcr0 = saved.xcr0;
+  refreshXsave(state);
   const pdptes = new BigUint64Array(state.pdptes.buffer);
   for (const [index, value] of saved.pdptes.entries()) pdptes[index] = BigInt(value);
   for (const [index, register] of state.dr.entries()) register.value = BigInt(saved.dr[index] ?? '0x0');

@@ -45,6 +45,12 @@ export class FieldReader {
     return value;
   }
 
+  oneOf<const Name extends string>(names: readonly Name[]): Name {
+    const found = names.find((name) => name === this.#value);
+    if (found === undefined) this.#reject(`is none of ${names.join(', ')}`);
+    return found;
+  }
+
   boolean(): boolean {
     if (typeof this.#value !== 'boolean') this.#reject('is not true or false');
     return this.#value;

@@ -1,4 +1,5 @@
 import { writeCrcTables } from '../definitions/crc32.ts';
+import { checkedModel, type Feature, modelHas, modelKey, type ProcessorModel } from '../features.ts';
 import { layout } from '../layout.ts';
 import type { CodeTracker, CpuBus, CpuStop, DirectEntry, RamMap, X86CpuOptions } from './contract.ts';
 import { deliverException, deliverExternal, deliverSingleStep } from './event-delivery.ts';
@@ -26,6 +27,7 @@ export class X86Cpu {
   readonly code: CodeTracker;
   readonly tscHz: number;
   readonly apicId: number;
+  readonly model: ProcessorModel;
   readonly mmu: Mmu;
   /** Work areas of helpers: the stack in use, and the one that a privilege change switches to. */
   readonly stack: Stack;
@@ -61,6 +63,8 @@ export class X86Cpu {
     this.code = options.code;
     this.tscHz = options.tscHz;
     this.apicId = options.apicId ?? 0;
+    this.model = checkedModel(options.model ?? 'max');
+    this.state.modelKey = modelKey(this.model);
     this.mmu = new Mmu(this.state, this.ram, this.bus, this.code);
     this.stack = new Stack(this);
     this.newStack = new Stack(this);
@@ -194,6 +198,10 @@ export class X86Cpu {
   /** When the counter reaches a value, as a time of `bus.nowNs`. */
   tscToNs(tsc: bigint): number {
     return Number(BigInt.asIntN(64, tsc - this.state.tscOffset)) / (this.tscHz / 1e9);
+  }
+
+  has(feature: Feature): boolean {
+    return modelHas(this.model, feature);
   }
 
   get isCode64(): boolean {

@@ -70,6 +70,8 @@ export class X86State {
   readonly cr3 = new Register64();
   cr4 = 0;
   efer = 0;
+  /** Which components XSAVE manages (SDM 3A, 2.6). */
+  xcr0 = 1;
   readonly gdtr: TableRegister;
   readonly idtr: TableRegister = { base: 0, limit: 0xffff };
   readonly ldtr: SystemSegment = { selector: 0, base: 0, limit: 0xffff, attributes: 0 };

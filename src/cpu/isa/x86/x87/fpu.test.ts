@@ -16,6 +16,10 @@ function machine() {
     buffer,
     {
       read: (linear, bytes) => guest.slice(Number(linear), Number(linear) + bytes),
+      readWritable: (linear, bytes) => {
+        if (faults.isReadOnly) throw new GuestFault('#PF');
+        return guest.slice(Number(linear), Number(linear) + bytes);
+      },
       write: (linear, data) => {
         if (faults.isReadOnly) throw new GuestFault('#PF');
         guest.set(data, Number(linear));

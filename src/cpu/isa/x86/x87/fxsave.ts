@@ -6,7 +6,7 @@ import { readRegisters, setPointer, writeRegisters } from './environment.ts';
 import type { X87 } from './fpu.ts';
 import { linearAddress } from './operand.ts';
 
-const offset = {
+export const image = {
   control: 0,
   status: 2,
   tags: 4,
@@ -22,7 +22,7 @@ const offset = {
 /** Bytes up to and including the last XMM register that the mode has: 8 of them, or 16 in 64-bit mode. */
 function imageBytes(fpu: X87): number {
   const is64 = (fpu.words[layout.modeKey >> 2]! & modeKey.codeMask) === modeKey.code64;
-  return offset.xmm + 16 * (is64 ? 16 : 8);
+  return image.xmm + 16 * (is64 ? 16 : 8);
 }
 
 function alignedAddress(fpu: X87): bigint {
@@ -31,44 +31,69 @@ function alignedAddress(fpu: X87): bigint {
   return linear;
 }
 
-/** `hasRexW` chooses 64-bit pointers; otherwise they have 32 bits and a selector, which reads as zero. */
-export function fxsave(fpu: X87, hasRexW: number): void {
-  const linear = alignedAddress(fpu);
-  const image = new Uint8Array(imageBytes(fpu));
-  const view = new DataView(image.buffer);
+/** x87 state into an image. `hasRexW` chooses 64-bit pointers; otherwise they have 32 bits and a selector, which reads as zero. */
+export function saveLegacy(fpu: X87, bytes: Uint8Array, hasRexW: number): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const pointer = (at: number, from: number): void => {
     view.setUint32(at, fpu.words[from >> 2]!, true);
-    if (hasRexW) view.setUint32(at + 4, fpu.words[(from >> 2) + 1]!, true);
+    view.setUint32(at + 4, hasRexW ? fpu.words[(from >> 2) + 1]! : 0, true);
   };
-  view.setUint16(offset.control, fpu.control, true);
-  view.setUint16(offset.status, fpu.status, true);
-  view.setUint8(offset.tags, fpu.tags);
-  view.setUint16(offset.opcode, fpu.opcode, true);
-  pointer(offset.instruction, layout.x87InstructionPointer);
-  pointer(offset.data, layout.x87DataPointer);
-  view.setUint32(offset.mxcsr, fpu.words[layout.mxcsr >> 2]!, true);
-  view.setUint32(offset.mxcsrMask, mxcsr.valid, true);
-  writeRegisters(fpu, image, offset.registers, 16);
-  image.set(fpu.bytes.subarray(layout.xmm, layout.xmm + image.length - offset.xmm), offset.xmm);
-  fpu.linear.write(linear, image);
+  view.setUint16(image.control, fpu.control, true);
+  view.setUint16(image.status, fpu.status, true);
+  view.setUint16(image.tags, fpu.tags, true);
+  view.setUint16(image.opcode, fpu.opcode, true);
+  pointer(image.instruction, layout.x87InstructionPointer);
+  pointer(image.data, layout.x87DataPointer);
+  writeRegisters(fpu, bytes, image.registers, 16);
+}
+
+/** SSE state into an image: as many registers as the mode has. */
+export function saveSse(fpu: X87, bytes: Uint8Array): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  view.setUint32(image.mxcsr, fpu.words[layout.mxcsr >> 2]!, true);
+  view.setUint32(image.mxcsrMask, mxcsr.valid, true);
+  bytes.set(fpu.bytes.subarray(layout.xmm, layout.xmm + imageBytes(fpu) - image.xmm), image.xmm);
+}
+
+export function loadLegacy(fpu: X87, bytes: Uint8Array, hasRexW: number): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const pointer = (at: number, to: number): void => {
+    setPointer(fpu, to, view.getInt32(at, true), hasRexW ? view.getInt32(at + 4, true) : 0);
+  };
+  fpu.status = view.getUint16(image.status, true);
+  fpu.tags = view.getUint8(image.tags);
+  fpu.opcode = view.getUint16(image.opcode, true);
+  pointer(image.instruction, layout.x87InstructionPointer);
+  pointer(image.data, layout.x87DataPointer);
+  fpu.setControl(view.getUint16(image.control, true));
+  readRegisters(fpu, bytes, image.registers, 16);
+}
+
+/** The registers alone; see `mxcsrOf`. */
+export function loadSse(fpu: X87, bytes: Uint8Array): void {
+  fpu.bytes.set(bytes.subarray(image.xmm, imageBytes(fpu)), layout.xmm);
+}
+
+/** An image's MXCSR; undefined: reserved bits are set. */
+export function mxcsrOf(bytes: Uint8Array): number | undefined {
+  const value = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(image.mxcsr, true);
+  return (value & ~mxcsr.valid) === 0 ? value : undefined;
+}
+
+export function fxsave(fpu: X87, hasRexW: number): void {
+  const linear = alignedAddress(fpu);
+  const bytes = new Uint8Array(imageBytes(fpu));
+  saveLegacy(fpu, bytes, hasRexW);
+  saveSse(fpu, bytes);
+  fpu.linear.write(linear, bytes);
 }
 
 export function fxrstor(fpu: X87, hasRexW: number): void {
   const linear = alignedAddress(fpu);
-  const image = fpu.linear.read(linear, imageBytes(fpu));
-  const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
-  const control = view.getUint32(offset.mxcsr, true);
-  if ((control & ~mxcsr.valid) !== 0) fpu.host.raiseGeneralProtection();
-  const pointer = (at: number, to: number): void => {
-    setPointer(fpu, to, view.getInt32(at, true), hasRexW ? view.getInt32(at + 4, true) : 0);
-  };
-  fpu.status = view.getUint16(offset.status, true);
-  fpu.tags = view.getUint8(offset.tags);
-  fpu.opcode = view.getUint16(offset.opcode, true);
-  pointer(offset.instruction, layout.x87InstructionPointer);
-  pointer(offset.data, layout.x87DataPointer);
-  fpu.setControl(view.getUint16(offset.control, true));
-  setMxcsr(fpu.words, control);
-  readRegisters(fpu, image, offset.registers, 16);
-  fpu.bytes.set(image.subarray(offset.xmm), layout.xmm);
+  const bytes = fpu.linear.read(linear, imageBytes(fpu));
+  const status = mxcsrOf(bytes);
+  if (status === undefined) fpu.host.raiseGeneralProtection();
+  loadLegacy(fpu, bytes, hasRexW);
+  setMxcsr(fpu.words, status);
+  loadSse(fpu, bytes);
 }

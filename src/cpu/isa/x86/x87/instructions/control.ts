@@ -14,6 +14,7 @@ import type { X87 } from '../fpu.ts';
 import { fxrstor, fxsave } from '../fxsave.ts';
 import { emms, enterMmx } from '../mmx.ts';
 import { linearAddress } from '../operand.ts';
+import { xrstor, xsave } from '../xsave.ts';
 import { operandWord, type X87Helpers } from './helper.ts';
 
 /** `a` is the operand size in bytes, 2 or 4. */
@@ -67,6 +68,8 @@ export const controlHelpers: X87Helpers = {
   },
   fxsave,
   fxrstor,
+  xsave,
+  xrstor,
   enterMmx,
   emms,
 };

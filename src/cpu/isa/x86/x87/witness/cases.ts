@@ -193,6 +193,7 @@ export class Subject {
     this.#memory,
     {
       read: () => this.#image,
+      readWritable: () => this.#image,
       write: (_linear, data) => {
         this.#image = data;
       },

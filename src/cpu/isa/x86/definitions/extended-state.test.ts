@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TrapMachine } from '../../../../testing/trap-machine.ts';
+import { layout } from '../layout.ts';
+import { cr0, cr4 } from '../system/index.ts';
+
+const { data } = TrapMachine;
+const [rax, rcx, rdx, rbx, rdi] = [0, 1, 2, 3, 7];
+const xsave = [0x0f, 0xae, 0x27]; // xsave [rdi]
+const xsave64 = [0x48, ...xsave];
+const xrstor = [0x0f, 0xae, 0x2f]; // xrstor [rdi]
+const xgetbv = [0x0f, 0x01, 0xd0];
+const xsetbv = [0x0f, 0x01, 0xd1];
+const setCr4 = [0x0f, 0x20, 0xe0, 0x09, 0xd8, 0x0f, 0x22, 0xe0]; // mov rax, cr4; or eax, ebx; mov cr4, rax
+const [undefinedOpcode, notAvailable, generalProtection, pageFault] = [6, 7, 13, 14];
+const header = data + 512;
+
+/** With x87 and SSE in XCR0, all requested, and the area at RDI. */
+function machine(components = 3): TrapMachine {
+  const made = new TrapMachine().set(rbx, cr4.OSFXSR | cr4.OSXSAVE).set(rdi, data);
+  assert.equal(made.run(setCr4), undefined);
+  assert.equal(made.set(rax, 3).set(rdx, 0).set(rcx, 0).run(xsetbv), undefined);
+  return made.set(rax, components);
+}
+
+const stateOf = ({ bare }: TrapMachine) => bare.engine.cpu.state;
+
+test('XGETBV and XSETBV need CR4.OSXSAVE, and XCR0 keeps x87', () => {
+  const plain = new TrapMachine().set(rcx, 0);
+  const enabled = machine();
+
+  assert.equal(plain.run(xgetbv)?.vector, undefinedOpcode);
+  assert.equal(plain.run(xsetbv)?.vector, undefinedOpcode);
+  assert.equal(plain.set(rdi, data).run(xsave)?.vector, undefinedOpcode);
+  assert.equal(enabled.set(rax, 0).run(xgetbv), undefined);
+  assert.deepEqual([enabled.get(rax), enabled.get(rdx)], [3n, 0n]);
+  for (const value of [0, 2, 7]) assert.equal(enabled.set(rax, value).run(xsetbv)?.vector, generalProtection);
+  assert.equal(enabled.set(rax, 3).set(rcx, 1).run(xsetbv)?.vector, generalProtection);
+  assert.equal(enabled.run(xgetbv)?.vector, generalProtection);
+});
+
+test('what XSAVE saves XRSTOR restores', () => {
+  const m = machine();
+  const state = stateOf(m);
+  state.u8.fill(0x5a, layout.xmm, layout.xmm + 256);
+  state.setWord(layout.mxcsr, 0x1fa0);
+  m.run([0xdb, 0xe3, 0xd9, 0xe8]); // fninit; fld1
+
+  m.run(xsave64);
+  state.u8.fill(0, layout.xmm, layout.xmm + 256);
+  state.setWord(layout.mxcsr, 0x1f80);
+  m.run([0xdb, 0xe3]);
+  m.run(xrstor);
+
+  assert.equal(state.u8[layout.xmm + 255], 0x5a);
+  assert.equal(state.word(layout.mxcsr), 0x1fa0);
+  assert.equal(state.view.getUint16(layout.x87Tag, true), 0x80);
+  assert.equal(m.bare.view.getUint32(header, true), 3);
+});
+
+test('XSAVE writes what is asked for and leaves the rest of the area alone', () => {
+  const m = machine(2);
+  m.bare.ram.fill(0xee, data, data + 576);
+  m.bare.view.setUint32(header, 0, true);
+
+  m.run(xsave);
+
+  assert.equal(m.bare.view.getUint32(header, true), 2);
+  assert.equal(m.bare.view.getUint32(data, true), 0xeeeeeeee);
+  assert.equal(m.bare.view.getUint32(data + 24, true), 0x1f80);
+  assert.equal(m.bare.view.getUint32(data + 160, true), 0);
+  assert.equal(m.bare.view.getUint32(header + 8, true), 0xeeeeeeee);
+});
+
+test('XRSTOR of components that the area does not have initializes them, and takes MXCSR', () => {
+  const m = machine();
+  const state = stateOf(m);
+  m.run(xsave);
+  m.bare.view.setUint32(header, 0, true);
+  m.bare.view.setUint32(data + 24, 0x1fbf, true);
+  state.u8.fill(0x5a, layout.xmm, layout.xmm + 256);
+  m.run([0xd9, 0xe8]); // fld1
+
+  m.run(xrstor);
+
+  assert.equal(state.u8[layout.xmm + 100], 0);
+  assert.equal(state.word(layout.mxcsr), 0x1fbf);
+  assert.deepEqual(
+    [state.view.getUint16(layout.x87Tag, true), state.view.getUint16(layout.x87Control, true)],
+    [0, 0x37f],
+  );
+});
+
+for (const [what, spoil] of [
+  ['a component that XCR0 lacks', (m: TrapMachine) => m.bare.view.setUint32(header, 7, true)],
+  ['the compacted format', (m: TrapMachine) => m.bare.view.setUint32(header + 12, 1 << 31, true)],
+  ['reserved bits of the header', (m: TrapMachine) => m.bare.view.setUint32(header + 16, 1, true)],
+  ['reserved bits of MXCSR', (m: TrapMachine) => m.bare.view.setUint32(data + 24, 1 << 16, true)],
+  ['an area that is not aligned to 64 bytes', (m: TrapMachine) => void m.set(rdi, data + 16)],
+] as const) {
+  test(`XRSTOR refuses ${what}`, () => {
+    const m = machine();
+    m.run(xsave);
+    stateOf(m).u8.fill(0x5a, layout.xmm, layout.xmm + 256);
+    spoil(m);
+
+    const trap = m.run(xrstor);
+
+    assert.deepEqual([trap?.vector, trap?.errorCode], [generalProtection, 0n]);
+    assert.equal(stateOf(m).u8[layout.xmm], 0x5a);
+  });
+}
+
+test('XSAVE reports a write to a page that is missing, and #NM while CR0.TS is set', () => {
+  const m = machine();
+  const setTs = [0x0f, 0x20, 0xc0, 0x83, 0xc8, cr0.TS, 0x0f, 0x22, 0xc0]; // mov rax, cr0; or eax, TS; mov cr0, rax
+  m.set(rdi, data + 0x1000 - 64);
+  m.bare.unmap(data + 0x1000);
+
+  const missing = m.run(xsave);
+  const switched = m.set(rdi, data).run([...setTs, ...xsave]);
+
+  assert.deepEqual([missing?.vector, missing?.errorCode], [pageFault, 2n]);
+  assert.equal(switched?.vector, notAvailable);
+});
