@@ -34,6 +34,8 @@ export interface WitnessCase {
   /** Of the vector state and of the registers that no instruction needs: see state-seeds.ts. */
   readonly stateSeed: number;
   readonly codeOffset: number;
+  /** A case of 32 bits that was run as 64-bit code: it jumps to where that ends (see host-case.ts). */
+  readonly endsAs64?: boolean;
   /** Without the jump that ends it: see `codeBytes`. */
   readonly code: Uint8Array;
   /** EFLAGS bits that are undefined at the end, and at a fault. */
@@ -57,7 +59,12 @@ export interface WitnessOutcome {
 }
 
 /** A sequence's bytes and the jump to the finishing stub. */
-export function codeBytes({ mode, code, codeOffset }: WitnessCase): Uint8Array {
+/** Where a case jumps when it is done; 16-bit code goes by the place of 32 bits. */
+export const finishOf = ({ mode, endsAs64 }: WitnessCase): number =>
+  mode === 64 || endsAs64 ? places.finish64 : places.finish32;
+
+export function codeBytes(test: WitnessCase): Uint8Array {
+  const { mode, code, codeOffset } = test;
   const bytes = new Uint8Array(code.length + endBytes);
   bytes.set(code);
   const view = new DataView(bytes.buffer);
@@ -70,7 +77,7 @@ export function codeBytes({ mode, code, codeOffset }: WitnessCase): Uint8Array {
   }
   const next = places.code + codeOffset + at + 5;
   bytes[at] = 0xe9;
-  view.setInt32(at + 1, (mode === 64 ? places.finish64 : places.finish32) - next, true);
+  view.setInt32(at + 1, finishOf(test) - next, true);
   bytes.fill(0xf4, at + 5);
   return bytes;
 }

@@ -20,7 +20,7 @@ export interface GeneratorOptions {
   readonly mode: WitnessMode;
   readonly units: readonly WitnessUnit[];
   /** Floating-point instructions only, on unusual values, with any MXCSR. */
-  readonly hasFloats?: boolean;
+  readonly hasFloats?: boolean | undefined;
   /** Names of rows that are left out. */
   readonly without?: ReadonlySet<string>;
   /** Only what not every x86-64 processor has. */

@@ -1,7 +1,7 @@
 import { attention, type CpuBus, flag, layout, type RamMap, segment, type X86Cpu } from '../../cpu/isa/x86/index.ts';
 import { refreshMode } from '../../cpu/isa/x86/system/mode.ts';
 import { cr0, cr4, efer } from '../../cpu/isa/x86/system/registers.ts';
-import { codeBytes, type Patch, type WitnessCase, type WitnessOutcome } from './case.ts';
+import { codeBytes, finishOf, type Patch, type WitnessCase, type WitnessOutcome } from './case.ts';
 import { interpreterEngine, type MakeEngine } from './engines.ts';
 import { arenaImage } from './image.ts';
 import { GuestTables, handlerAddress } from './machine-tables.ts';
@@ -154,8 +154,7 @@ export class WitnessMachine {
     const rip = frame.getBigUint64(at, true);
     const eflags = frame.getUint32(at + 16, true);
     gpr[4] = frame.getBigUint64(at + 24, true);
-    const end = places[test.mode === 64 ? 'finish64' : 'finish32'];
-    const isDone = trap === 13 && rip === BigInt(end);
+    const isDone = trap === 13 && rip === BigInt(finishOf(test));
     if (isDone) return { kind: 'completed', trap: 0, errorCode: 0, rip: 0n, eflags, gpr, ...common };
     return { kind: 'fault', trap, errorCode, rip, eflags, gpr, ...common };
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Feature, x86Rows } from '../../cpu/isa/x86/index.ts';
 import type { WitnessCase, WitnessMode, WitnessOutcome } from './case.ts';
 import type { WitnessUnit } from './encodings.ts';
+import { asCode64, type HostCase } from './host-case.ts';
 import { decodeOutcome, encodeCase } from './protocol.ts';
 
 /** What the host lets programs do: see `probe` in native.c. */
@@ -42,8 +43,14 @@ export function nativeObstacle(mode: WitnessMode = 64, units: readonly WitnessUn
   }
   const { abilities } = hostProgram();
   if (!abilities.has('bases') && units.includes('integer')) return 'the host does not let programs set segment bases';
-  if (mode === 64) return undefined;
-  return abilities.has('local-segments') && abilities.has('code32') ? undefined : 'the host runs 64-bit programs only';
+  return mode !== 16 || runsOldCode() ? undefined : 'the host runs 64-bit programs only';
+}
+
+const runsOldCode = (): boolean => ['local-segments', 'code32'].every((name) => hostProgram().abilities.has(name));
+
+/** The case as this host can run it; undefined: it cannot. */
+export function hostCaseOf(test: WitnessCase): HostCase | undefined {
+  return test.mode === 64 || runsOldCode() ? { native: test, ours: test } : asCode64(test);
 }
 
 /** Names of rows that this host does otherwise, or cannot do: where the manual leaves a choice, ours does what Intel's do. */
@@ -63,7 +70,7 @@ const hasFeature = (flags: ReadonlySet<string>, feature: Feature): boolean =>
   feature === 'lzcnt' ? hostProgram().abilities.has('lzcnt') : flags.has(linuxNames[feature] ?? feature);
 
 /** Results where flags and counts are undefined, and what AMD's processors do not have or do besides. */
-const differentVendor = 'shld shrd prefetchw sysexit movs cmps stos lods scas'.split(' ');
+const differentVendor = 'shld shrd prefetchw sysexit call_indirect movs cmps stos lods scas'.split(' ');
 const ofLocalSegments = 'mov_to_seg pop_seg lfs lgs lar lsl verr verw'.split(' ');
 
 /** Compiles native.c and runs cases on it, a batch at a time. */

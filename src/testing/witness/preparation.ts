@@ -273,6 +273,7 @@ const setBase: Preparation = (sequence, draft) => {
 
 /** Whether the operands of these may lie anywhere differs between vendors: ours want them aligned, as the manual says. */
 const alignedOperand: Preparation = (sequence, draft) => {
+  if (sequence.stackPointer !== sequence.known(4)) return false; // It may be the base.
   const linear = BigInt(places.data + 0x800 + 16 * sequence.random.below(0x80));
   draft.aim = { linear, segment: undefined, addressBits: 32 };
   return always;

@@ -42,8 +42,9 @@ export function unpackRecording(packed: Uint8Array): RecordedCase[] {
 }
 
 function writeCase(writer: ByteWriter, test: WitnessCase): void {
-  writer.byte(test.mode);
-  writer.byte((test.hasSmallSegments ? 1 : 0) | (test.vector ? 2 : 0) | (test.hasFloats ? 4 : 0));
+  const { mode, hasSmallSegments, vector, hasFloats, endsAs64 } = test;
+  writer.byte(mode);
+  writer.byte((hasSmallSegments ? 1 : 0) | (vector ? 2 : 0) | (hasFloats ? 4 : 0) | (endsAs64 ? 8 : 0));
   writer.byte(test.image);
   writer.number(test.eflags);
   writer.number(test.stateSeed);
@@ -72,7 +73,8 @@ function readCase(reader: ByteReader): WitnessCase {
   const instructions = listInstructions(code, mode);
   const hasSmallSegments = (bits & 1) !== 0;
   const start = { mode, hasSmallSegments, image, patches, eflags, gpr, vector, hasFloats, stateSeed, codeOffset };
-  return { ...start, code, undefinedAtEnd, undefinedAtFault, instructions };
+  const endsAs64 = (bits & 8) !== 0;
+  return { ...start, ...(endsAs64 && { endsAs64 }), code, undefinedAtEnd, undefinedAtFault, instructions };
 }
 
 function seededRegisters(mode: WitnessMode, seed: number): bigint[] {

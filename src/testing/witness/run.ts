@@ -1,6 +1,8 @@
 /**
  * Compares our processor with the host's: `node src/testing/witness/run.ts --sequences 200000 --seed 1 --mode 64`.
- * `--floats`: floating point of SSE with any MXCSR. With `--record` it writes the vectors that tests/witness replays.
+ * `--floats`: floating point of SSE with any MXCSR. `--extensions` draws only what not every x86-64 processor has.
+ * `--record NAME,NAME` writes those of the vectors that tests/witness replays, as far as this host can: what is recorded
+ * elsewhere stays as it is.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,9 +11,10 @@ import type { WitnessMode } from './case.ts';
 import type { WitnessUnit } from './encodings.ts';
 import { engines } from './engines.ts';
 import { Generator } from './generator.ts';
+import { type HostCase, leftAddressSpace } from './host-case.ts';
 import { shrink } from './live.ts';
 import { WitnessMachine } from './machine.ts';
-import { NativeHost, nativeObstacle, unlikeHost } from './native-host.ts';
+import { hostCaseOf, NativeHost, nativeObstacle, unlikeHost } from './native-host.ts';
 import { packRecording } from './recording.ts';
 import { recordings } from './recordings.ts';
 import { reportMismatch } from './report.ts';
@@ -26,7 +29,8 @@ const { values } = parseArgs({
     floats: { type: 'boolean', default: false },
     engine: { type: 'string', default: 'interpreter' },
     reports: { type: 'string', default: '10' },
-    record: { type: 'boolean', default: false },
+    extensions: { type: 'boolean', default: false },
+    record: { type: 'string' },
   },
 });
 
@@ -44,8 +48,9 @@ async function witness(host: NativeHost): Promise<number> {
   const machine = new WitnessMachine(engines[values.engine]);
   const session = new Session(host, machine);
   const share = Math.ceil(Number(values.sequences) / modes.length);
+  const { floats: hasFloats, extensions } = values;
   for (const mode of modes) {
-    const generator = new Generator({ mode, units, hasFloats: values.floats, without: unlikeHost() });
+    const generator = new Generator({ mode, units, hasFloats, extensions, without: unlikeHost() });
     await session.run(generator, share, seed);
   }
   for (const mismatch of session.mismatches.slice(0, Number(values.reports))) {
@@ -58,16 +63,23 @@ async function witness(host: NativeHost): Promise<number> {
   return session.mismatches.length;
 }
 
-async function record(host: NativeHost): Promise<void> {
+async function record(host: NativeHost, names: readonly string[]): Promise<void> {
   const folder = join(import.meta.dirname, '../../../fixtures/witness');
-  const chosen = recordings.filter(({ hasFloats }) => hasFloats === values.floats);
-  for (const { name, mode, units, hasFloats, sequences } of chosen) {
-    const generator = new Generator({ mode, units, hasFloats });
-    const tests = Array.from({ length: sequences }, (_, i) => generator.generate((seed + i) | 0));
-    const natives = await host.run(tests);
-    const cases = tests.flatMap((test, i) => {
+  for (const { name, mode, units, sequences, hasFloats, extensions } of recordings) {
+    if (!names.includes(name)) continue;
+    const missing = nativeObstacle(mode, units);
+    if (missing) throw new Error(`Cannot record ${name}: ${missing}`);
+    const generator = new Generator({ mode, units, hasFloats, extensions, without: unlikeHost() });
+    const pairs: HostCase[] = [];
+    for (let i = 0; pairs.length < sequences; i++) {
+      const pair = hostCaseOf(generator.generate((seed + i) | 0));
+      if (pair) pairs.push(pair);
+    }
+    const natives = await host.run(pairs.map((pair) => pair.native));
+    const cases = pairs.flatMap(({ native: asked, ours: test }, i) => {
       const native = natives[i];
-      return native && native.kind !== 'timeout' ? [{ test, native }] : [];
+      if (!native || native.kind === 'timeout' || (asked !== test && leftAddressSpace(native))) return [];
+      return [{ test, native }];
     });
     const packed = packRecording(cases);
     writeFileSync(join(folder, `${name}.zst`), packed);
@@ -81,7 +93,7 @@ if (obstacle) {
   process.exitCode = 2;
 } else {
   const host = new NativeHost();
-  if (values.record) await record(host);
+  if (values.record !== undefined) await record(host, values.record.split(','));
   else process.exitCode = (await witness(host)) > 0 ? 1 : 0;
   host.close();
 }
