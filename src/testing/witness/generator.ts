@@ -189,8 +189,8 @@ function drawPrefixes(sequence: Sequence, draft: Draft): number[] {
   const prefixes: number[] = [];
   const defaultBits = mode === 64 && row.sizes === 'stack' ? 64 : mode === 16 ? 16 : 32;
   const isOverridden = mode === 16 ? draft.operandSize === 32 : draft.operandSize === 16;
-  if (prefix === '66' || (prefix === undefined && isOverridden && defaultBits !== draft.operandSize))
-    prefixes.push(0x66);
+  const takesSize = prefix !== '66' && prefix !== 'NP';
+  if (prefix === '66' || (takesSize && isOverridden && defaultBits !== draft.operandSize)) prefixes.push(0x66);
   if (prefix === 'F3') prefixes.push(0xf3);
   else if (prefix === 'F2') prefixes.push(0xf2);
   else if (draft.repeat !== 0) prefixes.push(draft.repeat);

@@ -63,11 +63,21 @@ export function unlikeHost(): ReadonlySet<string> {
   return new Set(names);
 }
 
-/** What Linux calls a feature of ours; some it does not show though programs can use them, as the processor itself says. */
-const linuxNames: Partial<Record<Feature, string>> = { sse3: 'pni', sse41: 'sse4_1', sse42: 'sse4_2', sha: 'sha_ni' };
+/** What Linux calls a feature of ours. */
+const linuxNames: Partial<Record<Feature, string>> = {
+  lahf64: 'lahf_lm',
+  sse3: 'pni',
+  sse41: 'sse4_1',
+  sse42: 'sse4_2',
+  sha: 'sha_ni',
+};
+/** Features that the host may not show though programs can use them: found by use. */
+const byUse: Partial<Record<Feature, string>> = { fsgsbase: 'bases', lzcnt: 'lzcnt' };
 
-const hasFeature = (flags: ReadonlySet<string>, feature: Feature): boolean =>
-  feature === 'lzcnt' ? hostProgram().abilities.has('lzcnt') : flags.has(linuxNames[feature] ?? feature);
+function hasFeature(flags: ReadonlySet<string>, feature: Feature): boolean {
+  const ability = byUse[feature];
+  return ability === undefined ? flags.has(linuxNames[feature] ?? feature) : hostProgram().abilities.has(ability);
+}
 
 /** Results where flags and counts are undefined, and what AMD's processors do not have or do besides. */
 const differentVendor = 'shld shrd prefetchw sysexit call_indirect movs cmps stos lods scas'.split(' ');

@@ -144,6 +144,8 @@ export const layout = {
 
   /** Constants for CRC32, eight tables of 1 KiB (see definitions/crc32.ts). */
   crcTables: 0x2000,
+  /** The same for AES, 16 bytes each (see definitions/aes.ts). */
+  aesTables: 0x4000,
 
   jumpCache: 0x20000,
   /** Where code goes on, by RIP (see interpreter/record.ts). */

@@ -1,27 +1,51 @@
 /** AES-NI (SDM 2, instruction pages named by mnemonic; FIPS 197). */
 import type { Val, WasmEmitter } from '../../index.ts';
+import { layout } from '../layout.ts';
 import { type Row, requires } from '../row.ts';
 import type { SharedFunction, SharedFunctions } from '../shared-function.ts';
 import type { Body } from '../target.ts';
 import { inverseSubstitution, inverses, type SubstitutionTables, scaledInverses, substitution } from './aes-tables.ts';
-import { shuffleLanes, splat32, sseRow, vectorBytes } from './sse-row.ts';
+import { shuffleLanes, sseRow, vectorBytes, zeroVector } from './sse-row.ts';
 
 const xor = (e: WasmEmitter, a: Val, b: Val): Val => e.op('v128.xor', a, b);
-const splatByte = (e: WasmEmitter, byte: number): Val => splat32(e, Math.imul(byte, 0x01010101));
+const sixteen = (byte: number): number[] => new Array<number>(16).fill(byte);
+const lowNibbles = sixteen(15);
+const constant = sixteen(0x63);
+const reduction = sixteen(0x1b);
+
+/** They lie at `layout.aesTables`: V8 loads a vector from memory faster than it makes one. */
+const inMemory: readonly (readonly number[])[] = [
+  lowNibbles,
+  constant,
+  reduction,
+  inverses,
+  scaledInverses,
+  ...[substitution, inverseSubstitution].flatMap(({ input, output }) => [...input, ...output]),
+];
+
+export function writeAesTables(memory: Uint8Array): void {
+  inMemory.forEach((table, i) => {
+    memory.set(table, layout.aesTables + 16 * i);
+  });
+}
+
+const loadTable = (e: WasmEmitter, table: readonly number[]): Val =>
+  e.loadMemory('v128.load', e.i32(0), layout.aesTables + 16 * inMemory.indexOf(table));
 
 /** Each byte through the S-box: see aes-tables.ts. */
 function substitute(e: WasmEmitter, tables: SubstitutionTables, state: Val): Val {
-  const lookUp = (table: readonly number[], index: Val): Val => e.op('i8x16.swizzle', e.v128(table), index);
-  const low = (v: Val): Val => e.op('v128.and', v, splatByte(e, 15));
+  const lookUp = (table: readonly number[], index: Val): Val => e.op('i8x16.swizzle', loadTable(e, table), index);
+  const lowBits = loadTable(e, lowNibbles);
+  const low = (v: Val): Val => e.op('v128.and', v, lowBits);
   const high = (v: Val): Val => low(e.op('i16x8.shr_u', v, e.i32(4)));
-  const given = tables.before === 0 ? state : xor(e, state, splatByte(e, tables.before));
+  const given = tables.before === 0 ? state : xor(e, state, loadTable(e, constant));
   const indices = xor(e, lookUp(tables.input[0], low(given)), lookUp(tables.input[1], high(given)));
   const [i, k] = [high(indices), low(indices)];
   const j = xor(e, i, k);
   const scaled = lookUp(scaledInverses, k);
   const quotient = (n: Val, other: Val): Val => xor(e, lookUp(inverses, xor(e, lookUp(inverses, n), scaled)), other);
   const found = xor(e, lookUp(tables.output[0], quotient(i, j)), lookUp(tables.output[1], quotient(j, i)));
-  return tables.after === 0 ? found : xor(e, found, splatByte(e, tables.after));
+  return tables.after === 0 ? found : xor(e, found, loadTable(e, constant));
 }
 
 /** Row r of the state, every fourth byte from r on, moves by r columns. */
@@ -38,8 +62,8 @@ const turnColumns = (e: WasmEmitter, state: Val, count: number): Val => {
 
 /** Each byte by x. */
 function double(e: WasmEmitter, state: Val): Val {
-  const isHigh = e.op('i8x16.gt_s', splatByte(e, 0), state);
-  return xor(e, e.op('i8x16.add', state, state), e.op('v128.and', isHigh, splatByte(e, 0x1b)));
+  const isHigh = e.op('i8x16.gt_s', zeroVector(e), state);
+  return xor(e, e.op('i8x16.add', state, state), e.op('v128.and', isHigh, loadTable(e, reduction)));
 }
 
 function mixColumns(e: WasmEmitter, state: Val): Val {

@@ -1,3 +1,4 @@
+import { writeAesTables } from '../definitions/aes.ts';
 import { writeCrcTables } from '../definitions/crc32.ts';
 import { checkedModel, type Feature, modelHas, modelKey, type ProcessorModel } from '../features.ts';
 import { layout } from '../layout.ts';
@@ -58,6 +59,7 @@ export class X86Cpu {
   constructor(options: X86CpuOptions) {
     this.state = new X86State(options.memory);
     writeCrcTables(this.state.i32);
+    writeAesTables(this.state.u8);
     this.ram = options.ram;
     this.bus = options.bus;
     this.code = options.code;
