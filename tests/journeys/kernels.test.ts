@@ -20,3 +20,17 @@ for (const [image, machine] of Object.entries(kernels)) {
     });
   }
 }
+
+const models = {
+  v1: /^(?!.* (pni|ssse3|cx16|lahf_lm|xsave) )/,
+  v2: / pni .*ssse3 cx16 .*sse4_2 popcnt .*lahf_lm/,
+} as const;
+
+for (const [model, flags] of Object.entries(models)) {
+  test(`a kernel sees processor ${model}`, { skip: wantsImage('debian'), timeout: 10 * minutes }, async () => {
+    const ended = await mezz(['run', '--cpu', model, '--', 'grep', '-m1', 'flags', '/proc/cpuinfo']);
+    assert.deepEqual([ended.status, ended.stderr], [0, '']);
+    assert.match(ended.stdout, flags);
+    assert.doesNotMatch(ended.stdout, / (aes|movbe|abm|fsgsbase|rdrand) /);
+  });
+}

@@ -35,6 +35,8 @@ test('a halted processor is halted after restoring', () => {
 });
 
 const spoiled: [string, unknown][] = [
+  ['model', 'v1'],
+  ['model', 'v3'],
   ['gpr', []],
   ['rip', 5],
   ['eflags', -1],
@@ -46,6 +48,8 @@ const spoiled: [string, unknown][] = [
   ['cr3', '0x10000000000'],
   ['cr4', 0x80000020],
   ['efer', 0x400],
+  ['xcr0', 0],
+  ['xcr0', 7],
   ['msrs', {}],
   ['plainMsrs', [[1]]],
   ['xmm', 'zz'],
@@ -53,7 +57,7 @@ const spoiled: [string, unknown][] = [
 ];
 
 for (const [field, value] of spoiled) {
-  test(`restoring doubts ${field}`, () => {
+  test(`restoring doubts ${field} ${JSON.stringify(value)}`, () => {
     const saved = { ...busyFixture().cpu.saveState(), [field]: value };
     const { cpu } = new SystemFixture();
     const before = cpu.saveState();
