@@ -14,16 +14,23 @@ export class LinearBytes implements GuestLinear {
   }
 
   read(linear: bigint, bytes: number): Uint8Array {
-    return this.#read(linear, bytes, kind.read);
+    const whole = this.#locateInPage(linear, bytes, kind.read);
+    return whole !== 0 ? this.#cpu.state.u8.slice(whole, whole + bytes) : this.#readByPieces(linear, bytes, kind.read);
   }
 
-  readWritable(linear: bigint, bytes: number): Uint8Array {
-    return this.#read(linear, bytes, kind.readWrite);
+  update(linear: bigint, bytes: number, change: (data: Uint8Array) => void): void {
+    const whole = this.#locateInPage(linear, bytes, kind.readWrite);
+    if (whole !== 0) {
+      this.#cpu.mmu.noteWrite(whole, bytes);
+      change(this.#cpu.state.u8.subarray(whole, whole + bytes));
+      return;
+    }
+    const data = this.#readByPieces(linear, bytes, kind.readWrite);
+    change(data);
+    this.write(linear, data);
   }
 
-  #read(linear: bigint, bytes: number, accessKind: number): Uint8Array {
-    const whole = this.#locateInPage(linear, bytes, accessKind);
-    if (whole !== 0) return this.#cpu.state.u8.slice(whole, whole + bytes);
+  #readByPieces(linear: bigint, bytes: number, accessKind: number): Uint8Array {
     const data = new Uint8Array(bytes);
     for (let at = 0; at < bytes; at += pieceBytes) {
       const size = Math.min(pieceBytes, bytes - at);

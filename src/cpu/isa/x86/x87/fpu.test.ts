@@ -16,9 +16,9 @@ function machine() {
     buffer,
     {
       read: (linear, bytes) => guest.slice(Number(linear), Number(linear) + bytes),
-      readWritable: (linear, bytes) => {
+      update: (linear, bytes, change) => {
         if (faults.isReadOnly) throw new GuestFault('#PF');
-        return guest.slice(Number(linear), Number(linear) + bytes);
+        change(guest.subarray(Number(linear), Number(linear) + bytes));
       },
       write: (linear, data) => {
         if (faults.isReadOnly) throw new GuestFault('#PF');

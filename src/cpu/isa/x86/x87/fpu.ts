@@ -8,8 +8,8 @@ import { cell, exception, Float80Unit } from './unit.ts';
 /** Guest memory by linear address, for operands too large for `layout.helper`. Both throw the guest's faults. */
 export interface GuestLinear {
   read(linear: bigint, bytes: number): Uint8Array;
-  /** The same of what will be written. */
-  readWritable(linear: bigint, bytes: number): Uint8Array;
+  /** Changes some of these bytes, all or nothing; `change` throws nothing. */
+  update(linear: bigint, bytes: number, change: (data: Uint8Array) => void): void;
   /** All or nothing. */
   write(linear: bigint, data: Uint8Array): void;
 }

@@ -19,12 +19,12 @@ function alignedAddress(fpu: X87): bigint {
 /** Everything counts as in use. What is not asked for, and reserved bytes, stay as they are. */
 export function xsave(fpu: X87, hasRexW: number, components: number): void {
   const linear = alignedAddress(fpu);
-  const area = fpu.linear.readWritable(linear, areaBytes);
-  const view = new DataView(area.buffer, area.byteOffset, area.byteLength);
-  if (components & component.x87) saveLegacy(fpu, area, hasRexW);
-  if (components & component.sse) saveSse(fpu, area);
-  view.setUint32(header.at, view.getUint32(header.at, true) | components, true);
-  fpu.linear.write(linear, area);
+  fpu.linear.update(linear, areaBytes, (area) => {
+    const view = new DataView(area.buffer, area.byteOffset, area.byteLength);
+    if (components & component.x87) saveLegacy(fpu, area, hasRexW);
+    if (components & component.sse) saveSse(fpu, area);
+    view.setUint32(header.at, view.getUint32(header.at, true) | components, true);
+  });
 }
 
 /** Components that the area does not have get their initial values; MXCSR comes from there all the same. */

@@ -193,7 +193,7 @@ export class Subject {
     this.#memory,
     {
       read: () => this.#image,
-      readWritable: () => this.#image,
+      update: (_linear, _bytes, change) => change(this.#image),
       write: (_linear, data) => {
         this.#image = data;
       },
