@@ -114,7 +114,7 @@ const slidingDifferences: VectorOperation = (e, a, b, immediate) => {
   return differences.reduce((sum, difference) => e.op('i16x8.add', sum, difference));
 };
 
-/** Lanes that get wider, by Wasm's steps; `bits`: what they are of in memory. */
+/** Lanes that get wider, by steps of Wasm; the size is that of the operand in memory. */
 const extensions: readonly (readonly [number, string, 'zq' | 'zd' | 'w', readonly string[]])[] = [
   [0x20, 'bw', 'zq', ['i16x8.extend_low_i8x16']],
   [0x21, 'bd', 'zd', ['i16x8.extend_low_i8x16', 'i32x4.extend_low_i16x8']],
