@@ -44,7 +44,8 @@ function collect(): Encoding[] {
 
 export const encodings: readonly Encoding[] = collect();
 
-const floats = /^(add|sub|mul|div|sqrt|min|max|cmp|u?comis)([ps][sd]|[sd])$|^cvt|^(ld|st)mxcsr$/;
+const floats =
+  /^(add|sub|mul|div|sqrt|min|max|cmp|u?comis|round)([ps][sd]|[sd])$|^(hadd|hsub|addsub|dp)p[sd]$|^cvt|^(ld|st)mxcsr$/;
 
 /** Those that MXCSR steers. */
 export const floatEncodings: readonly Encoding[] = encodings

@@ -60,6 +60,9 @@ function element(words: Int32Array, which: number, bits: number, lane: number, p
     case operation.truncateToInt64:
       unit.toInteger(format, 64, which === operation.truncateToInt64, aLow, aHigh);
       return;
+    case operation.round:
+      unit.round(format, predicate, aLow, aHigh);
+      return;
     default:
       throw new RangeError(`Cannot execute SSE operation ${which}: there is none`);
   }

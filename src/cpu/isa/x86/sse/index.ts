@@ -7,6 +7,16 @@ export {
   type OrderTests,
 } from './code/arithmetic.ts';
 export { floatFromInteger, floatToInteger, narrowFloat, type Rounding, widenFloat } from './code/convert.ts';
-export { type FloatFormat, formats, inVector, isWild, outOfVector, wasmTypeOf } from './code/format.ts';
+export {
+  carryTame,
+  type FloatFormat,
+  formats,
+  inVector,
+  isWild,
+  outOfVector,
+  type PackedFormat,
+  wasmTypeOf,
+} from './code/format.ts';
 export { sseFunctions } from './code/functions.ts';
+export { floatRound } from './code/round.ts';
 export { sseHelpers } from './helpers.ts';

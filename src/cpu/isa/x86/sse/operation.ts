@@ -22,6 +22,8 @@ export const operation = {
   toInt64: 15,
   truncateToInt32: 16,
   truncateToInt64: 17,
+  /** To integers in the same format, as an immediate says: the predicate. */
+  round: 18,
 } as const;
 export type OperationName = keyof typeof operation;
 

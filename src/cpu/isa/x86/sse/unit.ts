@@ -20,6 +20,7 @@ import {
   multiply,
   precision,
   roundingDecision,
+  roundToIntegral,
   setCell,
   shiftRightSticky,
   squareRoot,
@@ -317,6 +318,28 @@ export class SseUnit {
     if ((hi | lo) === 0) this.#pack(format, sign, 0, 0, 0);
     else if (exponent === 0x7fff) this.#pack(format, sign, format.top, 0, 0);
     else this.#round(format, sign, exponent - format.bias, hi, lo, 0);
+  }
+
+  /**
+   * To an integer in the same format: bits 0-1 of `control` say how, unless bit 2 leaves it to MXCSR; bit 3 keeps inexact ones
+   * from being reported. Denormals are not.
+   */
+  round(format: Format, control: number, low: number, high: number): void {
+    const u = this.#u;
+    const k = this.#take(format, cell.a, low, high);
+    if (isNan(k)) {
+      this.#nanOf(format, k, kind.number);
+      return;
+    }
+    const rounding = control & 4 ? (this.#mxcsr & mxcsr.rounding) >> mxcsr.roundingShift : control & 3;
+    u.begin(x87Control | (rounding << x87RoundingShift));
+    roundToIntegral(u);
+    if (u.raised & x87Exception.PE && !(control & 8)) this.raised |= PE;
+    const [lo, hi, top] = [u.words[cell.r]!, u.words[cell.r + 1]!, u.words[cell.r + 2]!];
+    const sign = top & 0x8000;
+    const exponent = top & 0x7fff;
+    if ((hi | lo) === 0) this.#pack(format, sign, 0, 0, 0);
+    else this.#pack(format, sign, exponent === 0x7fff ? format.top : exponent - format.bias, hi, lo);
   }
 
   /** What does not fit becomes the integer indefinite. Denormals are not reported. */

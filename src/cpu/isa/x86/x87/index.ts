@@ -1,7 +1,7 @@
 export { add, multiply } from './arithmetic.ts';
 export { storePlan, x87Functions } from './code/index.ts';
 export { order } from './compare.ts';
-export { fromDouble, fromInt32, fromInt64, fromSingle, loaded, toInteger } from './convert.ts';
+export { fromDouble, fromInt32, fromInt64, fromSingle, loaded, roundToIntegral, toInteger } from './convert.ts';
 export { decodeX87, type X87Instruction, type X87Memory } from './decode.ts';
 export { divide, squareRoot } from './divide.ts';
 export { type GuestLinear, X87, type X87Host } from './fpu.ts';

@@ -4,8 +4,8 @@ import type { X86Target } from '../../target.ts';
 import { type OperationName, order, packCall } from '../operation.ts';
 import {
   areAllStrange,
-  areAllSuspicious,
   bitsOf,
+  doubtDenormals,
   doubtMasks,
   doubtOperands,
   doubtResult,
@@ -98,19 +98,6 @@ function isPlainWithZeros(e: WasmEmitter, format: FloatFormat, { name, a, b, res
   return e.op('i32.and', areAll, e.op('i32.eqz', areAllStrange(e)));
 }
 
-/** Doubts denormals; where none is left to be tested, an alarm. */
-function doubtComparedOperands(
-  e: WasmEmitter,
-  x: X86Target,
-  format: FloatFormat,
-  doubt: (condition: Val) => void,
-  a: Val,
-  b: Val,
-): readonly Val[] {
-  if (x.isTame(a, format.name) && x.isTame(b, format.name)) doubt(areAllSuspicious(e));
-  return doubtOperands(e, x, format, doubt, [a, b]);
-}
-
 /** Doubts NaNs and denormals. */
 function doubtComparands(
   e: WasmEmitter,
@@ -121,7 +108,7 @@ function doubtComparands(
   b: Val,
 ): void {
   const type = wasmTypeOf(format);
-  const masks = doubtComparedOperands(e, x, format, doubt, a, b);
+  const masks = doubtDenormals(e, x, format, doubt, [a, b]);
   if (format.lanes === 1) for (const value of [a, b]) doubt(e.op(`${type}.ne`, value, value));
   else doubtMasks(e, format, doubt, [...masks, ...[a, b].map((value) => e.op(`${type}.eq`, value, value))]);
 }
@@ -203,7 +190,7 @@ export function floatOrder(
   const [isLess, isNotBelow, isGreater] = e.attempt(
     ['i32', 'i32', 'i32'],
     (doubt) => {
-      doubtComparedOperands(e, x, format, doubt, a, b);
+      doubtDenormals(e, x, format, doubt, [a, b]);
       const isBelow = e.op(`${element}.lt`, a, b);
       const isAbove = e.op(`${element}.ge`, a, b);
       doubt(e.op('i32.eqz', e.op('i32.or', isBelow, isAbove)));

@@ -4,8 +4,8 @@ import type { X86Target } from '../../target.ts';
 import { type OperationName, packCall } from '../operation.ts';
 import {
   areAllStrange,
-  areAllSuspicious,
   bitsOf,
+  doubtDenormals,
   doubtMasks,
   doubtOperands,
   doubtResult,
@@ -175,8 +175,7 @@ export function widenFloat(e: WasmEmitter, x: X86Target, value: Val): Val {
   const [result] = e.attempt(
     [isVector ? 'v128' : 'f64'],
     (doubt) => {
-      if (x.isTame(low, format.name)) doubt(areAllSuspicious(e));
-      const masks = doubtOperands(e, x, format, doubt, [low]);
+      const masks = doubtDenormals(e, x, format, doubt, [low]);
       if (isVector) doubtMasks(e, format, doubt, [...masks, e.op('f32x4.eq', low, low)]);
       else doubt(e.op('f32.ne', low, low));
       return [e.op(isVector ? 'f64x2.promote_low_f32x4' : 'f64.promote_f32', value)];

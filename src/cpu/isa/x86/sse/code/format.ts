@@ -19,6 +19,8 @@ export const formats = {
   pd: { name: 'pd', element: 'f64', vector: 'f64x2', lanes: 2 },
 } as const satisfies Record<string, FloatFormat>;
 
+export type PackedFormat = (typeof formats)['ps' | 'pd'];
+
 /** The Wasm type that operations of a format are named by. */
 export const wasmTypeOf = ({ element, vector, lanes }: FloatFormat): FloatFormat['element' | 'vector'] =>
   lanes === 1 ? element : vector;
@@ -114,6 +116,23 @@ export function doubtOperands(
     x.noteTame(value, name);
   }
   return masks;
+}
+
+/** The same for what tests no result: where no operand is left to be tested, an alarm is doubted. */
+export function doubtDenormals(
+  e: WasmEmitter,
+  x: X86Target,
+  format: FloatFormat,
+  doubt: (condition: Val) => void,
+  operands: readonly Val[],
+): readonly Val[] {
+  if (operands.every((value) => x.isTame(value, format.name))) doubt(areAllSuspicious(e));
+  return doubtOperands(e, x, format, doubt, operands);
+}
+
+/** What was made of elements of some values, zeros, and signs is tame if these are. */
+export function carryTame(x: X86Target, elements: FloatElements, from: readonly Val[], made: readonly Val[]): void {
+  if (from.every((value) => x.isTame(value, elements))) for (const value of made) x.noteTame(value, elements);
 }
 
 /** Doubts a vector operation unless these masks are set in all lanes. */
