@@ -20,16 +20,61 @@ const prefixes = [[], [0x66], [0xf3], [0xf2]];
 /** Addition, multiplication, subtraction, division, root, extremes, conversion between precisions, copies, exclusive or. */
 const operations = [0x58, 0x58, 0x59, 0x59, 0x5c, 0x5c, 0x5e, 0x51, 0x5d, 0x5f, 0x5a, 0x28, 0x28, 0x57];
 
+/** Sums of neighbours and alternating ones, dot products, rounding: 66 or F2 is precision, or part of the opcode. */
+const combining = [
+  [0xf2, 0x0f, 0x7c],
+  [0x66, 0x0f, 0x7c],
+  [0xf2, 0x0f, 0x7d],
+  [0x66, 0x0f, 0x7d],
+  [0xf2, 0x0f, 0xd0],
+  [0x66, 0x0f, 0xd0],
+  [0x66, 0x0f, 0x3a, 0x40],
+  [0x66, 0x0f, 0x3a, 0x41],
+  [0x66, 0x0f, 0x3a, 0x08],
+  [0x66, 0x0f, 0x3a, 0x09],
+  [0x66, 0x0f, 0x3a, 0x0a],
+  [0x66, 0x0f, 0x3a, 0x0b],
+];
+/** They move elements, or parts of them: MOVSLDUP, MOVDDUP, MOVSHDUP, PSHUFB, PALIGNR, blends, INSERTPS, PINSRB, MOVSS, MOVSD, MOVLPS. */
+const moving = [
+  [0xf3, 0x0f, 0x12],
+  [0xf2, 0x0f, 0x12],
+  [0xf3, 0x0f, 0x16],
+  [0x66, 0x0f, 0x38, 0x00],
+  [0x66, 0x0f, 0x3a, 0x0f],
+  [0x66, 0x0f, 0x38, 0x14],
+  [0x66, 0x0f, 0x38, 0x15],
+  [0x66, 0x0f, 0x3a, 0x0c],
+  [0x66, 0x0f, 0x3a, 0x0d],
+  [0x66, 0x0f, 0x3a, 0x0e],
+  [0x66, 0x0f, 0x3a, 0x21],
+  [0x66, 0x0f, 0x3a, 0x20],
+  [0x66, 0x0f, 0x3a, 0x22],
+  [0xf3, 0x0f, 0x10],
+  [0xf2, 0x0f, 0x10],
+  [0x0f, 0x12],
+];
+
+/** Behind an opcode: XMM0-7, and as many or the table. */
+function operands(random: Random): number[] {
+  const register = random.below(8) << 3;
+  return random.oneIn(3) ? [0x46 | register, 16 * random.below(8)] : [0xc0 | register | random.below(8)];
+}
+
+function extension(random: Random): number[] {
+  const opcode = random.pick(random.oneIn(2) ? combining : moving);
+  return [...opcode, ...operands(random), ...(opcode[2] === 0x3a ? [random.below(256)] : [])];
+}
+
 /** One instruction on XMM0-7 and on the table that RSI points to; precision is `kind` mostly, so that chains arise. */
 function instruction(random: Random, kind: number): number[] {
+  if (random.oneIn(3)) return extension(random);
   const operation = random.pick(operations);
   const isUnordered = random.oneIn(8);
   const isWhole = operation === 0x28 || operation === 0x57;
   const format = random.oneIn(6) ? random.below(4) : kind;
   const prefix = isWhole || isUnordered ? random.pick([[], [0x66]]) : (prefixes[format] as number[]);
-  const register = random.below(8) << 3;
-  const operand = random.oneIn(3) ? [0x46 | register, 16 * random.below(8)] : [0xc0 | register | random.below(8)];
-  return [...prefix, 0x0f, isUnordered ? 0x2e : operation, ...operand];
+  return [...prefix, 0x0f, isUnordered ? 0x2e : operation, ...operands(random)];
 }
 
 /** A loop with a branch in it, and at times a fresh MXCSR on the way. */

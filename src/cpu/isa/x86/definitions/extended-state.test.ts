@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TrapMachine } from '../../../../testing/trap-machine.ts';
 import { layout } from '../layout.ts';
+import { setMxcsr } from '../mxcsr.ts';
 import { cr0, cr4 } from '../system/index.ts';
 
 const { data } = TrapMachine;
@@ -43,12 +44,12 @@ test('what XSAVE saves XRSTOR restores', () => {
   const m = machine();
   const state = stateOf(m);
   state.u8.fill(0x5a, layout.xmm, layout.xmm + 256);
-  state.setWord(layout.mxcsr, 0x1fa0);
+  setMxcsr(state.i32, 0x1fa0);
   m.run([0xdb, 0xe3, 0xd9, 0xe8]); // fninit; fld1
 
   m.run(xsave64);
   state.u8.fill(0, layout.xmm, layout.xmm + 256);
-  state.setWord(layout.mxcsr, 0x1f80);
+  setMxcsr(state.i32, 0x1f80);
   m.run([0xdb, 0xe3]);
   m.run(xrstor);
 
@@ -57,6 +58,28 @@ test('what XSAVE saves XRSTOR restores', () => {
   assert.equal(state.view.getUint16(layout.x87Tag, true), 0x80);
   assert.equal(m.bare.view.getUint32(header, true), 3);
 });
+
+for (const [name, code] of [
+  ['XRSTOR', xrstor],
+  ['FXRSTOR', [0x0f, 0xae, 0x0f]],
+] as const) {
+  test(`arithmetic rounds and reports as the MXCSR that ${name} loads says`, () => {
+    const m = machine();
+    const state = stateOf(m);
+    m.run(xsave);
+    m.bare.view.setUint32(data + 24, 0x5f80, true); // Upwards, nothing reported yet.
+    m.bare.view.setFloat32(data + 160, 1, true);
+    m.bare.view.setFloat32(data + 176, 3, true);
+    setMxcsr(state.i32, 0x1fa0);
+
+    m.run([...code, 0xf3, 0x0f, 0x5e, 0xc1]); // divss xmm0, xmm1
+
+    assert.equal(state.view.getUint32(layout.xmm, true), 0x3eaaaaab);
+    assert.equal(state.word(layout.mxcsr), 0x5fa0);
+    m.run([...code, 0xf3, 0x0f, 0xc2, 0xc0, 0x00, 0xf3, 0x0f, 0x5c, 0xc9]); // cmpeqss xmm0, xmm0; subss xmm1, xmm1
+    assert.equal(state.word(layout.mxcsr), 0x5f80);
+  });
+}
 
 test('XSAVE writes what is asked for and leaves the rest of the area alone', () => {
   const m = machine(2);

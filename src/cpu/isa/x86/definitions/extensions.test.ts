@@ -5,6 +5,7 @@ import { TrapMachine } from '../../../../testing/trap-machine.ts';
 import { InterpreterEngine } from '../../../interpreter/index.ts';
 import { createJitEngine } from '../../../jit/index.ts';
 import { flag, layout } from '../layout.ts';
+import { setMxcsr } from '../mxcsr.ts';
 import { cr4 } from '../system/index.ts';
 
 const { data } = TrapMachine;
@@ -31,6 +32,25 @@ const xmm = ({ bare }: TrapMachine, number: number): string =>
   Buffer.from(bare.engine.cpu.state.u8.subarray(layout.xmm + 16 * number, layout.xmm + 16 * number + 16)).toString(
     'hex',
   );
+/** Sets MXCSR and four floats each in XMM0 and XMM1, and runs code: MXCSR and XMM0 afterwards. */
+function withFloats(
+  create: () => TrapMachine,
+  mxcsr: number,
+  [a, b]: readonly [readonly number[], readonly number[]],
+  code: readonly number[],
+): [mxcsr: string, result: number[], trap: number | undefined] {
+  const machine = withSse(create);
+  const { view, i32 } = machine.bare.engine.cpu.state;
+  setMxcsr(i32, mxcsr);
+  for (let i = 0; i < 4; i++) {
+    view.setFloat32(layout.xmm + 4 * i, a[i] ?? 0, true);
+    view.setFloat32(layout.xmm + 16 + 4 * i, b[i] ?? 0, true);
+  }
+  const trap = machine.run(code);
+  const result = Array.from({ length: 4 }, (_, i) => view.getFloat32(layout.xmm + 4 * i, true));
+  return [i32[layout.mxcsr >> 2]?.toString(16) ?? '', result, trap?.vector];
+}
+
 const fromHex = (text: string): number[] => [...Buffer.from(text.replaceAll(' ', ''), 'hex')];
 const ascii = (text: string): number[] => [...Buffer.from(text.padEnd(16, '\0'))];
 
@@ -181,6 +201,55 @@ for (const [engine, create] of Object.entries(engines)) {
 
     assert.equal(machine.get(rcx), 9n);
     assert.equal(machine.eflags & 0x8d5, flag.CF | flag.ZF | flag.SF);
+  });
+
+  test(`${engine}: ROUNDPS follows its immediate or MXCSR, and bit 3 keeps inexact results quiet`, () => {
+    const operands = [[], [1.5, -2.5, 0.25, -0.75]] as const;
+    const round = (mxcsr: number, immediate: number) =>
+      withFloats(create, mxcsr, operands, [0x66, 0x0f, 0x3a, 0x08, 0xc1, immediate]);
+
+    assert.deepEqual(round(0x1f80, 0), ['1fa0', [2, -2, 0, -1], undefined]);
+    assert.deepEqual(round(0x1f80, 8 | 1), ['1f80', [1, -3, 0, -1], undefined]);
+    assert.deepEqual(round(0x5f80, 8 | 4), ['5f80', [2, -2, 1, -0], undefined]);
+    assert.deepEqual(round(0x7fa0, 4), ['7fa0', [1, -2, 0, -0], undefined]);
+    assert.deepEqual(round(0x0f80, 2), ['fa0', [0, 0, 0, 0], 6]);
+    assert.deepEqual(round(0x0f80, 8 | 2), ['f80', [2, -2, 1, -0], undefined]);
+  });
+
+  test(`${engine}: ROUNDSS takes denormals for zeros when MXCSR says so, and reports none`, () => {
+    const operands = [[], [2 ** -140, 7]] as const;
+    const ceil = [0x66, 0x0f, 0x3a, 0x0a, 0xc1, 2];
+
+    assert.deepEqual(withFloats(create, 0x1f80, operands, ceil), ['1fa0', [1, 0, 0, 0], undefined]);
+    assert.deepEqual(withFloats(create, 0x1fc0, operands, ceil), ['1fc0', [0, 0, 0, 0], undefined]);
+  });
+
+  test(`${engine}: each step of DPPS is rounded and reported, and what is left out is not`, () => {
+    const dot = (mxcsr: number, a: number[], b: number[], immediate: number) =>
+      withFloats(create, mxcsr, [a, b], [0x66, 0x0f, 0x3a, 0x40, 0xc1, immediate]);
+    const tiny = 2 ** -24;
+
+    // Upwards, each of the small products counts; to nearest, none does.
+    assert.deepEqual(dot(0x5f80, [1, tiny, 1, tiny], [1, 1, 1, 1], 0xf1), ['5fa0', [2 + 2 ** -22, 0, 0, 0], undefined]);
+    assert.deepEqual(dot(0x1f80, [1, tiny, 1, tiny], [1, 1, 1, 1], 0xf3), ['1fa0', [2, 2, 0, 0], undefined]);
+    assert.deepEqual(dot(0x1f80, [1, Infinity, 1, 2], [3, 0, 4, 5], 0xd8), ['1f80', [0, 0, 0, 17], undefined]);
+    // A product that underflows is a denormal operand of the sum.
+    assert.deepEqual(dot(0x1f80, [2 ** -100, 1], [2 ** -40, 0], 0x31), ['1f82', [2 ** -140, 0, 0, 0], undefined]);
+    assert.deepEqual(dot(0x9f80, [2 ** -100, 1], [2 ** -40, 0], 0x31), ['9fb0', [0, 0, 0, 0], undefined]);
+  });
+
+  test(`${engine}: sums of neighbours and alternating ones are rounded as MXCSR says`, () => {
+    const tiny = 2 ** -30;
+    const operands = [
+      [1, tiny, -1, tiny],
+      [1, 1, 1, -1],
+    ] as const;
+
+    const horizontal = withFloats(create, 0x5f80, operands, [0xf2, 0x0f, 0x7c, 0xc1]); // haddps xmm0, xmm1
+    const alternating = withFloats(create, 0x3f80, operands, [0xf2, 0x0f, 0xd0, 0xc1]); // addsubps xmm0, xmm1
+
+    assert.deepEqual(horizontal, ['5fa0', [1 + 2 ** -23, -1 + 2 ** -24, 2, 0], undefined]);
+    assert.deepEqual(alternating, ['3fa0', [-0, 1, -2, -1], undefined]);
   });
 
   test(`${engine}: FISTTP truncates whatever the rounding control says, and pops`, () => {

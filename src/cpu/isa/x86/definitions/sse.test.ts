@@ -10,6 +10,10 @@ import type { X86Target } from '../target.ts';
 import { sseArithmetic } from './sse-arithmetic.ts';
 import { sseInteger } from './sse-integer.ts';
 import { sseShuffle } from './sse-shuffle.ts';
+import { sse41 } from './sse41.ts';
+import { sse41Float } from './sse41-float.ts';
+import { sse41Lanes } from './sse41-lanes.ts';
+import { ssse3 } from './ssse3.ts';
 
 const code = 0x100000;
 const scratch = 0x300000;
@@ -184,6 +188,10 @@ const operandLoads: Readonly<Record<string, string>> = {
   Pq: 'i64.load',
   Qq: 'i64.load',
   Hq: 'i64.load',
+  Rd: 'i32.load',
+  Ey: 'i32.load',
+  Md: 'i32.load',
+  Mb: 'i32.load8_u',
   Ew: 'i32.load16_u',
   Vss: 'f32.load',
   Wss: 'f32.load',
@@ -234,7 +242,10 @@ function moduleFor(row: Row, known: number | undefined): WebAssembly.Module {
   return new WebAssembly.Module(module.encode());
 }
 
-const steered = [...sseArithmetic, ...sseInteger, ...sseShuffle].filter((row) => row.operands.includes('Ib'));
+const steered = [
+  ...[...sseArithmetic, ...sseInteger, ...sseShuffle],
+  ...[...ssse3, ...sse41, ...sse41Float, ...sse41Lanes],
+].filter((row) => row.operands.includes('Ib'));
 
 test('an immediate that is known means the same as one that is not', () => {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
