@@ -69,3 +69,16 @@ export const x2ApicMsrLast = 0x8ff;
 /** IA32_APIC_BASE. */
 export const apicBaseBits = { bootstrap: 1n << 8n, x2Apic: 1n << 10n, enabled: 1n << 11n } as const;
 export const defaultApicBase = 0xfee00000;
+
+/** Vectors below are the processor's own. */
+export const lowestVector = 16;
+
+/** Registers of the page that x2APIC mode does not have (table 11-6). */
+export const x2ApicAbsent: ReadonlySet<number> = new Set([apicRegister.destinationFormat, apicRegister.commandHigh]);
+export const x2ApicWriteOnly: ReadonlySet<number> = new Set([apicRegister.eoi, apicRegister.selfIpi]);
+
+export function x2ApicReadOnly(offset: number): boolean {
+  const { id, version, processorPriority, logicalDestination, currentCount } = apicRegister;
+  if (offset >= apicRegister.inService && offset < apicRegister.afterRequest) return true;
+  return [id, version, processorPriority, logicalDestination, currentCount].some((register) => register === offset);
+}

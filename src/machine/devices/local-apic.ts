@@ -5,7 +5,8 @@
 
 import type { TimerClock } from '../../base/index.ts';
 import type { BusTarget, IrqLine } from '../bus/index.ts';
-import { type ApicBus, type ApicMessage, type ApicReceiver, deliveryMode, widenDestination } from './apic-bus.ts';
+import { type ApicBus, type ApicMessage, type ApicReceiver, deliveryMode } from './apic-bus.ts';
+import { apicCommandOf } from './apic-command.ts';
 import { isApicAddressed, x2ApicLogicalId } from './apic-destination.ts';
 import {
   apicBaseBits,
@@ -16,14 +17,17 @@ import {
   defaultApicBase,
   IA32_APIC_BASE,
   IA32_TSC_DEADLINE,
+  lowestVector,
   lvt,
   lvtBits,
   lvtEntries,
   lvtWritable,
-  shorthand,
   spuriousBits,
+  x2ApicAbsent,
   x2ApicMsrFirst,
   x2ApicMsrLast,
+  x2ApicReadOnly,
+  x2ApicWriteOnly,
 } from './apic-registers.ts';
 import { ApicTimer, apicTimerField, type TscSource } from './apic-timer.ts';
 import { ApicVectors, apicVectorsField } from './apic-vectors.ts';
@@ -32,7 +36,6 @@ import { OutputLine } from './output-line.ts';
 import { bool, list, type StateOf, stateSchema, u8, u32, unsigned } from './state-fields.ts';
 
 export const localApicSizeBytes = 0x1000;
-const lowestVector = 16;
 /** MAXPHYADDR may be 52 at most. */
 const maxBasePage = 2 ** 40 - 1;
 
@@ -424,34 +427,17 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
   }
 
   #sendCommand(): void {
-    const command = this.#commandLow;
-    const mode = (command >> commandBits.deliveryModeShift) & 7;
-    const isLevel = (command & commandBits.level) !== 0;
-    // INIT level de-assert does nothing on processors since the Pentium 4 (11.6.1).
-    if (mode === deliveryMode.init && isLevel && !(command & commandBits.assert)) return;
-    const vector = command & commandBits.vector;
-    if (mode <= deliveryMode.lowestPriority && vector < lowestVector) {
+    const command = apicCommandOf(this.#commandLow, this.#commandHigh, this.#isX2Apic);
+    if (command === undefined) return;
+    if (command === 'illegal-vector') {
       this.#addError(apicError.sendIllegalVector);
       return;
     }
-    const isLogical = (command & commandBits.logical) !== 0;
-    const narrow = widenDestination(this.#commandHigh >>> 24, isLogical);
-    const destination = this.#isX2Apic ? this.#commandHigh : narrow;
-    // Interprocessor interrupts are edge-triggered whatever the trigger bit says.
-    const message: ApicMessage = { deliveryMode: mode, vector, destination, isLogical, isLevel: false };
-    switch ((command >>> commandBits.shorthandShift) & 3) {
-      case shorthand.none:
-        this.#options.bus.send(message);
-        break;
-      case shorthand.self:
-        this.accept(message);
-        break;
-      case shorthand.allIncludingSelf:
-        this.#options.bus.sendToAll(message);
-        break;
-      default:
-        this.#options.bus.sendToAll(message, this);
-    }
+    const { bus } = this.#options;
+    const { message, to } = command;
+    if (to === 'addressed') bus.send(message);
+    else if (to === 'self') this.accept(message);
+    else bus.sendToAll(message, to === 'others' ? this : undefined);
   }
 
   #endOfInterrupt(): void {
@@ -556,13 +542,3 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
 }
 
 const selfIpi = { isLogical: false, isLevel: false } as const;
-
-/** Registers of the page that x2APIC mode does not have (table 11-6). */
-const x2ApicAbsent: ReadonlySet<number> = new Set([apicRegister.destinationFormat, apicRegister.commandHigh]);
-const x2ApicWriteOnly: ReadonlySet<number> = new Set([apicRegister.eoi, apicRegister.selfIpi]);
-
-function x2ApicReadOnly(offset: number): boolean {
-  const { id, version, processorPriority, logicalDestination, currentCount } = apicRegister;
-  if (offset >= apicRegister.inService && offset < apicRegister.afterRequest) return true;
-  return [id, version, processorPriority, logicalDestination, currentCount].some((register) => register === offset);
-}
