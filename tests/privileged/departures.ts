@@ -811,7 +811,7 @@ export const departures: readonly Departure[] = [
       [
         1,
         'int 0x30 at 001b:+e flags 00040002 stack 0023:001c0000 ax 00000000',
-        '#AC(0x0) at 001b:+9 flags 00050002 stack 0023:001c0000 ax 00000000',
+        '#AC(0x0) at 001b:+7 flags 00050002 stack 0023:001c0000 ax 00000000',
       ],
       [2, 'int 0x31 at 001b:+10 flags 00040002 stack 0023:001c0000 ax 00000000', []],
       [

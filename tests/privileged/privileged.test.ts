@@ -23,12 +23,6 @@ import { engines } from '../../src/testing/witness/engines.ts';
 import { departures } from './departures.ts';
 import { expectedLog } from './expected-log.ts';
 
-/** Programs that ask for what the processor has not yet, and what that is. */
-const awaited: Readonly<Record<string, string>> = {
-  'alignment-32': 'alignment checks (#AC)',
-  'breakpoints-32': 'breakpoints of the debug registers',
-};
-
 const witnessed = programNames.filter((name) => !unwitnessed.has(name));
 const withoutQemu = hasQemu() ? false : `qemu-system-x86_64 ${recordedVersion} is not installed`;
 const withoutAssembler = hasAssembler() ? false : `GNU Binutils ${binutilsVersion} are not installed`;
@@ -36,7 +30,7 @@ const withoutAssembler = hasAssembler() ? false : `GNU Binutils ${binutilsVersio
 for (const [engine, create] of Object.entries(engines)) {
   describe(`the ${engine} ends as QEMU and the manual say`, () => {
     for (const name of programNames) {
-      test(name, { todo: awaited[name] ?? false }, async () => {
+      test(name, async () => {
         const log = await runOnMezz(name, readProgram(name), create);
 
         assert.deepEqual(log, expectedLog(name, readRecord(name)));

@@ -172,6 +172,10 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   }
 
   #runCode(budget: number): void {
+    if (this.cpu.breakpoints.isInCodePage) {
+      this.#step();
+      return;
+    }
     const single = this.#isStepping ? modeKey.single : 0;
     const start = this.#translator.blockAt(this.cpu.state.word(layout.modeKey) | single);
     if (start < 0) this.cpu.deliverPendingFault();
@@ -228,7 +232,9 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     this.#entries++;
     this.#spend(effort.entry);
     endAlarm(this.cpu.state.i32);
+    this.cpu.breakpoints.mayRefuse = true;
     const code = this.#enter(start, budget);
+    this.cpu.breakpoints.mayRefuse = false;
     let retired = budget - state.word(layout.budget);
     switch (code) {
       case exit.fault:
@@ -274,7 +280,8 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
 
   /** Decodes a branch's target and links the branch to it, unless the branch's own block is gone by then. */
   #link(): void {
-    const { state } = this.cpu;
+    const { state, breakpoints } = this.cpu;
+    if (breakpoints.isInCodePage) return;
     const slot = state.word(layout.exitRecord) >>> 2;
     const generation = this.#translator.recordGeneration;
     const target = this.#translator.blockAt(state.word(layout.modeKey));
@@ -299,7 +306,8 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       // The shadowed instruction runs now: whatever is raised before the next slice must not come before it.
       this.#lowerAttention(attention.shadow);
       const before = this.#instructions + this.cpu.faults;
-      if (wanted & (attention.interrupt | attention.nmi | attention.singleStep)) this.#step();
+      const isStepped = (wanted & (attention.interrupt | attention.nmi | attention.singleStep)) !== 0;
+      if (isStepped || this.cpu.breakpoints.isInCodePage) this.#stepOver();
       else this.#runCode(Math.min(budget, largestBudget));
       // A block that was only found hot, or stale, has the shadowed instruction before it still.
       if (this.#instructions + this.cpu.faults === before) this.#raiseAttention(attention.shadow);
@@ -329,13 +337,17 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     this.cpu.deliverInterrupt(this.#bus.acknowledgeInterrupt());
   }
 
-  /** Runs one instruction without looking at interrupts, and its single-step trap. */
+  /** Runs one instruction without looking at interrupts, or takes the #DB before or behind it. */
   #step(): void {
-    const { state } = this.cpu;
-    if (this.cpu.stepTrap === 'now') {
-      this.cpu.deliverSingleStep();
-      return;
-    }
+    const { breakpoints, stepTrap } = this.cpu;
+    if (stepTrap === 'now' || breakpoints.hits !== 0) this.cpu.deliverDebugTrap(stepTrap === 'now');
+    else if (!this.cpu.deliverInstructionBreakpoint()) this.#stepOver();
+    this.#endStep();
+  }
+
+  /** The same, with no #DB before it: MOV SS holds it off. */
+  #stepOver(): void {
+    const { state, breakpoints } = this.cpu;
     this.cpu.stepTrap = undefined;
     const mode = state.word(layout.modeKey);
     const isTrapped = (mode & modeKey.single) !== 0;
@@ -344,10 +356,35 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       this.cpu.deliverPendingFault();
       return;
     }
-    const retired = this.#runFrom(start, 1);
+    if (this.#runStep(start) === 0) return;
     const { stepTrap } = this.cpu;
+    if (stepTrap === 'repeated') state.setWord(layout.eflagsRest, state.eflagsRest | breakpoints.resumeFlag(flag.RF));
     const isHeld = stepTrap === 'none' || (stepTrap !== 'now' && !isTrapped);
-    if (retired > 0 && !isHeld) this.cpu.deliverSingleStep();
+    const isShadow = (state.word(layout.attention) & attention.shadow) !== 0;
+    if (!isHeld || (breakpoints.hits !== 0 && !isShadow)) this.cpu.deliverDebugTrap(!isHeld);
+  }
+
+  /** Runs the only instruction of a block, with RF gone behind it unless it sets RF; instructions retired. */
+  #runStep(start: number): number {
+    const { state, breakpoints } = this.cpu;
+    const resume = state.eflagsRest & flag.RF;
+    state.setWord(layout.eflagsRest, state.eflagsRest & ~flag.RF);
+    const { faults } = this.cpu;
+    breakpoints.wantStep(); // String instructions look at that.
+    breakpoints.isStepping = true;
+    const retired = this.#runFrom(start, 1);
+    breakpoints.isStepping = false;
+    if (retired > 0) return retired;
+    if (this.cpu.faults === faults)
+      state.setWord(layout.eflagsRest, state.eflagsRest | resume); // It did not run.
+    else breakpoints.hits = 0;
+    return 0;
+  }
+
+  #endStep(): void {
+    const { state, breakpoints } = this.cpu;
+    const isWanted = state.word(layout.modeKey) & modeKey.single || state.eflagsRest & flag.RF || breakpoints.hits;
+    if (!isWanted && this.cpu.stepTrap !== 'now') this.#lowerAttention(attention.singleStep);
   }
 
   #stopped(): VcpuStop | undefined {

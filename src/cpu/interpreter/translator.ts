@@ -71,8 +71,9 @@ export class Translator {
     const pageOffset = this.#low & (pageBytes - 1);
     state.setWord(layout.codePage, (ripLow - pageOffset) | 0);
     state.setWord(layout.codePage + 4, state.word(layout.rip + 4) - (ripLow < pageOffset ? 1 : 0));
+    const isWatched = this.#cpu.breakpoints.isCodePage(this.#low, this.#high);
     const start = this.#cache.find(address, mode) ?? this.#decode(address, mode, this.#low, this.#high);
-    if (start >= 0 && mode === state.word(layout.modeKey)) publishTarget(state, start);
+    if (start >= 0 && !isWatched && mode === state.word(layout.modeKey)) publishTarget(state, start);
     return start;
   }
 
@@ -144,11 +145,13 @@ export class Translator {
     const start = this.#writer.at;
     const straddling = this.#straddling(address, mode, low, high);
     if (!straddling) return -1;
-    const { instruction, second, inFirst } = straddling;
+    const { instruction, second, inFirst, isWatched } = straddling;
     const position = { pageOffset: address & (pageBytes - 1), count: 1, mode };
-    this.#writer.crossing(position, second);
+    // Nothing may be fetched through the TLB from a page with breakpoints: such a block is good for one time only.
+    if (!isWatched) this.#writer.crossing(position, second);
     this.#writer.instruction(instruction, position);
     this.#writer.continuation({ ...position, pageOffset: position.pageOffset + instruction.length });
+    if (isWatched) return start;
     return this.#finish(address, mode, start, 1, [
       { address, length: inFirst },
       { address: second, length: Math.max(1, instruction.length - inFirst) },
@@ -161,7 +164,7 @@ export class Translator {
     mode: number,
     low: number,
     high: number,
-  ): { instruction: Instruction; second: number; inFirst: number } | undefined {
+  ): { instruction: Instruction; second: number; inFirst: number; isWatched: boolean } | undefined {
     const inFirst = pageBytes - (address & (pageBytes - 1));
     const nextLow = (low + inFirst) | 0;
     const is64 = (mode & modeKey.codeMask) === modeKey.code64;
@@ -173,7 +176,7 @@ export class Translator {
     this.#straddle.set(this.#bytes.subarray(second, second + longestInstruction), inFirst);
     const instruction = cachedDecoder.decode(this.#straddle, 0, this.#straddle.length, mode);
     if (!instruction) throw new RangeError('Cannot decode instruction: it goes on past fifteen bytes');
-    return { instruction, second, inFirst };
+    return { instruction, second, inFirst, isWatched: this.#cpu.breakpoints.isCodePage(nextLow, nextHigh) };
   }
 
   #finish(
@@ -223,6 +226,7 @@ export class Translator {
     const [low, high] = [sum | 0, is64 ? (state.word(layout.codePage + 4) + carry) | 0 : 0];
     const isUpper = isInUpperPart(state, state.word(layout.codePage), state.word(layout.codePage + 4));
     if (isInUpperPart(state, low, high) !== isUpper) return -1; // The region goes by one key.
+    if (this.#cpu.breakpoints.isCodePage(low, high)) return -1;
     const bankNumber = currentBank(state);
     const known = mmu.tlb.probe(bankNumber, low, high, tlb.executeTag);
     if (known >= 0 || !walks || (is64 && !isCanonicalHigh(high))) return known;

@@ -157,9 +157,9 @@ export const layout = {
   linkMisses: 0x1e0000,
   /** Where indirect jumps of translated regions led (see jit/profile.ts). */
   regionProfiles: 0x200000,
-  /** Three banks of `tlb.entries` entries: user, supervisor, supervisor with EFLAGS.AC set. */
+  /** Four banks of `tlb.entries` entries: user, supervisor, supervisor with EFLAGS.AC set, user with alignment checks. */
   tlb: 0x4a0000,
-  records: 0x620000,
+  records: 0x6a0000,
   /** Guest RAM starts here. */
   ram: 0x2000000,
 } as const;
@@ -175,7 +175,7 @@ export const tlb = {
   entries: 16384,
   entryBytes: 32,
   bankBytes: 16384 * 32,
-  banks: 3,
+  banks: 4,
   readTag: 0,
   writeTag: 8,
   executeTag: 16,
@@ -215,7 +215,7 @@ export const attention = {
   kick: 1 << 26,
   /** One instruction runs before interrupts are looked at again (STI, MOV SS). */
   shadow: 1 << 27,
-  /** EFLAGS.TF or a data breakpoint: stop after each instruction. */
+  /** EFLAGS.TF, EFLAGS.RF or a breakpoint: stop after each instruction. */
   singleStep: 1 << 28,
   /** `cpu.stop` is set: the vCPU cannot go on by itself (HLT, shutdown). */
   stop: 1 << 29,

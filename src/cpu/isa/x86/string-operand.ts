@@ -95,6 +95,7 @@ export class StringOperand {
   run(isDown: boolean): number {
     if (isDown || !this.#isFlat) return 1;
     const low = this.register.low + this.#baseLow;
+    if (this.#cpu.breakpoints.watchesData && this.#isWatched(low)) return 1;
     return Math.max(1, Math.floor((4096 - (low & 0xfff)) / this.#bytes));
   }
 
@@ -107,10 +108,18 @@ export class StringOperand {
       return this.#cpu.slowAccess(linear | 0, 0, this.#bytes, this.#kind) >>> 0;
     }
     const low = this.register.low + this.#baseLow;
+    return this.#cpu.slowAccess(low | 0, this.#highOf(low), this.#bytes, this.#kind) >>> 0;
+  }
+
+  /** The upper word of the address whose lower one, with its carry, is `low`. */
+  #highOf(low: number): number {
     const carry = low > 0xffffffff ? 1 : 0;
     const isCode64 = this.#mode === modeKey.code64;
-    const high = isCode64 ? this.register.high + this.#baseHigh + carry : 0;
-    return this.#cpu.slowAccess(low | 0, high | 0, this.#bytes, this.#kind) >>> 0;
+    return isCode64 ? (this.register.high + this.#baseHigh + carry) | 0 : 0;
+  }
+
+  #isWatched(low: number): boolean {
+    return this.#cpu.breakpoints.isDataPage(low | 0, this.#highOf(low));
   }
 
   get #mode(): number {

@@ -35,9 +35,9 @@ class StringUnit {
     this.count = new StringRegister(this.words, stringRegister.count);
   }
 
-  /** A single step follows each iteration (SDM 3B, 17.3.1.4). */
+  /** A single step, or a breakpoint's trap, follows each iteration (SDM 3B, 18.3.1.4). */
   get isStepped(): boolean {
-    return ((this.words[layout.eflagsRest >>> 2] ?? 0) & flag.TF) !== 0;
+    return this.cpu.breakpoints.isStepping || ((this.words[layout.eflagsRest >>> 2] ?? 0) & flag.TF) !== 0;
   }
 
   get isDown(): boolean {

@@ -4,7 +4,7 @@
  */
 import { asVal, bytesOf, type Val, Value, type WasmEmitter, type Width } from '../../index.ts';
 import { subFlags } from '../arithmetic-flags.ts';
-import { flag, layout, segment, tlb } from '../layout.ts';
+import { attention, flag, layout, segment, tlb } from '../layout.ts';
 import { modeKey } from '../mode.ts';
 import { hex, type Row, row } from '../row.ts';
 import type { Body, X86Target } from '../target.ts';
@@ -88,8 +88,10 @@ class StringRun {
     );
     const isFlat = e.op('i32.and', e.op('i32.ne', e.op('i32.and', key, e.i32(modeKey.flat)), e.i32(0)), isPlainSegment);
     const stepsOrDown = e.op('i32.and', this.#x.state('i32', layout.eflagsRest), e.i32(flag.TF | flag.DF));
+    const isStepped = e.op('i32.and', this.#x.state('i32', layout.attention), e.i32(attention.singleStep));
     const isWide = e.op('i32.ne', addressBytes, e.i32(2));
-    return e.op('i32.and', e.op('i32.and', e.op('i32.or', is64, isFlat), isWide), e.op('i32.eqz', stepsOrDown));
+    const obstacles = e.op('i32.or', stepsOrDown, isStepped);
+    return e.op('i32.and', e.op('i32.and', e.op('i32.or', is64, isFlat), isWide), e.op('i32.eqz', obstacles));
   }
 
   /** Looks an operand up in the TLB; how many elements its page has from there on. */

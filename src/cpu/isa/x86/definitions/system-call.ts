@@ -88,7 +88,7 @@ const sysret: Body = (e, x, w) => {
   const target = x.register(64, rcx);
   const flags = e.op('i32.wrap_i64', x.register(64, r11));
   const isCanonical = e.op('i64.eq', e.op('i64.shr_s', e.op('i64.shl', target, e.i64(16n)), e.i64(16n)), target);
-  const obstacles = e.op('i32.or', x.state('i32', layout.cpl), e.op('i32.and', flags, e.i32(flag.TF)));
+  const obstacles = e.op('i32.or', x.state('i32', layout.cpl), e.op('i32.and', flags, e.i32(flag.TF | flag.AC)));
   const isPlain = e.op('i32.and', isCanonical, e.op('i32.eqz', obstacles));
   const isFast = e.op('i32.and', isPlain, x.state('i32', layout.fastSystemCalls));
   e.when(e.op('i32.eqz', isFast), () => x.helperEnds('sysret', e.i32(w / 8)));
@@ -129,7 +129,9 @@ const sysexit: Body = (e, x, w) => {
     return;
   }
   const first = sysenterSelector(e, x);
-  const isFast = e.op('i32.and', e.op('i32.eqz', x.state('i32', layout.cpl)), isPlainFlat(e, x, first));
+  const alignment = e.op('i32.and', x.state('i32', layout.eflagsRest), e.i32(flag.AC));
+  const obstacles = e.op('i32.or', x.state('i32', layout.cpl), alignment);
+  const isFast = e.op('i32.and', e.op('i32.eqz', obstacles), isPlainFlat(e, x, first));
   e.when(e.op('i32.eqz', isFast), () => x.helperEnds('sysexit', e.i32(w / 8)));
   const target = x.register(32, rdx);
   const code = e.op('i32.add', first, e.i32(16));

@@ -92,7 +92,7 @@ export function writeCr0(cpu: X86Cpu, value: number): void {
   if (changed & cr0.PG && state.efer & efer.LME)
     state.efer = next & cr0.PG ? state.efer | efer.LMA : state.efer & ~efer.LMA;
   if (changed & (cr0.PG | cr0.WP)) cpu.flushTlb();
-  if (changed & (cr0.PG | cr0.PE | cr0.TS | cr0.EM)) refreshMode(state);
+  if (changed & (cr0.PG | cr0.PE | cr0.AM | cr0.TS | cr0.EM)) refreshMode(state);
 }
 
 /** Switching IA-32e mode on or off happens with CR0.PG (SDM 3A, 10.8.5). */
@@ -187,11 +187,8 @@ function accessDebugRegister(cpu: X86Cpu, number: number): void {
   const { state } = cpu;
   if (number > 7) cpu.raise(vector.invalidOpcode);
   requirePrivilege(cpu);
-  const dr6 = state.dr[6];
-  const dr7 = state.dr[7];
-  if (!dr6 || !dr7 || !(dr7.lo & dr7GeneralDetect)) return;
-  dr7.lo &= ~dr7GeneralDetect;
-  dr6.lo |= dr6GeneralDetect;
+  if (!((state.dr[7]?.lo ?? 0) & dr7GeneralDetect)) return;
+  cpu.breakpoints.enterException(dr6GeneralDetect);
   cpu.raise(vector.debug);
 }
 
@@ -212,6 +209,7 @@ export function movToDr(cpu: X86Cpu, gpr: number, number: number): void {
   if (index === 6) register?.setWords((lo & dr6Writable) | dr6Fixed, 0);
   else if (index === 7) register?.setWords((lo & dr7Writable) | dr7Fixed, 0);
   else register?.setWords(lo, hi);
+  if (index !== 6 && cpu.breakpoints.refresh()) cpu.flushTlb();
 }
 
 /** The address is at layout.helper. */

@@ -135,7 +135,7 @@ test('a trap gate leaves IF alone, TF is cleared and single-stepping ends', () =
   fixture.call('popf', 8);
   assert.ok(state.word(layout.modeKey) & modeKey.single);
   assert.ok(state.word(layout.attention) & attention.singleStep);
-  fixture.cpu.deliverSingleStep();
+  fixture.cpu.deliverDebugTrap(true);
   assert.equal(state.eflags & (flag.IF | flag.TF), flag.IF);
   assert.equal(state.word(layout.modeKey) & modeKey.single, 0);
   assert.equal(state.word(layout.attention) & attention.singleStep, 0);

@@ -37,12 +37,15 @@ export function deliverExternal(cpu: X86Cpu, number: number): void {
   deliver(cpu, { vector: number, errorCode: noErrorCode, isSoftware: false, returnAt: layout.rip, resume: false });
 }
 
-/** `resume`: between the iterations of a repeated string instruction (SDM 3B, 17.3.1.1). */
-export function deliverSingleStep(cpu: X86Cpu, resume = false): void {
-  const dr6 = cpu.state.dr[6];
-  if (dr6) dr6.lo |= singleStepHit;
+/**
+ * A trap for a single step (`isStep`) or breakpoints on data that were hit; `resume`: between the iterations of a repeated
+ * string instruction (SDM 3B, 18.3.1.1).
+ */
+export function deliverDebugTrap(cpu: X86Cpu, isStep: boolean, resume: boolean): void {
+  cpu.breakpoints.enterException(cpu.breakpoints.hits | (isStep ? singleStepHit : 0));
   if (cpu.stop?.kind === 'halt') cpu.stop = undefined;
   deliver(cpu, { vector: vector.debug, errorCode: noErrorCode, isSoftware: false, returnAt: layout.rip, resume });
+  cpu.breakpoints.hits = 0; // A watched stack does not trap for ever.
 }
 
 /** INT n, INT3, INTO inside their helper; faults on the way are thrown and belong to the instruction. */

@@ -9,7 +9,7 @@ import {
   setCode,
 } from './code-segment.ts';
 import { Descriptor, isNullSelector, markAccessed, rpl } from './descriptor.ts';
-import { mergeFlags } from './flag-instructions.ts';
+import { returnedFlags } from './flag-instructions.ts';
 import { vector } from './guest-fault.ts';
 import {
   ioPrivilegeLevel,
@@ -19,6 +19,7 @@ import {
   isRealOrVirtual,
   isVirtual8086,
   refreshMode,
+  setEflags,
 } from './mode.ts';
 import { iretLongQuickly } from './quick-long.ts';
 import { iretProtectedQuickly } from './quick-protected.ts';
@@ -142,6 +143,7 @@ export function iret(cpu: X86Cpu, opBytes: number): void {
   const bytes = opBytes as StackSlot;
   if (!iretQuickly(cpu, bytes)) iretThoroughly(cpu, bytes);
   state.nmiBlocked = false;
+  if (state.eflagsRest & flag.RF) cpu.breakpoints.wantStep();
 }
 
 const iretQuickly = (cpu: X86Cpu, bytes: StackSlot): boolean =>
@@ -159,7 +161,7 @@ function iretReal(cpu: X86Cpu, bytes: StackSlot): void {
   popFrame(stack, bytes);
   const flags = stack.pop(bytes);
   returnReal(cpu, stack);
-  mergeFlags(cpu, flags, bytes, 0);
+  setEflags(cpu.state, returnedFlags(cpu, flags, bytes, 0));
 }
 
 function iretVirtual8086(cpu: X86Cpu, bytes: StackSlot): void {
@@ -168,7 +170,7 @@ function iretVirtual8086(cpu: X86Cpu, bytes: StackSlot): void {
   popFrame(stack, bytes);
   const flags = stack.pop(bytes);
   returnReal(cpu, stack);
-  mergeFlags(cpu, flags, bytes, 3);
+  setEflags(cpu.state, returnedFlags(cpu, flags, bytes, 3));
 }
 
 function iretProtected(cpu: X86Cpu, bytes: StackSlot): void {
@@ -189,7 +191,7 @@ function iretProtected(cpu: X86Cpu, bytes: StackSlot): void {
   const cpl = checkReturnCode(cpu);
   if (cpl > oldCpl || isCode64(state)) iretWithStack(cpu, stack, bytes, cpl);
   else returnSame(cpu, stack);
-  mergeFlags(cpu, flags, bytes, oldCpl);
+  setEflags(cpu.state, returnedFlags(cpu, flags, bytes, oldCpl));
   refreshMode(state);
   state.setNextRipWords(frame.lo, frame.hi);
 }
@@ -222,7 +224,7 @@ function iretToVirtual8086(cpu: X86Cpu, stack: Stack, flags: number): void {
   }
   state.setSegment(segment.cs, frame.selector, frame.selector * 16, 0xffff, virtual8086Attributes);
   state.setGprWords(gprNumber.rsp, pointer, 0);
-  state.storeEflags(flags & virtual8086Flags);
+  state.storeEflags((flags & virtual8086Flags) | cpu.breakpoints.resumeFlag(flags));
   state.setWord(layout.cpl, 3);
   refreshMode(state);
   state.setNextRipWords(frame.lo & 0xffff, 0);

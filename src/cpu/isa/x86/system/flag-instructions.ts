@@ -6,21 +6,22 @@ import type { StackSlot } from './stack.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 import type { X86State } from './x86-state.ts';
 
-/** Flags that any level may change with a 16-bit operand; a wider one adds AC and ID. RF is dropped: nothing sets it. */
+/** Flags that any level may change with a 16-bit operand; a wider one adds AC and ID. */
 const freeFlags = lazyFlags | flag.TF | flag.DF | flag.NT;
 const wideFlags = flag.AC | flag.ID;
 
 /** EFLAGS with those flags of a popped image that `cpl` may change (SDM 2B, "POPF"). */
-export function mergedFlags(state: X86State, image: number, opBytes: number, cpl: number): number {
+function mergedFlags(state: X86State, image: number, opBytes: number, cpl: number): number {
   let mask = opBytes === 2 ? freeFlags : freeFlags | wideFlags;
   if (cpl <= ioPrivilegeLevel(state)) mask |= flag.IF;
   if (cpl === 0) mask |= opBytes === 2 ? flag.IOPL : flag.IOPL | flag.VIF | flag.VIP;
   return (state.eflags & ~mask) | (image & mask);
 }
 
-/** Takes them over. */
-export function mergeFlags({ state }: X86Cpu, image: number, opBytes: number, cpl: number): void {
-  setEflags(state, mergedFlags(state, image, opBytes, cpl));
+/** EFLAGS as IRET has them: RF too, from a wide image. */
+export function returnedFlags(cpu: X86Cpu, image: number, opBytes: number, cpl: number): number {
+  const resume = opBytes === 2 ? 0 : cpu.breakpoints.resumeFlag(image);
+  return mergedFlags(cpu.state, image, opBytes, cpl) | resume;
 }
 
 function requireIopl3InVirtual8086(cpu: X86Cpu): void {
@@ -35,5 +36,6 @@ export function popf(cpu: X86Cpu, opBytes: number): void {
   const image = stack.pop(opBytes as StackSlot);
   stack.commit();
   const kept = flag.VIF | flag.VIP;
-  mergeFlags(cpu, (image & ~kept) | (state.eflagsRest & kept), opBytes, isProtected(state) ? state.cpl : 0);
+  const wanted = (image & ~kept) | (state.eflagsRest & kept);
+  setEflags(state, mergedFlags(state, wanted, opBytes, isProtected(state) ? state.cpl : 0));
 }

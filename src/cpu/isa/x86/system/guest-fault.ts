@@ -20,6 +20,12 @@ export const vector = {
   simd: 19,
 } as const;
 
+/**
+ * In place of a vector: no exception, but an access that is refused, so that its instruction runs as a step of its own (see
+ * breakpoints.ts).
+ */
+export const refused = 0x100;
+
 /** In `errorCode`: the exception pushes none. */
 export const noErrorCode = -1;
 

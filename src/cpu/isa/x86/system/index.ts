@@ -2,6 +2,7 @@ export type { CodeTracker, CpuBus, CpuStop, DirectEntry, PortSize, RamMap, X86Cp
 export { noErrorCode, vector } from './guest-fault.ts';
 export type { SystemHelper, SystemHelperName } from './helpers.ts';
 export { importHelper, systemHelpers } from './helpers.ts';
+export { requireAlignment } from './linear-access.ts';
 export { currentBank, refreshMode } from './mode.ts';
 export { cr0, cr4 } from './registers.ts';
 export type { VcpuState } from './saved-state.ts';

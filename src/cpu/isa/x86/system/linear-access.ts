@@ -4,8 +4,8 @@
  * task-state segments (SDM 3A, 4.6). All throw GuestFault.
  */
 import { tlb } from '../layout.ts';
-import { vector } from './guest-fault.ts';
-import { isLongMode } from './mode.ts';
+import { refused, vector } from './guest-fault.ts';
+import { bank, currentBank, isLongMode } from './mode.ts';
 import { access } from './page-walk.ts';
 import { addressFromWords, highWord, isCanonical } from './words.ts';
 import type { X86Cpu } from './x86-cpu.ts';
@@ -23,7 +23,10 @@ const addressHigh = (cpu: X86Cpu, address: number): number => (isLongMode(cpu.st
 
 export function readLinear8(cpu: X86Cpu, address: number, bankNumber: number): number {
   const at = probe(cpu, address, 1, bankNumber, tlb.readTag);
-  return at >= 0 ? (cpu.state.u8[at] ?? 0) : readByte(cpu, address, bankNumber);
+  if (at >= 0) return cpu.state.u8[at] ?? 0;
+  translate(cpu, address, bankNumber, access.read);
+  examine(cpu, address, 1, bankNumber, access.read);
+  return readByte(cpu, address, bankNumber);
 }
 
 export function readLinear16(cpu: X86Cpu, address: number, bankNumber: number): number {
@@ -101,6 +104,24 @@ export function writeLinear64(cpu: X86Cpu, address: number, value: bigint, bankN
 export function checkWritable(cpu: X86Cpu, address: number, size: number, bankNumber: number): void {
   translate(cpu, address, bankNumber, access.write);
   if ((address & 0xfff) + size > 0x1000) translate(cpu, address - (address & 0xfff) + 0x1000, bankNumber, access.write);
+  examine(cpu, address, size, bankNumber, access.write);
+}
+
+/** Raises #AC where alignment is checked and the address is not a multiple of `alignment`, a power of 2. */
+export function requireAlignment(
+  cpu: X86Cpu,
+  address: number,
+  alignment: number,
+  bankNumber = currentBank(cpu.state),
+): void {
+  if (bankNumber === bank.userAligned && address & (alignment - 1)) cpu.raise(vector.alignmentCheck, 0);
+}
+
+/** What is left to check of an access whose pages allow it. */
+function examine(cpu: X86Cpu, address: number, size: number, bankNumber: number, kind: number): void {
+  if (size <= 8 && (size & (size - 1)) === 0) requireAlignment(cpu, address, size, bankNumber);
+  const isRefused = cpu.breakpoints.refuses(address | 0, addressHigh(cpu, address), size, kind === access.write);
+  if (isRefused) cpu.raise(refused);
 }
 
 function translate(cpu: X86Cpu, address: number, bankNumber: number, kind: number): void {
@@ -109,7 +130,7 @@ function translate(cpu: X86Cpu, address: number, bankNumber: number, kind: numbe
   }
   const lo = address | 0;
   const hi = addressHigh(cpu, address);
-  if (cpu.mmu.translate(lo, hi, bankNumber, kind)) return;
+  if (cpu.mmu.translate(lo, hi, bankNumber === bank.userAligned ? bank.user : bankNumber, kind)) return;
   cpu.setPageFaultAddress(lo, hi);
   cpu.raise(vector.pageFault, cpu.mmu.walker.errorCode);
 }
@@ -123,10 +144,12 @@ function readByte(cpu: X86Cpu, address: number, bankNumber: number): number {
 /** Within a page as one access, so that a device sees its width; across pages by bytes. */
 function readSlow(cpu: X86Cpu, address: number, size: 2 | 4 | 8, bankNumber: number): void {
   if ((address & 0xfff) + size > 0x1000) {
+    examine(cpu, address, size, bankNumber, access.read);
     for (let i = 0; i < size; i++) scratch.setUint8(i, readByte(cpu, address + i, bankNumber));
     return;
   }
   translate(cpu, address, bankNumber, access.read);
+  examine(cpu, address, size, bankNumber, access.read);
   const { ramAddress, physical } = cpu.mmu;
   if (ramAddress >= 0) {
     for (let i = 0; i < size; i++) scratch.setUint8(i, cpu.state.u8[ramAddress + i] ?? 0);
@@ -144,6 +167,7 @@ function writeScratch(cpu: X86Cpu, address: number, size: 1 | 2 | 4 | 8, bankNum
     return;
   }
   translate(cpu, address, bankNumber, access.write);
+  examine(cpu, address, size, bankNumber, access.write);
   const { mmu } = cpu;
   if (mmu.ramAddress >= 0) {
     mmu.noteWrite(mmu.ramAddress, size);

@@ -1,6 +1,7 @@
 import { tlb } from '../layout.ts';
-import type { CodeTracker, CpuBus, PortSize, RamMap } from './contract.ts';
-import { changeFetches, forgetStackPage, upperPart32 } from './mode.ts';
+import type { Breakpoints } from './breakpoints.ts';
+import type { CodeTracker, CpuBus, PortSize, RamMap, X86CpuOptions } from './contract.ts';
+import { bank, changeFetches, forgetStackPage, upperPart32 } from './mode.ts';
 import { access, PageWalker } from './page-walk.ts';
 import { right, SoftTlb, tlbFlag } from './soft-tlb.ts';
 import type { X86State } from './x86-state.ts';
@@ -19,6 +20,7 @@ export class Mmu {
   readonly #ram: RamMap;
   readonly #bus: CpuBus;
   readonly #code: CodeTracker;
+  readonly #breakpoints: Breakpoints;
 
   /** Linear-memory offset of the address translated last, or -1 when the bus serves it. */
   ramAddress = -1;
@@ -27,7 +29,8 @@ export class Mmu {
   /** Guest-physical address translated last; only valid when `ramAddress` is -1. */
   physical = 0;
 
-  constructor(state: X86State, ram: RamMap, bus: CpuBus, code: CodeTracker) {
+  constructor(state: X86State, breakpoints: Breakpoints, { ram, bus, code }: X86CpuOptions) {
+    this.#breakpoints = breakpoints;
     this.#state = state;
     this.#ram = ram;
     this.#bus = bus;
@@ -87,7 +90,8 @@ export class Mmu {
 
   #isWritable(bankNumber: number, lo: number, hi: number, ramAddress: number): boolean {
     if (!this.tlb.isWritable(bankNumber, lo)) return false;
-    if (!this.#code.hasCode(ramAddress >>> 12)) this.tlb.allowWrite(bankNumber, lo, hi);
+    const isWatched = this.#breakpoints.isDataPage(lo, hi);
+    if (!isWatched && !this.#code.hasCode(ramAddress >>> 12)) this.tlb.allowWrite(bankNumber, lo, hi);
     return true;
   }
 
@@ -108,7 +112,9 @@ export class Mmu {
       (mayFetch && walker.permits(bankNumber, access.execute) ? right.execute : 0);
     if (rights & right.execute && isInUpperPart(lo, hi) && !walker.isGlobal) this.#hasLocalHighCode = true;
     const flags = (walker.isGlobal ? tlbFlag.global : 0) | (isWritable ? tlbFlag.writable : 0);
-    this.tlb.fill(bankNumber, lo, hi, page, rights, flags | (walker.shift << tlbFlag.shiftBit));
+    const possible = bankNumber === bank.userAligned ? rights & right.execute : rights;
+    const allowed = this.#breakpoints.allowed(possible, lo, hi);
+    this.tlb.fill(bankNumber, lo, hi, page, allowed, flags | (walker.shift << tlbFlag.shiftBit));
   }
 
   /** Tells the code tracker about a write to RAM, when it wants to know. */

@@ -13,8 +13,13 @@ import { modeKey } from '../mode.ts';
 import { attribute, cr0, cr4, efer } from './registers.ts';
 import type { X86State } from './x86-state.ts';
 
-/** Numbers of the TLB banks: the rights that an access has. */
-export const bank = { user: 0, supervisor: 1, supervisorWithAc: 2 } as const;
+/**
+ * Numbers of the TLB banks: the rights that an access has. The last one never allows to read or write: where alignment is
+ * checked (SDM 3A, 6.15, interrupt 17), all accesses take the slow path.
+ */
+export const bank = { user: 0, supervisor: 1, supervisorWithAc: 2, userAligned: 3 } as const;
+
+export const isUserBank = (bankNumber: number): boolean => bankNumber === bank.user || bankNumber === bank.userAligned;
 
 export const isProtected = (state: X86State): boolean => (state.cr0 & cr0.PE) !== 0;
 export const isVirtual8086 = (state: X86State): boolean => (state.eflagsRest & flag.VM) !== 0;
@@ -27,7 +32,7 @@ export const isCode64 = (state: X86State): boolean =>
 export const ioPrivilegeLevel = (state: X86State): number => (state.eflagsRest >> 12) & 3;
 
 export function bankFor(state: X86State, cpl: number): number {
-  if (cpl === 3) return bank.user;
+  if (cpl === 3) return state.eflagsRest & flag.AC && state.cr0 & cr0.AM ? bank.userAligned : bank.user;
   return state.eflagsRest & flag.AC && state.cr4 & cr4.SMAP ? bank.supervisorWithAc : bank.supervisor;
 }
 
@@ -65,7 +70,7 @@ export function refreshLookupKeys(state: X86State): void {
   state.setWord(layout.upperPart, is64 ? 0 : upperPart32);
   state.setWord(layout.upperPart + 4, is64 ? 1 << 31 : 0);
   const isFlatCode = is64 || (state.legacyBase[segment.cs] === 0 && state.segmentLimit(segment.cs) === 0xffffffff);
-  const context = (currentBank(state) === bank.user ? 0 : supervisorKey) | mode;
+  const context = (isUserBank(currentBank(state)) ? 0 : supervisorKey) | mode;
   state.setWord(layout.lookupKey, isFlatCode ? (state.fetchGeneration << generationShift) | context : noLookupKey);
   state.setWord(
     layout.lookupKeyHigh,
@@ -145,7 +150,7 @@ function refreshLimits(state: X86State, is64: boolean): void {
 
 /**
  * Recomputes what generated code reads from the mode: `modeKey`, `tlbBank`, masks, the bases in effect and the single-step
- * attention bit. Called after any change of CS, SS, DS, ES, CPL, VM, TF, AC, CR0, CR4.SMAP, CR4.OSFXSR or EFER.LMA.
+ * attention bit. Called after any change of CS, SS, DS, ES, CPL, VM, TF, AC, RF, CR0, CR4.SMAP, CR4.OSFXSR or EFER.LMA.
  */
 export function refreshMode(state: X86State): void {
   const key = computeModeKey(state);
@@ -165,7 +170,8 @@ export function refreshMode(state: X86State): void {
     state.setWord(layout.segmentBase + 8 * number + 4, 0);
   }
   const others = state.word(layout.attention) & ~attention.singleStep;
-  state.setWord(layout.attention, key & modeKey.single ? others | attention.singleStep : others);
+  const isStepped = key & modeKey.single || state.eflagsRest & flag.RF;
+  state.setWord(layout.attention, isStepped ? others | attention.singleStep : others);
 }
 
 const flatKeyMask = modeKey.codeMask | modeKey.stack16 | modeKey.flat | modeKey.real | modeKey.single;

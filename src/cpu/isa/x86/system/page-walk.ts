@@ -1,6 +1,6 @@
 /** Guest page tables (SDM 3A, chapter 4): 32-bit, PAE and 4-level paging. Numbers only, nothing is allocated. */
 import type { CodeTracker, CpuBus, RamMap } from './contract.ts';
-import { bank, isLongMode } from './mode.ts';
+import { bank, isLongMode, isUserBank } from './mode.ts';
 import { cr0, cr4, efer } from './registers.ts';
 import { StructureCache } from './structure-cache.ts';
 import type { X86State } from './x86-state.ts';
@@ -71,10 +71,10 @@ export class PageWalker {
     const state = this.#state;
     if (kind === access.execute) {
       if (this.#noExecute) return false;
-      return bankNumber === bank.user ? isUserPage : !(isUserPage && state.cr4 & cr4.SMEP);
+      return isUserBank(bankNumber) ? isUserPage : !(isUserPage && state.cr4 & cr4.SMEP);
     }
     const isWritable = (this.#rights & entry.writable) !== 0;
-    if (bankNumber === bank.user) return isUserPage && (kind === access.read || isWritable);
+    if (isUserBank(bankNumber)) return isUserPage && (kind === access.read || isWritable);
     if (isUserPage && bankNumber === bank.supervisor && state.cr4 & cr4.SMAP) return false;
     return kind === access.read || isWritable || !(state.cr0 & cr0.WP);
   }
@@ -182,7 +182,7 @@ export class PageWalker {
     const state = this.#state;
     const reportsFetch = (state.cr4 & cr4.PAE && state.efer & efer.NXE) || state.cr4 & cr4.SMEP;
     const fetch = kind === access.execute && reportsFetch ? pageFaultCode.execute : 0;
-    this.errorCode = code | (kind & access.write) | (bankNumber === bank.user ? pageFaultCode.user : 0) | fetch;
+    this.errorCode = code | (kind & access.write) | (isUserBank(bankNumber) ? pageFaultCode.user : 0) | fetch;
     return false;
   }
 

@@ -67,7 +67,7 @@ function runString(cpu: X86Cpu, step: StringStep): void {
   const width = addressBytes(step) * 8;
   const counter = BigInt.asUintN(width, state.gpr(gprNumber.rcx));
   if (isRepeated && counter === 0n) return;
-  const isStepped = (state.eflagsRest & flag.TF) !== 0;
+  const isStepped = cpu.breakpoints.isStepping || (state.eflagsRest & flag.TF) !== 0;
   const limit = !isRepeated || isStepped ? 1 : counter > chunk ? chunk : Number(counter);
   const stride = state.eflagsRest & flag.DF ? -step.bytes : step.bytes;
   const start = state.gpr(step.pointer);

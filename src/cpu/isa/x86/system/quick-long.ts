@@ -8,7 +8,7 @@ import { modeKey } from '../mode.ts';
 import { rpl } from './descriptor.ts';
 import type { CpuEvent } from './event-delivery.ts';
 import { enterHandlerFlags, flagsImage } from './event-delivery.ts';
-import { mergedFlags } from './flag-instructions.ts';
+import { returnedFlags } from './flag-instructions.ts';
 import { bankFor, currentBank, setCpl } from './mode.ts';
 import {
   attributesOf,
@@ -130,7 +130,7 @@ export function iretLongQuickly(cpu: X86Cpu): boolean {
   state.setGprWords(gprNumber.rsp, i32[at + 6] ?? 0, i32[at + 7] ?? 0);
   state.setSegment(segment.cs, selector, 0, limitOf(codeLo, codeHi), attributesOf(codeHi));
   if (cpl !== oldCpl) dropPrivilegedSegments(state, cpl);
-  state.storeEflags(mergedFlags(state, flags, 8, oldCpl));
+  state.storeEflags(returnedFlags(cpu, flags, 8, oldCpl));
   setCpl(state, cpl);
   return true;
 }

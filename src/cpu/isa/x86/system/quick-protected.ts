@@ -6,7 +6,7 @@ import { flag, segment, tlb } from '../layout.ts';
 import { rpl } from './descriptor.ts';
 import type { CpuEvent } from './event-delivery.ts';
 import { enterHandlerFlags, flagsImage } from './event-delivery.ts';
-import { mergedFlags } from './flag-instructions.ts';
+import { returnedFlags } from './flag-instructions.ts';
 import { bankFor, currentBank, enterFlatLevel, isPlainFlat } from './mode.ts';
 import {
   attributesOf,
@@ -134,7 +134,7 @@ export function iretProtectedQuickly(cpu: X86Cpu): boolean {
 
   state.setNextRipWords(i32[at] ?? 0, 0);
   state.setSegment(segment.cs, selector, 0, wholeLimit, attributesOf(codeHi));
-  state.storeEflags(mergedFlags(state, flags, 4, oldCpl));
+  state.storeEflags(returnedFlags(cpu, flags, 4, oldCpl));
   enterFlatLevel(state, cpl);
   return true;
 }

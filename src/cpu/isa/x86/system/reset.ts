@@ -34,6 +34,8 @@ export function resetState(cpu: X86Cpu): void {
   cpu.pendingVector = -1;
   cpu.pendingErrorCode = noErrorCode;
   cpu.stop = undefined;
+  cpu.breakpoints.hits = 0;
+  cpu.breakpoints.refresh();
   cpu.flushTlb();
   refreshMode(state);
   state.rip = 0xfff0n;

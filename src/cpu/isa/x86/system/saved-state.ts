@@ -251,6 +251,8 @@ export function restoreVcpu(cpu: X86Cpu, fields: unknown): void {
   cpu.pendingVector = -1;
   cpu.pendingErrorCode = noErrorCode;
   cpu.stop = saved.halted ? { kind: 'halt' } : undefined;
+  cpu.breakpoints.hits = 0;
+  cpu.breakpoints.refresh();
   cpu.flushTlb();
   refreshMode(state);
 }

@@ -1,6 +1,6 @@
 import { layout } from '../layout.ts';
-import { vector } from './guest-fault.ts';
-import { currentBank, isCode64 } from './mode.ts';
+import { refused, vector } from './guest-fault.ts';
+import { bank, currentBank, isCode64 } from './mode.ts';
 import { access } from './page-walk.ts';
 import { isCanonicalHigh } from './words.ts';
 import type { X86Cpu } from './x86-cpu.ts';
@@ -31,7 +31,7 @@ export class SlowAccess {
     const walkKind = (kind & slowKind.mask) === slowKind.read ? access.read : access.write;
     if ((lo & 0xfff) + size > 0x1000) return this.#crossPage(lo, hi, size, kind, walkKind);
     const { mmu } = this.#cpu;
-    if (!this.#translate(lo, hi, walkKind)) return 0;
+    if (!this.#translate(lo, hi, walkKind) || !this.#examine(lo, hi, size, walkKind)) return 0;
     if (mmu.ramAddress >= 0) {
       if (walkKind === access.write) mmu.noteWrite(mmu.ramAddress, size);
       return mmu.ramAddress;
@@ -59,6 +59,7 @@ export class SlowAccess {
     setPiece(this.#first, mmu.ramAddress, mmu.physical, firstLength);
     if (!this.#translate(nextLo, nextHi, walkKind)) return 0;
     setPiece(this.#second, mmu.ramAddress, mmu.physical, size - firstLength);
+    if (!this.#examine(lo, hi, size, walkKind)) return 0;
     return this.#fetch(kind);
   }
 
@@ -73,8 +74,21 @@ export class SlowAccess {
 
   #translate(lo: number, hi: number, walkKind: number): boolean {
     const cpu = this.#cpu;
-    if (cpu.mmu.translate(lo, hi, currentBank(cpu.state), walkKind)) return true;
+    const bankNumber = currentBank(cpu.state);
+    if (cpu.mmu.translate(lo, hi, bankNumber === bank.userAligned ? bank.user : bankNumber, walkKind)) return true;
     cpu.recordPageFault(lo, hi);
+    return false;
+  }
+
+  /** What is left to check of an access whose pages allow it; false: recorded. */
+  #examine(lo: number, hi: number, size: number, walkKind: number): boolean {
+    const cpu = this.#cpu;
+    if (currentBank(cpu.state) === bank.userAligned && isMisaligned(lo, size)) {
+      cpu.recordFault(vector.alignmentCheck, 0);
+      return false;
+    }
+    if (!cpu.breakpoints.refuses(lo, hi, size, walkKind === access.write)) return true;
+    cpu.recordFault(refused, 0);
     return false;
   }
 
@@ -84,6 +98,13 @@ export class SlowAccess {
     return 0;
   }
 }
+
+/**
+ * SDM 3A, table 6-7. Operands of 16 bytes are not checked: their instructions raise #GP, or check nothing (MOVUPS and its
+ * kin may); neither are pieces of larger ones.
+ */
+const isMisaligned = (lo: number, size: number): boolean =>
+  size <= 8 && (size & (size - 1)) === 0 && (lo & (size - 1)) !== 0;
 
 function setPiece(piece: BouncePiece, ram: number, physical: number, length: number): void {
   piece.ram = ram;

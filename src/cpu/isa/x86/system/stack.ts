@@ -5,6 +5,7 @@ import {
   checkWritable,
   readLinear16,
   readLinear32,
+  requireAlignment,
   writeLinear16,
   writeLinear32,
   writeLinearWords,
@@ -100,6 +101,7 @@ export class Stack {
     const address = this.#address(this.#wrap(this.pointer + distance), bytes);
     this.high = 0;
     if (bytes === 2) return readLinear16(this.#cpu, address, this.#bank);
+    requireAlignment(this.#cpu, address, bytes, this.#bank);
     const lo = readLinear32(this.#cpu, address, this.#bank);
     if (bytes === 8) this.high = readLinear32(this.#cpu, address + 4, this.#bank) | 0;
     return lo;

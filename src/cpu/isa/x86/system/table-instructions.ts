@@ -6,6 +6,7 @@ import {
   checkWritable,
   readLinear16,
   readLinear32,
+  requireAlignment,
   writeLinear16,
   writeLinear32,
   writeLinearWords,
@@ -45,9 +46,10 @@ export const lidt = (cpu: X86Cpu, opBytes: number): void => loadTable(cpu, cpu.s
 function storeTable(cpu: X86Cpu, register: TableRegister): void {
   const { state } = cpu;
   const at = operandAddress(cpu);
-  const bankNumber = currentBank(state);
+  const bankNumber = currentBank(state) === bank.userAligned ? bank.user : currentBank(state);
   const is64 = isCode64(state);
   checkWritable(cpu, at, is64 ? 10 : 6, bankNumber);
+  requireAlignment(cpu, at, 4, currentBank(state));
   writeLinear16(cpu, at, register.limit, bankNumber);
   if (is64) writeLinearWords(cpu, at + 2, register.base | 0, highWord(register.base), bankNumber);
   else writeLinear32(cpu, at + 2, register.base | 0, bankNumber);

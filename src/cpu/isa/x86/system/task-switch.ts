@@ -73,6 +73,7 @@ export function switchTask(cpu: X86Cpu, selector: number, how: TaskSwitch): void
   readTss(cpu, selector, how.reason === 'return');
   const format = formatOf(target.attributes);
   const task = readTask(cpu, target.base, format);
+  cpu.breakpoints.mayRefuse = false; // From here on the instruction cannot run again.
   saveTask(cpu, how);
   if (how.reason !== 'call') setBusy(cpu, state.tr.selector, false);
   if (how.reason !== 'return') setBusy(cpu, selector, true);
@@ -143,7 +144,9 @@ function startTask(cpu: X86Cpu, task: NewTask, format: TssFormat, nested: number
   const { state } = cpu;
   if (format.bytes === 4 && state.cr0 & cr0.PG) reloadPageTables(cpu, task.cr3);
   for (const [number, value] of task.registers.entries()) state.setGprSized(number, format.bytes, value);
-  state.storeEflags((task.flags & definedFlags & ~flag.RF) | nested | 2);
+  const flags = (task.flags & definedFlags & ~flag.RF) | cpu.breakpoints.resumeFlag(task.flags);
+  state.storeEflags(flags | nested | 2);
+  if (cpu.breakpoints.leaveTask()) cpu.flushTlb();
   state.setNextRipWords(task.ip, 0);
   state.rip = state.nextRip;
   for (let number = 0; number < 6; number++) state.setNullSegment(number, task.selectors[number] ?? 0);

@@ -2,9 +2,10 @@ import { writeAesTables } from '../definitions/aes.ts';
 import { writeCrcTables } from '../definitions/crc32.ts';
 import { checkedModel, type Feature, modelHas, modelKey, type ProcessorModel } from '../features.ts';
 import { layout } from '../layout.ts';
+import { Breakpoints } from './breakpoints.ts';
 import type { CodeTracker, CpuBus, CpuStop, DirectEntry, RamMap, X86CpuOptions } from './contract.ts';
-import { deliverException, deliverExternal, deliverSingleStep } from './event-delivery.ts';
-import { GuestFault, noErrorCode, vector } from './guest-fault.ts';
+import { deliverDebugTrap, deliverException, deliverExternal } from './event-delivery.ts';
+import { GuestFault, noErrorCode, refused, vector } from './guest-fault.ts';
 import { Mmu } from './mmu.ts';
 import { currentBank, forgetStackPage, isCode64 } from './mode.ts';
 import { enterDirect, resetState } from './reset.ts';
@@ -30,6 +31,7 @@ export class X86Cpu {
   readonly apicId: number;
   readonly model: ProcessorModel;
   readonly mmu: Mmu;
+  readonly breakpoints: Breakpoints;
   /** Work areas of helpers: the stack in use, and the one that a privilege change switches to. */
   readonly stack: Stack;
   readonly newStack: Stack;
@@ -60,6 +62,7 @@ export class X86Cpu {
     this.state = new X86State(options.memory);
     writeCrcTables(this.state.i32);
     writeAesTables(this.state.u8);
+    this.breakpoints = new Breakpoints(this.state);
     this.ram = options.ram;
     this.bus = options.bus;
     this.code = options.code;
@@ -67,7 +70,7 @@ export class X86Cpu {
     this.apicId = options.apicId ?? 0;
     this.model = checkedModel(options.model ?? 'max');
     this.state.modelKey = modelKey(this.model);
-    this.mmu = new Mmu(this.state, this.ram, this.bus, this.code);
+    this.mmu = new Mmu(this.state, this.breakpoints, options);
     this.stack = new Stack(this);
     this.newStack = new Stack(this);
     this.#slow = new SlowAccess(this);
@@ -126,6 +129,11 @@ export class X86Cpu {
     this.pendingVector = -1;
     this.state.setWord(layout.faulted, 0);
     if (pendingVector < 0) return;
+    if (pendingVector === refused) {
+      this.state.nextRip = this.state.rip;
+      this.breakpoints.wantStep();
+      return;
+    }
     this.faults++;
     deliverException(this, pendingVector, pendingErrorCode);
   }
@@ -141,11 +149,22 @@ export class X86Cpu {
     deliverExternal(this, vector.nmi);
   }
 
-  /** The #DB trap after an instruction that ran with EFLAGS.TF set; `rip` is the next one. */
-  deliverSingleStep(): void {
+  /**
+   * The #DB trap after an instruction that ran with EFLAGS.TF set (`isStep`) or hit breakpoints on data; `rip` is the next
+   * one.
+   */
+  deliverDebugTrap(isStep: boolean): void {
     const isRepeated = this.stepTrap === 'repeated';
     this.stepTrap = undefined;
-    deliverSingleStep(this, isRepeated);
+    deliverDebugTrap(this, isStep, isRepeated);
+  }
+
+  /** The #DB fault of a breakpoint on the instruction at `rip`; false: there is none, or RF lets it pass. */
+  deliverInstructionBreakpoint(): boolean {
+    if (!this.breakpoints.meetsInstruction()) return false;
+    this.faults++;
+    deliverException(this, vector.debug, noErrorCode);
+    return true;
   }
 
   /**
