@@ -50,6 +50,22 @@ export function enterRandomMode(machine: AnyMachine, mode: LegacyMode, random: R
   refreshMode(state);
 }
 
+/** CR0.AM, and breakpoints where the program may come by. */
+export function watchRandomly({ engine }: AnyMachine, random: Random, code: number): void {
+  const { cpu } = engine;
+  const { state } = cpu;
+  if (random.oneIn(2)) state.cr0 |= 1 << 18;
+  if (random.oneIn(2)) return;
+  for (let number = 0; number < 4; number++) {
+    const near = [code + random.below(0x1000), code + random.below(0x100), 0x8f80 + random.below(0x100)];
+    const low = random.pick([...near, state.gprLow(random.below(16)), random.next32()]);
+    state.dr[number]?.setWords(low, 0);
+  }
+  state.dr[7]?.setWords(0x400 | (random.next32() & 0xffff00ff), 0);
+  cpu.breakpoints.refresh();
+  cpu.flushTlb();
+}
+
 /** Engines look at the limit of the code segment where a page is entered, not at each instruction. */
 export function liftCodeLimit({ engine }: AnyMachine): void {
   const { state } = engine.cpu;

@@ -1,3 +1,4 @@
+import { debugContract } from '../../testing/debug-contract.ts';
 import { engineContract } from '../../testing/engine-contract.ts';
 import { InterpreterEngine } from './index.ts';
 
@@ -7,3 +8,5 @@ engineContract({
   rounds: 300,
   flushCounter: 'recordFlushes',
 });
+
+debugContract('interpreter', (options) => new InterpreterEngine(options));

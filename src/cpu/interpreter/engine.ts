@@ -164,7 +164,8 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
 
   /** Looks after what wants attention, or else runs code. A blocked NMI stays wanted and waits. */
   #turn(budget: number): VcpuStop | undefined {
-    const { state } = this.cpu;
+    const { state, breakpoints } = this.cpu;
+    if (breakpoints.hits !== 0) breakpoints.wantStep();
     const waiting = state.nmiBlocked ? attention.nmi : 0;
     if (state.word(layout.attention) & ~waiting) return this.#attend(budget);
     this.#runCode(Math.min(budget, largestBudget));
@@ -384,7 +385,8 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   #endStep(): void {
     const { state, breakpoints } = this.cpu;
     const isWanted = state.word(layout.modeKey) & modeKey.single || state.eflagsRest & flag.RF || breakpoints.hits;
-    if (!isWanted && this.cpu.stepTrap !== 'now') this.#lowerAttention(attention.singleStep);
+    if (isWanted || this.cpu.stepTrap === 'now') breakpoints.wantStep();
+    else this.#lowerAttention(attention.singleStep);
   }
 
   #stopped(): VcpuStop | undefined {
@@ -408,7 +410,8 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   #afterHelper(): void {
     this.#spend(effort.helper);
     if (this.cpu.stop) this.#raiseAttention(attention.stop);
-    const { state } = this.cpu;
+    const { state, breakpoints } = this.cpu;
+    if (breakpoints.hits !== 0) breakpoints.wantStep(); // A change of mode has taken that back.
     if (state.word(layout.interruptLine) && state.eflagsRest & flag.IF) this.#raiseAttention(attention.interrupt);
   }
 

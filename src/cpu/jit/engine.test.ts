@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BareMachine } from '../../testing/bare-machine.ts';
+import { debugContract } from '../../testing/debug-contract.ts';
 import { engineContract } from '../../testing/engine-contract.ts';
 import { layout } from '../isa/x86/index.ts';
 import { createJitEngine } from './index.ts';
@@ -8,6 +9,7 @@ import { createJitEngine } from './index.ts';
 const eager = { threshold: 1, batch: 1, followsWarmOnly: false, profiledJumps: 2 };
 
 engineContract({ name: 'jit', create: (options) => createJitEngine(options, eager), rounds: 10 });
+debugContract('jit', (options) => createJitEngine(options, eager));
 
 test('a loop that gets hot goes on in translated code with the same result', () => {
   const machine = new BareMachine((options) => createJitEngine(options, { threshold: 100, batch: 1 }));

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { BareMachine } from '../../testing/bare-machine.ts';
 import { promptThreadWriter } from '../../testing/fake-thread.ts';
 import { RandomCode } from '../../testing/random-code.ts';
-import { enterRandomMode, type LegacyMode, liftCodeLimit } from '../../testing/random-mode.ts';
+import { enterRandomMode, type LegacyMode, liftCodeLimit, watchRandomly } from '../../testing/random-mode.ts';
 import { Random } from '../../testing/witness/random.ts';
 import { mxcsrOf, unusualFloats } from '../../testing/witness/state-seeds.ts';
 import { cr4, layout, refreshMode, setMxcsr, x86OpcodeMaps } from '../isa/x86/index.ts';
@@ -67,6 +67,7 @@ for (const mode of modes) {
         writeCode(machine, random, mode === '64-bit');
         if (mode === '64-bit') enterLongMode(machine, random);
         else enterRandomMode(machine, mode, random, code + random.below(codeBytes / 2));
+        watchRandomly(machine, random, code);
         liftCodeLimit(machine);
         if (random.oneIn(2)) enableVectors(machine, random);
         engine.setInterrupt(random.oneIn(4));

@@ -45,6 +45,21 @@ test('a jump to a TSS saves the old task and loads the new one', () => {
   assert.ok(state.cr0 & 8);
 });
 
+test('a task switch leaves local breakpoints behind', () => {
+  const fixture = twoTasks();
+  const { cpu } = fixture;
+  const [first, second, , , , , , control] = cpu.state.dr;
+  first?.setWords(0x6000, 0);
+  second?.setWords(0x7000, 0);
+  control?.setWords(0x00dd0709, 0); // L0 and G1, each for 4 bytes of data; LE, GE.
+  cpu.breakpoints.refresh();
+
+  fixture.call('farJump', otherSelector, 4);
+
+  assert.equal(control?.lo, 0x00dd0608);
+  assert.deepEqual([cpu.breakpoints.isDataPage(0x6000, 0), cpu.breakpoints.isDataPage(0x7000, 0)], [false, true]);
+});
+
 test('a call nests, and IRET with NT set returns', () => {
   const fixture = twoTasks();
   const { state } = fixture.cpu;
