@@ -1,4 +1,4 @@
-import { guestPlace } from '../jobs/place.ts';
+import type { Place } from '../jobs/place.ts';
 import { JobError, type Session } from '../jobs/session.ts';
 import { isGone, type MemoryMeter } from '../memory-meter.ts';
 import type { Work } from './work.ts';
@@ -10,6 +10,12 @@ export interface WorkDone {
   units: number;
   seconds: number;
   failures: string[];
+}
+
+/** What is run, and where the guest has it. */
+export interface LongWork {
+  readonly work: readonly Work[];
+  readonly place: Place;
 }
 
 /** A look at the machine's process. */
@@ -26,7 +32,7 @@ const sampleMs = 1000;
 /** Runs the work in turn until the time is over; `memory` is looked at every second. */
 export async function runLong(
   session: Session,
-  work: readonly Work[],
+  { work, place }: LongWork,
   seconds: number,
   memory: MemoryMeter | undefined,
 ): Promise<{ done: readonly WorkDone[]; samples: readonly MemorySample[] }> {
@@ -40,7 +46,7 @@ export async function runLong(
       if (!isGone(error)) throw error;
     }
   }, sampleMs);
-  const turns = work.map(({ program, checksum }) => new Turn(program, checksum));
+  const turns = work.map((one) => new Turn(one, place));
   try {
     while (elapsed() < seconds) {
       for (const turn of turns) if (elapsed() < seconds) await turn.run(session);
@@ -55,18 +61,20 @@ export async function runLong(
 class Turn {
   readonly done: WorkDone;
   readonly #program: Work['program'];
+  readonly #place: Place;
   readonly #checksum: string;
   #count = 1;
 
-  constructor(program: Work['program'], checksum: string) {
+  constructor({ program, checksum }: Work, place: Place) {
     this.#program = program;
+    this.#place = place;
     this.#checksum = checksum;
     this.done = { name: program.name, runs: 0, units: 0, seconds: 0, failures: [] };
   }
 
   /** What the program does wrong is noted; the machine's end is thrown. */
   async run(session: Session): Promise<void> {
-    const job = { name: this.done.name, ...this.#program.job(guestPlace(undefined), this.#count) };
+    const job = { name: this.done.name, ...this.#program.job(this.#place, this.#count) };
     try {
       const { seconds, checksum } = await session.run(job, jobTimeoutSeconds);
       if (checksum !== this.#checksum) this.done.failures.push(`${checksum}, not ${this.#checksum}`);

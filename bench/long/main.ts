@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { layout } from '../../src/cpu/index.ts';
 import { buildProgram } from '../build.ts';
 import { makeJobGuest } from '../jobs/job-guest.ts';
+import { guestPlace } from '../jobs/place.ts';
 import { Session } from '../jobs/session.ts';
 import { memoryMebibytes, mezzCommand } from '../machines.ts';
 import { MemoryMeter } from '../memory-meter.ts';
@@ -34,7 +35,12 @@ async function main(): Promise<void> {
   const map = { mappingBytes: layout.ram + memoryMebibytes * 2 ** 20, ramOffset: layout.ram };
   const memory = process.platform === 'linux' ? new MemoryMeter(session.pid, map) : undefined;
   console.error(`Running ${work.length} programs in turn for ${flags.minutes} minutes`);
-  const { done, samples } = await runLong(session, work, flags.minutes * 60, memory);
+  const { done, samples } = await runLong(
+    session,
+    { work, place: guestPlace(guest.debian) },
+    flags.minutes * 60,
+    memory,
+  );
   await session.stop(stopTimeoutSeconds);
   const statistics = JSON.parse(await readFile(statsFile, 'utf8'));
   console.log(`${workTable(done)}\n\n${figures(samples, statistics)}`);
