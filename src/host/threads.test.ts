@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import type { Thread } from '../base/index.ts';
 import { startThread } from './threads.ts';
@@ -40,12 +41,14 @@ test('a thread serves with its module, and ends when it is stopped', async () =>
   await awake(end);
 });
 
-test('a thread whose module fails ends, and nothing else does', async () => {
+test('a thread whose module fails ends with a warning, and nothing else does', async () => {
   for (const broken of ['throw new Error("no")', 'port.onMessage = () => { throw new Error("no"); }']) {
     const thread = startThread(moduleOf(broken));
     const end = ended(thread);
+    const warned = once(process, 'warning');
     thread.post('anything', []);
     await awake(end);
+    assert.match((await warned)[0].message, /^A thread has failed and is done without: no$/);
   }
 });
 

@@ -35,8 +35,8 @@ export function startThread(moduleUrl: string): Thread {
     stop: () => void worker.terminate(),
   };
   port1.on('message', (message) => thread.onMessage(message));
-  // What it failed of is its user's business, who goes on without it.
-  worker.on('error', () => {});
+  // Its user goes on without it: slower, and somebody should know why.
+  worker.on('error', (error) => process.emitWarning(`A thread has failed and is done without: ${error.message}`));
   worker.on('exit', () => {
     port1.close();
     thread.onEnd();

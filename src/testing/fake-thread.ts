@@ -41,6 +41,7 @@ export function promptThreadWriter(): ThreadWriter {
     thread.deliver();
   };
   const writer = new ThreadWriter(() => thread);
+  writer.prepare();
   thread.deliver();
   return writer;
 }

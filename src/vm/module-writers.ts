@@ -14,7 +14,10 @@ export interface WriterLease {
   release(): void;
 }
 
-/** One thread writes for all VMs of a host, as long as there is one. Undefined where the host has no threads. */
+/**
+ * One thread writes for all VMs of a host, as long as there is one with an engine that has use for it. Undefined where the
+ * host has no threads.
+ */
 export function leaseWriter(host: VmHost): WriterLease | undefined {
   if (!host.startThread) return undefined;
   const used = shared.get(host) ?? { writer: new ThreadWriter(host.startThread), users: 0 };

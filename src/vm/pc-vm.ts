@@ -51,7 +51,7 @@ const tscHz = 1_000_000_000;
  */
 export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<VirtualMachine> {
   host.prepareEngine?.();
-  const lease = config.engine === 'interpreter' ? undefined : leaseWriter(host);
+  const lease = leaseWriter(host);
   try {
     const vm = await buildPcVm(config, host, lease?.writer);
     void vm.ended.then(() => lease?.release());

@@ -1,5 +1,5 @@
 import type { Installed } from './live-code.ts';
-import type { ModuleDraft, TakeModule } from './module-writer.ts';
+import type { ModuleDraft, WrittenModule } from './module-writer.ts';
 import type { PlacedRegion } from './region-module.ts';
 
 /** Instructions that are compiled together at most: about 64 KiB of Wasm. */
@@ -37,7 +37,7 @@ export class Batch {
     return slices > patience.most || performance.now() - this.#sinceMs > patience.ms;
   }
 
-  finish(take: TakeModule): void {
-    this.#draft.finish(take);
+  finish(arrive: (module: WrittenModule) => void): void {
+    this.#draft.finish(arrive);
   }
 }

@@ -5,36 +5,45 @@ import { type PlacedRegion, RegionModule } from './region-module.ts';
 export interface ModuleDraft {
   /** The guest's code is taken as it is now. */
   add(placed: PlacedRegion): void;
-  /** Calls back with the module, now or later, while no generated code runs. */
-  finish(take: TakeModule): void;
+  /** Calls back when the module can be had, now or later. */
+  finish(arrive: (module: WrittenModule) => void): void;
 }
 
-/** Takes a module, and the bytes of WebAssembly that it was compiled from. */
-export type TakeModule = (module: WebAssembly.Module, byteLength: number) => void;
+export interface CompiledModule {
+  readonly module: WebAssembly.Module;
+  /** Of the WebAssembly that it was compiled from. */
+  readonly byteLength: number;
+}
+
+/** Gives the module, writing what is not written yet: for the engine that wants it to call, which a failure belongs to. */
+export type WrittenModule = () => CompiledModule;
 
 /** Who makes WebAssembly of regions. */
 export interface ModuleWriter {
   /** So much is on its way that more would only wait. */
   readonly isBusy: boolean;
+  /** An engine is going to use it. */
+  prepare(): void;
   begin(parts: EngineParts): ModuleDraft;
   /** Called now and then: time to let go of what is not used. */
   rest(): void;
 }
 
-export function compileHere(module: RegionModule, take: TakeModule): void {
+export function compiled(module: RegionModule): CompiledModule {
   const bytes = module.encode();
-  take(new WebAssembly.Module(bytes), bytes.length);
+  return { module: new WebAssembly.Module(bytes), byteLength: bytes.length };
 }
 
 /** Writes in the thread that runs the guest. */
 export const localWriter: ModuleWriter = {
   isBusy: false,
+  prepare: () => {},
   rest: () => {},
   begin(parts) {
     const module = new RegionModule(parts);
     return {
       add: (placed) => module.add(placed),
-      finish: (take) => compileHere(module, take),
+      finish: (arrive) => arrive(() => compiled(module)),
     };
   },
 };

@@ -1,6 +1,6 @@
 import type { Thread, ThreadStarter } from '../../base/index.ts';
 import type { CodeContext, EngineParts } from '../interpreter/index.ts';
-import { compileHere, localWriter, type ModuleDraft, type ModuleWriter, type TakeModule } from './module-writer.ts';
+import { compiled, localWriter, type ModuleDraft, type ModuleWriter, type WrittenModule } from './module-writer.ts';
 import { RegionPacker } from './region-codec.ts';
 import { type PlacedRegion, RegionModule } from './region-module.ts';
 import type { TranslationAnswer, TranslationRequest } from './translation-protocol.ts';
@@ -14,7 +14,7 @@ const longestRestMs = 8_000;
 interface Waiting {
   readonly context: CodeContext;
   readonly placed: readonly PlacedRegion[];
-  readonly take: TakeModule;
+  arrive(module: WrittenModule): void;
 }
 
 /** The module that a thread serves with, as compiled or as written, whichever this is. */
@@ -38,25 +38,22 @@ export class ThreadWriter implements ModuleWriter {
   #isOver = false;
   #usedMs = 0;
   #modules = 0;
-  #writtenMs = 0;
 
   constructor(start: ThreadStarter, nowMs = () => performance.now()) {
     this.#start = start;
     this.#nowMs = nowMs;
-    this.#startThread();
   }
 
   get isBusy(): boolean {
     return this.#waiting.size >= mostWaiting;
   }
 
-  /** What the thread has spent on writing. */
-  get writtenMs(): number {
-    return this.#writtenMs;
+  prepare(): void {
+    if (!this.#thread && !this.#isOver) this.#startThread();
   }
 
   begin(parts: EngineParts): ModuleDraft {
-    if (!this.#thread && !this.#isOver) this.#startThread();
+    this.prepare();
     this.#usedMs = this.#nowMs();
     if (!this.#isReady) return localWriter.begin(parts);
     const packer = new RegionPacker();
@@ -67,7 +64,7 @@ export class ThreadWriter implements ModuleWriter {
         placed.push(region);
         packer.add(region, memory);
       },
-      finish: (take) => this.#request({ context: parts, placed, take }, packer),
+      finish: (arrive) => this.#request({ context: parts, placed, arrive }, packer),
     };
   }
 
@@ -86,7 +83,9 @@ export class ThreadWriter implements ModuleWriter {
 
   #startThread(): void {
     const thread = this.#start(threadModule());
-    thread.onMessage = (message) => this.#answered(message as TranslationAnswer);
+    thread.onMessage = (message) => {
+      if (thread === this.#thread) this.#answered(message as TranslationAnswer);
+    };
     thread.onEnd = () => this.#failed(thread);
     this.#thread = thread;
     this.#usedMs = this.#nowMs();
@@ -103,7 +102,7 @@ export class ThreadWriter implements ModuleWriter {
 
   #request(waiting: Waiting, packer: RegionPacker): void {
     if (!this.#isReady) {
-      writeHere(waiting);
+      writeLater(waiting);
       return;
     }
     const number = ++this.#modules;
@@ -131,14 +130,12 @@ export class ThreadWriter implements ModuleWriter {
 
   #answered(answer: TranslationAnswer): void {
     if (answer.kind === 'ready') {
-      this.#isReady = this.#thread !== undefined;
+      this.#isReady = true;
       return;
     }
-    const { number, module, byteLength, ms } = answer;
-    const waiting = this.#waiting.get(number);
-    this.#waiting.delete(number);
-    this.#writtenMs += ms;
-    waiting?.take(module, byteLength);
+    const waiting = this.#waiting.get(answer.number);
+    this.#waiting.delete(answer.number);
+    waiting?.arrive(() => answer);
   }
 
   #failed(thread: Thread): void {
@@ -147,13 +144,18 @@ export class ThreadWriter implements ModuleWriter {
     this.#forget();
     const left = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const waiting of left) writeHere(waiting);
+    for (const waiting of left) writeLater(waiting);
   }
 }
 
-/** Instructions are known still, whatever has become of the bytes that they were decoded from. */
-function writeHere({ context, placed, take }: Waiting): void {
-  const module = new RegionModule(context);
-  for (const region of placed) module.add(region);
-  compileHere(module, take);
+/**
+ * Leaves the writing to the engine, where it wants the module. Instructions are known still, whatever has become of the
+ * bytes that they were decoded from.
+ */
+function writeLater({ context, placed, arrive }: Waiting): void {
+  arrive(() => {
+    const module = new RegionModule(context);
+    for (const region of placed) module.add(region);
+    return compiled(module);
+  });
 }

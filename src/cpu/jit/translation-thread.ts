@@ -1,7 +1,7 @@
 import type { ThreadPort } from '../../base/index.ts';
 import type { CodeContext } from '../interpreter/index.ts';
 import { weightOf } from './live-code.ts';
-import { compileHere } from './module-writer.ts';
+import { compiled } from './module-writer.ts';
 import { unpackRegions } from './region-codec.ts';
 import { RegionModule } from './region-module.ts';
 import type { TranslationAnswer, TranslationRequest } from './translation-protocol.ts';
@@ -19,13 +19,11 @@ export function serve(port: ThreadPort): void {
     const { number, regions } = request;
     const context = contexts.get(request.context);
     if (!context) throw new RangeError(`Cannot write module ${number}: context ${request.context} is unknown`);
-    const begun = performance.now();
     const written = new RegionModule(context);
     for (const placed of unpackRegions(regions)) written.add(placed);
-    compileHere(written, (module, byteLength) => {
-      answer({ kind: 'module', number, module, byteLength, ms: performance.now() - begun });
-      weightOf(byteLength); // Dropped here as the module is.
-    });
+    const module = compiled(written);
+    answer({ kind: 'module', number, ...module });
+    weightOf(module.byteLength); // Dropped here as the module is.
   };
   answer({ kind: 'ready' });
 }

@@ -10,7 +10,7 @@ import { layout, modeKey, noLookupKey } from '../isa/x86/index.ts';
 import { Batch } from './batch.ts';
 import { describeRegion } from './describe-region.ts';
 import { codeBytesLimit, type Installed, LiveCode } from './live-code.ts';
-import { localWriter, type ModuleWriter } from './module-writer.ts';
+import { type CompiledModule, localWriter, type ModuleWriter, type WrittenModule } from './module-writer.ts';
 import { beginProfile, continueProfile } from './profile.ts';
 import type { Region } from './region.ts';
 import { RunningCode } from './running-code.ts';
@@ -67,6 +67,8 @@ export class RegionTranslator implements HotCode {
   readonly #writer: ModuleWriter;
   #engine: Attached | undefined;
   #pending: Batch | undefined;
+  /** Modules that can be had, of regions that are not installed yet. */
+  #arrived: { readonly regions: readonly Installed[]; readonly written: WrittenModule }[] = [];
   /** Counts the times that everything was dropped. */
   #epoch = 0;
   #counters = {
@@ -98,6 +100,7 @@ export class RegionTranslator implements HotCode {
       code: new RunningCode(parts, this.#options),
       live: new LiveCode(parts, this.threshold),
     };
+    this.#writer.prepare();
   }
 
   note(block: HotBlock): void {
@@ -115,6 +118,7 @@ export class RegionTranslator implements HotCode {
   }
 
   settle(): void {
+    this.#installArrived();
     if (this.#pending?.isDue()) this.#finish();
     this.#attached.live.trim();
     this.#writer.rest();
@@ -123,6 +127,7 @@ export class RegionTranslator implements HotCode {
   cleared(): void {
     this.#attached.live.clear();
     this.#pending = undefined;
+    this.#arrived = [];
     this.#epoch++;
   }
 
@@ -291,28 +296,27 @@ export class RegionTranslator implements HotCode {
     }
   }
 
-  /** Has what waits written, and installs it when that is done, unless everything was dropped by then. */
+  /** Has what waits written. */
   #finish(): void {
     const pending = this.#pending;
     this.#pending = undefined;
     if (!pending || pending.regions.length === 0) return;
     const epoch = this.#epoch;
-    let begun = performance.now();
-    const done = (): void => {
-      this.#compilationMs += performance.now() - begun;
-    };
-    let isWritten = false;
-    pending.finish((module, byteLength) => {
-      if (isWritten) begun = performance.now(); // It comes later, from elsewhere.
-      if (epoch === this.#epoch) this.#install(pending.regions, module, byteLength);
-      if (isWritten) done();
+    pending.finish((written) => {
+      if (epoch === this.#epoch) this.#arrived.push({ regions: pending.regions, written });
     });
-    isWritten = true;
-    done();
+    this.#installArrived();
+  }
+
+  #installArrived(): void {
+    if (this.#arrived.length === 0) return;
+    const begun = performance.now();
+    for (const { regions, written } of this.#arrived.splice(0)) this.#install(regions, written());
+    this.#compilationMs += performance.now() - begun;
   }
 
   /** Fills the slots, and leads blocks there that are still as they were when they were translated. */
-  #install(regions: readonly Installed[], module: WebAssembly.Module, byteLength: number): void {
+  #install(regions: readonly Installed[], { module, byteLength }: CompiledModule): void {
     const { parts, live } = this.#attached;
     const { env, core } = parts;
     const callbacks = {
