@@ -3,18 +3,11 @@ import { layout, segment } from '../layout.ts';
 import { refreshXsave } from './extended-control.ts';
 import { vector } from './guest-fault.ts';
 import { isCode64, isLongMode, refreshMode } from './mode.ts';
-import { attribute, cr0, cr4, efer, physicalAddressBits, systemType } from './registers.ts';
+import { attribute, cr0, cr4, cr4BitsOf, efer, physicalAddressBits, systemType } from './registers.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 import type { X86State } from './x86-state.ts';
 
 const writableCr0 = cr0.PE | cr0.MP | cr0.EM | cr0.TS | cr0.NE | cr0.WP | cr0.AM | cr0.NW | cr0.CD | cr0.PG;
-const implementedCr4 = Object.values(cr4).reduce((sum, bit) => sum | bit, 0);
-
-/** Bits of CR4 that the processor knows. */
-function writableCr4(cpu: X86Cpu): number {
-  const missing = (cpu.has('fsgsbase') ? 0 : cr4.FSGSBASE) | (cpu.has('xsave') ? 0 : cr4.OSXSAVE);
-  return implementedCr4 & ~missing;
-}
 /** Bits of CR3 above the physical address width, upper word; bit 63 is the no-flush request when PCIDs are on. */
 const reservedCr3High = ~((1 << (physicalAddressBits - 32)) - 1);
 const noFlushHigh = 1 << 31;
@@ -125,7 +118,7 @@ function writeCr3(cpu: X86Cpu, lo: number, hi: number): void {
 export function writeCr4(cpu: X86Cpu, value: number): void {
   const { state } = cpu;
   const changed = state.cr4 ^ value;
-  if (value & ~writableCr4(cpu)) illegal(cpu);
+  if (value & ~cr4BitsOf(cpu.model)) illegal(cpu);
   if (isLongMode(state) && !(value & cr4.PAE)) illegal(cpu);
   const enablesPcid = changed & value & cr4.PCIDE;
   if (enablesPcid && (!isLongMode(state) || state.cr3.lo & 0xfff)) illegal(cpu);

@@ -5,7 +5,7 @@
  */
 import { tlb } from '../layout.ts';
 import { refused, vector } from './guest-fault.ts';
-import { bank, currentBank, isLongMode } from './mode.ts';
+import { currentBank, failsAlignment, isLongMode, pagingBank } from './mode.ts';
 import { access } from './page-walk.ts';
 import { addressFromWords, highWord, isCanonical } from './words.ts';
 import type { X86Cpu } from './x86-cpu.ts';
@@ -114,12 +114,12 @@ export function requireAlignment(
   alignment: number,
   bankNumber = currentBank(cpu.state),
 ): void {
-  if (bankNumber === bank.userAligned && address & (alignment - 1)) cpu.raise(vector.alignmentCheck, 0);
+  if (failsAlignment(bankNumber, address, alignment)) cpu.raise(vector.alignmentCheck, 0);
 }
 
 /** What is left to check of an access whose pages allow it. */
 function examine(cpu: X86Cpu, address: number, size: number, bankNumber: number, kind: number): void {
-  if (size <= 8 && (size & (size - 1)) === 0) requireAlignment(cpu, address, size, bankNumber);
+  requireAlignment(cpu, address, size, bankNumber);
   const isRefused = cpu.breakpoints.refuses(address | 0, addressHigh(cpu, address), size, kind === access.write);
   if (isRefused) cpu.raise(refused);
 }
@@ -130,7 +130,7 @@ function translate(cpu: X86Cpu, address: number, bankNumber: number, kind: numbe
   }
   const lo = address | 0;
   const hi = addressHigh(cpu, address);
-  if (cpu.mmu.translate(lo, hi, bankNumber === bank.userAligned ? bank.user : bankNumber, kind)) return;
+  if (cpu.mmu.translate(lo, hi, pagingBank(bankNumber), kind)) return;
   cpu.setPageFaultAddress(lo, hi);
   cpu.raise(vector.pageFault, cpu.mmu.walker.errorCode);
 }

@@ -19,6 +19,16 @@ import type { X86State } from './x86-state.ts';
  */
 export const bank = { user: 0, supervisor: 1, supervisorWithAc: 2, userAligned: 3 } as const;
 
+/** The bank by which pages are looked up: alignment has nothing to do with them. */
+export const pagingBank = (bankNumber: number): number => (bankNumber === bank.userAligned ? bank.user : bankNumber);
+
+/**
+ * Whether #AC is due (SDM 3A, table 6-7). Operands of 16 bytes are not checked: their instructions raise #GP, or check
+ * nothing (MOVUPS and its kin may); neither are pieces of larger ones.
+ */
+export const failsAlignment = (bankNumber: number, address: number, size: number): boolean =>
+  bankNumber === bank.userAligned && size <= 8 && (size & (size - 1)) === 0 && (address & (size - 1)) !== 0;
+
 export const isUserBank = (bankNumber: number): boolean => bankNumber === bank.user || bankNumber === bank.userAligned;
 
 export const isProtected = (state: X86State): boolean => (state.cr0 & cr0.PE) !== 0;

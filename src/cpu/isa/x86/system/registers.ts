@@ -1,4 +1,6 @@
 /** Bits of control registers and model-specific registers (SDM 3A, 2.5 and 2.2.1). */
+import { modelHas, type ProcessorModel } from '../features.ts';
+
 export const cr0 = {
   PE: 1 << 0,
   MP: 1 << 1,
@@ -28,6 +30,13 @@ export const cr4 = {
   SMEP: 1 << 20,
   SMAP: 1 << 21,
 } as const;
+
+/** Bits of CR4 that a processor knows. */
+export function cr4BitsOf(model: ProcessorModel): number {
+  const known = Object.values(cr4).reduce((sum, bit) => sum | bit, 0);
+  const missing = (modelHas(model, 'fsgsbase') ? 0 : cr4.FSGSBASE) | (modelHas(model, 'xsave') ? 0 : cr4.OSXSAVE);
+  return known & ~missing;
+}
 
 /** Bits of XCR0 that can be set. */
 export const xcr0 = { x87: 1 << 0, sse: 1 << 1 } as const;

@@ -6,7 +6,7 @@ import { setMxcsr } from '../mxcsr.ts';
 import { refreshXsave } from './extended-control.ts';
 import { noErrorCode } from './guest-fault.ts';
 import { refreshMode } from './mode.ts';
-import { cr0, cr4, efer, implementedXcr0, physicalAddressBits, xcr0 } from './registers.ts';
+import { cr0, cr4, cr4BitsOf, efer, implementedXcr0, physicalAddressBits, xcr0 } from './registers.ts';
 import { FieldReader } from './state-fields.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 import type { SystemSegment, TableRegister, X86State } from './x86-state.ts';
@@ -204,7 +204,6 @@ const decodeTable = (fields: FieldReader): SavedTable => ({
   limit: fields.field('limit').integer(0, 0xffff),
 });
 
-const implementedCr4 = Object.values(cr4).reduce((sum, bit) => sum | bit, 0);
 const implementedEfer = Object.values(efer).reduce((sum, bit) => sum | bit, 0);
 
 /** What the instructions that change these registers would never leave behind. */
@@ -215,7 +214,8 @@ function checkConsistency(saved: VcpuState): void {
   const isPaging = (saved.cr0 & cr0.PG) !== 0;
   const isLong = (saved.efer & efer.LMA) !== 0;
   if (isPaging && !(saved.cr0 & cr0.PE)) reject('cr0', 'enables paging without protection');
-  if (saved.cr4 & ~implementedCr4) reject('cr4', `is 0x${saved.cr4.toString(16)}, with bits that are not implemented`);
+  if (saved.cr4 & ~cr4BitsOf(saved.model))
+    reject('cr4', `is 0x${saved.cr4.toString(16)}, with bits that are not implemented`);
   if (saved.efer & ~implementedEfer)
     reject('efer', `is 0x${saved.efer.toString(16)}, with bits that are not implemented`);
   if (saved.xcr0 & ~implementedXcr0 || !(saved.xcr0 & xcr0.x87))

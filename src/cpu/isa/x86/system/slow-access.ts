@@ -1,6 +1,6 @@
 import { layout } from '../layout.ts';
 import { refused, vector } from './guest-fault.ts';
-import { bank, currentBank, isCode64 } from './mode.ts';
+import { currentBank, failsAlignment, isCode64, pagingBank } from './mode.ts';
 import { access } from './page-walk.ts';
 import { isCanonicalHigh } from './words.ts';
 import type { X86Cpu } from './x86-cpu.ts';
@@ -74,8 +74,7 @@ export class SlowAccess {
 
   #translate(lo: number, hi: number, walkKind: number): boolean {
     const cpu = this.#cpu;
-    const bankNumber = currentBank(cpu.state);
-    if (cpu.mmu.translate(lo, hi, bankNumber === bank.userAligned ? bank.user : bankNumber, walkKind)) return true;
+    if (cpu.mmu.translate(lo, hi, pagingBank(currentBank(cpu.state)), walkKind)) return true;
     cpu.recordPageFault(lo, hi);
     return false;
   }
@@ -83,7 +82,7 @@ export class SlowAccess {
   /** What is left to check of an access whose pages allow it; false: recorded. */
   #examine(lo: number, hi: number, size: number, walkKind: number): boolean {
     const cpu = this.#cpu;
-    if (currentBank(cpu.state) === bank.userAligned && isMisaligned(lo, size)) {
+    if (failsAlignment(currentBank(cpu.state), lo, size)) {
       cpu.recordFault(vector.alignmentCheck, 0);
       return false;
     }
@@ -98,13 +97,6 @@ export class SlowAccess {
     return 0;
   }
 }
-
-/**
- * SDM 3A, table 6-7. Operands of 16 bytes are not checked: their instructions raise #GP, or check nothing (MOVUPS and its
- * kin may); neither are pieces of larger ones.
- */
-const isMisaligned = (lo: number, size: number): boolean =>
-  size <= 8 && (size & (size - 1)) === 0 && (lo & (size - 1)) !== 0;
 
 function setPiece(piece: BouncePiece, ram: number, physical: number, length: number): void {
   piece.ram = ram;

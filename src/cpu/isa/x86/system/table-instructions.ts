@@ -11,7 +11,7 @@ import {
   writeLinear32,
   writeLinearWords,
 } from './linear-access.ts';
-import { bank, currentBank, isCode64, isLongMode, isRealOrVirtual } from './mode.ts';
+import { bank, currentBank, isCode64, isLongMode, isRealOrVirtual, pagingBank } from './mode.ts';
 import { attribute, systemType } from './registers.ts';
 import { addressFromWords, highWord, isCanonical } from './words.ts';
 import type { X86Cpu } from './x86-cpu.ts';
@@ -46,7 +46,7 @@ export const lidt = (cpu: X86Cpu, opBytes: number): void => loadTable(cpu, cpu.s
 function storeTable(cpu: X86Cpu, register: TableRegister): void {
   const { state } = cpu;
   const at = operandAddress(cpu);
-  const bankNumber = currentBank(state) === bank.userAligned ? bank.user : currentBank(state);
+  const bankNumber = pagingBank(currentBank(state));
   const is64 = isCode64(state);
   checkWritable(cpu, at, is64 ? 10 : 6, bankNumber);
   requireAlignment(cpu, at, 4, currentBank(state));

@@ -1,7 +1,7 @@
 /** Arithmetic and comparison of SSE floating-point elements: plain Wasm, and whatever is unusual by the slow ways. */
 import type { Val, WasmEmitter } from '../../../index.ts';
 import type { X86Target } from '../../target.ts';
-import { type OperationName, order, packCall } from '../operation.ts';
+import { order } from '../operation.ts';
 import {
   areAllStrange,
   bitsOf,
@@ -18,24 +18,9 @@ import {
   wasmTypeOf,
 } from './format.ts';
 import type { ArithmeticName } from './functions.ts';
+import { runFormatSlowly, runSlowly } from './slow-way.ts';
 
 export type { ArithmeticName };
-
-/** Runs a whole operation by its helper: the result as a vector. Operands are vectors. */
-export function slowly(
-  e: WasmEmitter,
-  x: X86Target,
-  name: OperationName,
-  format: FloatFormat,
-  a: Val,
-  b: Val = a,
-  predicate: Val = e.i32(0),
-): Val {
-  const call = e.i32(packCall(name, { bits: bitsOf(format), lanes: format.lanes }));
-  const [result, faulted] = x.shared('sse', a, b, call, predicate, x.rip()) as [Val, Val];
-  x.faultIf(faulted);
-  return result;
-}
 
 /** `format` is one of `formats`. `b`: none for roots. */
 export function floatArithmetic(
@@ -130,7 +115,7 @@ export function floatExtreme(
       const [p, q] = [inVector(e, format, a), inVector(e, format, b)];
       return [outOfVector(e, format, e.op(`${vector}.p${name}`, q, p))];
     },
-    () => [outOfVector(e, format, slowly(e, x, name, format, inVector(e, format, a), inVector(e, format, b)))],
+    () => [runFormatSlowly(e, x, format, { name }, a, b)],
   );
   x.noteTame(value, format.name);
   return value;
@@ -162,9 +147,7 @@ export function floatCompare(e: WasmEmitter, x: X86Target, format: FloatFormat, 
       const [p, q] = [inVector(e, format, a), inVector(e, format, b)];
       return [outOfVector(e, format, compared(e, vector, p, q, predicate))];
     },
-    () => [
-      outOfVector(e, format, slowly(e, x, 'cmp', format, inVector(e, format, a), inVector(e, format, b), predicate)),
-    ],
+    () => [runFormatSlowly(e, x, format, { name: 'cmp', predicate }, a, b)],
   );
   return value;
 }
@@ -197,7 +180,8 @@ export function floatOrder(
       return [isBelow, isAbove, e.op(`${element}.gt`, a, b)];
     },
     () => {
-      const result = slowly(e, x, name, format, inVector(e, format, a), inVector(e, format, b));
+      const elements = { bits: bitsOf(format), lanes: format.lanes };
+      const result = runSlowly(e, x, { name, ...elements }, inVector(e, format, a), inVector(e, format, b));
       const found = e.lane('i32x4.extract_lane', 0, result);
       const is = (outcome: number): Val => e.op('i32.eq', found, e.i32(outcome));
       return [is(order.less), e.op('i32.or', is(order.equal), is(order.greater)), is(order.greater)];

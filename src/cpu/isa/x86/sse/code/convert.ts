@@ -1,7 +1,7 @@
 /** Conversions of SSE floating-point elements (SDM 1, 11.5.2 and appendix E). */
 import type { Val, WasmEmitter } from '../../../index.ts';
 import type { X86Target } from '../../target.ts';
-import { type OperationName, packCall } from '../operation.ts';
+import type { OperationName } from '../operation.ts';
 import {
   areAllStrange,
   bitsOf,
@@ -15,6 +15,7 @@ import {
   outOfVector,
   wasmTypeOf,
 } from './format.ts';
+import { runSlowly } from './slow-way.ts';
 
 /** To an integer as MXCSR rounds, or without the fraction. */
 export type Rounding = 'by mode' | 'truncate';
@@ -25,19 +26,6 @@ function isAll(e: WasmEmitter, format: FloatFormat, lanes: number, test: Val): V
   const bitmask = e.op(format.element === 'f64' ? 'i64x2.bitmask' : 'i32x4.bitmask', test);
   const wanted = e.i32((1 << lanes) - 1);
   return e.op('i32.eq', e.op('i32.and', bitmask, wanted), wanted);
-}
-
-function slowly(
-  e: WasmEmitter,
-  x: X86Target,
-  name: OperationName,
-  elements: { readonly bits: 32 | 64; readonly lanes: 1 | 2 | 4 },
-  vector: Val,
-): Val {
-  const call = e.i32(packCall(name, elements));
-  const [result, faulted] = x.shared('sse', vector, vector, call, e.i32(0), x.rip()) as [Val, Val];
-  x.faultIf(faulted);
-  return result;
 }
 
 /** An integer element as the vector that slow ways take. */
@@ -100,7 +88,7 @@ export function floatToInteger(
           () => convert(value),
           () => {
             const name = toIntegerNames[rounding][width];
-            const found = slowly(e, x, name, { bits: bitsOf(format), lanes: used }, inVector(e, format, value));
+            const found = runSlowly(e, x, { name, bits: bitsOf(format), lanes: used }, inVector(e, format, value));
             if (lanes > 1) return found;
             return e.lane(width === 64 ? 'i64x2.extract_lane' : 'i32x4.extract_lane', 0, found);
           },
@@ -144,8 +132,8 @@ export function floatFromInteger(
           () => found,
           () => {
             const name = source === 'i64' ? 'fromInt64' : 'fromInt32';
-            const elements = { bits: bitsOf(format), lanes: used } as const;
-            return outOfVector(e, format, slowly(e, x, name, elements, integerVector(e, value)));
+            const operation = { name, bits: bitsOf(format), lanes: used } as const;
+            return outOfVector(e, format, runSlowly(e, x, operation, integerVector(e, value)));
           },
         ),
       ];
@@ -181,7 +169,7 @@ export function widenFloat(e: WasmEmitter, x: X86Target, value: Val): Val {
       return [e.op(isVector ? 'f64x2.promote_low_f32x4' : 'f64.promote_f32', value)];
     },
     () => {
-      const found = slowly(e, x, 'widen', { bits: 32, lanes: isVector ? 2 : 1 }, inVector(e, format, low));
+      const found = runSlowly(e, x, { name: 'widen', bits: 32, lanes: isVector ? 2 : 1 }, inVector(e, format, low));
       return [outOfVector(e, isVector ? formats.pd : formats.sd, found)];
     },
   );

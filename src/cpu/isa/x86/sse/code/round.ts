@@ -3,17 +3,8 @@ import type { Val, WasmEmitter } from '../../../index.ts';
 import { layout } from '../../layout.ts';
 import { mxcsr } from '../../mxcsr.ts';
 import type { X86Target } from '../../target.ts';
-import { slowly } from './arithmetic.ts';
-import {
-  areAllStrange,
-  doubtDenormals,
-  doubtMasks,
-  type FloatFormat,
-  inVector,
-  isIncomplete,
-  outOfVector,
-  wasmTypeOf,
-} from './format.ts';
+import { areAllStrange, doubtDenormals, doubtMasks, type FloatFormat, isIncomplete, wasmTypeOf } from './format.ts';
+import { runFormatSlowly } from './slow-way.ts';
 
 /** Rounding control, 0 nearest, 1 down, 2 up, 3 towards zero: bits 0-1 of the immediate, or MXCSR's when bit 2 says so. */
 function roundingMode(e: WasmEmitter, x: X86Target, immediate: Val): Val {
@@ -60,7 +51,7 @@ export function floatRound(e: WasmEmitter, x: X86Target, format: FloatFormat, va
       }
       return [found];
     },
-    () => [outOfVector(e, format, slowly(e, x, 'round', format, inVector(e, format, value), undefined, immediate))],
+    () => [runFormatSlowly(e, x, format, { name: 'round', predicate: immediate }, value)],
   );
   x.noteTame(result, format.name);
   return result;
