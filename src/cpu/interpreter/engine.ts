@@ -22,6 +22,7 @@ import { bindHelpers, helperNames } from './helpers.ts';
 import type { HotCode } from './hot-code.ts';
 import { interpreterModule } from './interpreter-module.ts';
 import { exit, record } from './record.ts';
+import { Stepper } from './stepper.ts';
 import { maximumInstructions, Translator } from './translator.ts';
 
 export interface InterpreterOptions {
@@ -49,6 +50,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   readonly cpu: X86Cpu;
   readonly #cache: CodeCache;
   readonly #translator: Translator;
+  readonly #stepper: Stepper;
   readonly #bus: CpuBus;
   readonly #hot: HotCode | undefined;
   readonly #enter: (record: number, budget: number) => number;
@@ -71,6 +73,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     this.cpu = new X86Cpu({ memory, ram, bus, tscHz, model, code: this.#cache });
     const { table, module } = interpreterModule();
     this.#translator = new Translator(this.cpu, this.#cache, table, memory, hot);
+    this.#stepper = new Stepper(this.cpu, this.#translator, (start, budget) => this.#runFrom(start, budget));
     this.cpu.addressesThroughStack = () => this.#translator.addressesThroughStack();
     const env = {
       memory,
@@ -129,7 +132,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
 
   #run(budget: number): VcpuStop {
     for (let left = budget; left > 0; ) {
-      if (this.cpu.stop) this.#raiseAttention(attention.stop);
+      if (this.cpu.stop) this.cpu.state.raiseAttention(attention.stop);
       const before = this.#instructions;
       const stop = this.#turn(left);
       if (stop) return stop;
@@ -146,7 +149,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   /** Runs exactly as far as `goal` is, however it was reached, unless something stops it before; slower than `run`. */
   runTo(goal: VcpuProgress): VcpuStop {
     while (this.#isBefore(goal)) {
-      if (this.cpu.stop) this.#raiseAttention(attention.stop);
+      if (this.cpu.stop) this.cpu.state.raiseAttention(attention.stop);
       const left = goal.instructions - this.#instructions;
       this.#isStepping = left <= maximumInstructions;
       const stop = this.#turn(this.#isStepping ? 1 : left - maximumInstructions);
@@ -174,7 +177,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
 
   #runCode(budget: number): void {
     if (this.cpu.breakpoints.isInCodePage) {
-      this.#step();
+      this.#stepper.step();
       return;
     }
     const single = this.#isStepping ? modeKey.single : 0;
@@ -184,17 +187,17 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   }
 
   kick(): void {
-    this.#raiseAttention(attention.kick);
+    this.cpu.state.raiseAttention(attention.kick);
   }
 
   setInterrupt(level: boolean): void {
     this.cpu.state.setWord(layout.interruptLine, level ? 1 : 0);
-    if (level) this.#raiseAttention(attention.interrupt);
-    else this.#lowerAttention(attention.interrupt);
+    if (level) this.cpu.state.raiseAttention(attention.interrupt);
+    else this.cpu.state.lowerAttention(attention.interrupt);
   }
 
   nonMaskableInterrupt(): void {
-    this.#raiseAttention(attention.nmi);
+    this.cpu.state.raiseAttention(attention.nmi);
   }
 
   /** The host changed RAM (device DMA, loaders): code decoded from there is dropped. */
@@ -298,39 +301,39 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       const stop = this.#stopped();
       if (stop) return stop;
     }
-    this.#lowerAttention(attention.stale); // No frame is left out here.
+    this.cpu.state.lowerAttention(attention.stale); // No frame is left out here.
     if (wanted & attention.kick) {
-      this.#lowerAttention(attention.kick);
+      this.cpu.state.lowerAttention(attention.kick);
       return { kind: 'kicked' };
     }
     if (wanted & attention.shadow) {
       // The shadowed instruction runs now: whatever is raised before the next slice must not come before it.
-      this.#lowerAttention(attention.shadow);
+      this.cpu.state.lowerAttention(attention.shadow);
       const before = this.#instructions + this.cpu.faults;
       const isStepped = (wanted & (attention.interrupt | attention.nmi | attention.singleStep)) !== 0;
-      if (isStepped || this.cpu.breakpoints.isInCodePage) this.#stepOver();
+      if (isStepped || this.cpu.breakpoints.isInCodePage) this.#stepper.stepOver();
       else this.#runCode(Math.min(budget, largestBudget));
       // A block that was only found hot, or stale, has the shadowed instruction before it still.
-      if (this.#instructions + this.cpu.faults === before) this.#raiseAttention(attention.shadow);
+      if (this.#instructions + this.cpu.faults === before) this.cpu.state.raiseAttention(attention.shadow);
       return undefined;
     }
     if (wanted & attention.nmi && !state.nmiBlocked) {
-      this.#lowerAttention(attention.nmi);
+      this.cpu.state.lowerAttention(attention.nmi);
       this.cpu.deliverNmi();
     } else if (wanted & attention.interrupt) this.#interrupt();
-    if (state.word(layout.attention) & attention.singleStep) this.#step();
+    if (state.word(layout.attention) & attention.singleStep) this.#stepper.step();
     return undefined;
   }
 
   #interrupt(): void {
     if (!(this.cpu.state.eflagsRest & flag.IF)) {
-      this.#lowerAttention(attention.interrupt); // What sets IF puts it back.
+      this.cpu.state.lowerAttention(attention.interrupt); // What sets IF puts it back.
       return;
     }
     if (this.cpu.state.isAtShadowRip) {
       this.cpu.state.leaveShadow();
       const before = this.#instructions + this.cpu.faults;
-      this.#step();
+      this.#stepper.step();
       if (this.#instructions + this.cpu.faults === before) this.cpu.state.enterShadow();
       return;
     }
@@ -338,61 +341,10 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     this.cpu.deliverInterrupt(this.#bus.acknowledgeInterrupt());
   }
 
-  /** Runs one instruction without looking at interrupts, or takes the #DB before or behind it. */
-  #step(): void {
-    const { breakpoints, stepTrap } = this.cpu;
-    if (stepTrap === 'now' || breakpoints.hits !== 0) this.cpu.deliverDebugTrap(stepTrap === 'now');
-    else if (!this.cpu.deliverInstructionBreakpoint()) this.#stepOver();
-    this.#endStep();
-  }
-
-  /** The same, with no #DB before it: MOV SS holds it off. */
-  #stepOver(): void {
-    const { state, breakpoints } = this.cpu;
-    this.cpu.stepTrap = undefined;
-    const mode = state.word(layout.modeKey);
-    const isTrapped = (mode & modeKey.single) !== 0;
-    const start = this.#translator.blockAt(mode | modeKey.single);
-    if (start < 0) {
-      this.cpu.deliverPendingFault();
-      return;
-    }
-    if (this.#runStep(start) === 0) return;
-    const { stepTrap } = this.cpu;
-    if (stepTrap === 'repeated') state.setWord(layout.eflagsRest, state.eflagsRest | breakpoints.resumeFlag(flag.RF));
-    const isHeld = stepTrap === 'none' || (stepTrap !== 'now' && !isTrapped);
-    const isShadow = (state.word(layout.attention) & attention.shadow) !== 0;
-    if (!isHeld || (breakpoints.hits !== 0 && !isShadow)) this.cpu.deliverDebugTrap(!isHeld);
-  }
-
-  /** Runs the only instruction of a block, with RF gone behind it unless it sets RF; instructions retired. */
-  #runStep(start: number): number {
-    const { state, breakpoints } = this.cpu;
-    const resume = state.eflagsRest & flag.RF;
-    state.setWord(layout.eflagsRest, state.eflagsRest & ~flag.RF);
-    const { faults } = this.cpu;
-    breakpoints.wantStep(); // String instructions look at that.
-    breakpoints.isStepping = true;
-    const retired = this.#runFrom(start, 1);
-    breakpoints.isStepping = false;
-    if (retired > 0) return retired;
-    if (this.cpu.faults === faults)
-      state.setWord(layout.eflagsRest, state.eflagsRest | resume); // It did not run.
-    else breakpoints.hits = 0;
-    return 0;
-  }
-
-  #endStep(): void {
-    const { state, breakpoints } = this.cpu;
-    const isWanted = state.word(layout.modeKey) & modeKey.single || state.eflagsRest & flag.RF || breakpoints.hits;
-    if (isWanted || this.cpu.stepTrap === 'now') breakpoints.wantStep();
-    else this.#lowerAttention(attention.singleStep);
-  }
-
   #stopped(): VcpuStop | undefined {
     const { stop, state } = this.cpu;
     if (!stop) {
-      this.#lowerAttention(attention.stop);
+      this.cpu.state.lowerAttention(attention.stop);
       return undefined;
     }
     if (stop.kind === 'triple-fault') return { kind: 'triple-fault', registers: describeRegisters(this.cpu) };
@@ -401,18 +353,19 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     const hasNmi = (state.word(layout.attention) & attention.nmi) !== 0 && !state.nmiBlocked;
     if (!canWake && !hasNmi) return { kind: 'halt' };
     this.cpu.stop = undefined;
-    this.#lowerAttention(attention.stop);
-    if (canWake) this.#raiseAttention(attention.interrupt);
+    this.cpu.state.lowerAttention(attention.stop);
+    if (canWake) this.cpu.state.raiseAttention(attention.interrupt);
     return undefined;
   }
 
   /** Helpers may stop the processor, or set EFLAGS.IF while INTR waits. */
   #afterHelper(): void {
     this.#spend(effort.helper);
-    if (this.cpu.stop) this.#raiseAttention(attention.stop);
+    if (this.cpu.stop) this.cpu.state.raiseAttention(attention.stop);
     const { state, breakpoints } = this.cpu;
     if (breakpoints.hits !== 0) breakpoints.wantStep(); // A change of mode has taken that back.
-    if (state.word(layout.interruptLine) && state.eflagsRest & flag.IF) this.#raiseAttention(attention.interrupt);
+    if (state.word(layout.interruptLine) && state.eflagsRest & flag.IF)
+      this.cpu.state.raiseAttention(attention.interrupt);
   }
 
   /** Accounts for what was done outside of generated code, which a budget of instructions says little about. */
@@ -420,16 +373,6 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     this.cpu.effort += amount;
     if (this.cpu.effort < effortBetweenLooks) return;
     this.cpu.effort = 0;
-    if (this.#isOver()) this.#raiseAttention(attention.kick);
-  }
-
-  #raiseAttention(bits: number): void {
-    const { state } = this.cpu;
-    state.setWord(layout.attention, state.word(layout.attention) | bits);
-  }
-
-  #lowerAttention(bits: number): void {
-    const { state } = this.cpu;
-    state.setWord(layout.attention, state.word(layout.attention) & ~bits);
+    if (this.#isOver()) this.cpu.state.raiseAttention(attention.kick);
   }
 }

@@ -152,8 +152,7 @@ export class Breakpoints {
 
   /** Has the engine run the next instruction as a step of its own. */
   wantStep(): void {
-    const state = this.#state;
-    state.setWord(layout.attention, state.word(layout.attention) | attention.singleStep);
+    this.#state.raiseAttention(attention.singleStep);
   }
 
   /** Breakpoints of the old task only are off in the new one (SDM 3B, 18.2.4); as `refresh`. */

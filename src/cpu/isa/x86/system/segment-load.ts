@@ -1,5 +1,5 @@
 /** Loading segment registers: MOV, POP and far-pointer loads (SDM 2B, "MOV"; SDM 3A, 5.4-5.7). */
-import { attention, layout, segment } from '../layout.ts';
+import { attention, segment } from '../layout.ts';
 import { Descriptor, isNullSelector, markAccessed, readDescriptor, rpl } from './descriptor.ts';
 import { vector } from './guest-fault.ts';
 import { isCode64, isProtected, isRealOrVirtual, refreshDataSegment, refreshMode } from './mode.ts';
@@ -25,7 +25,7 @@ export function loadSegment(cpu: X86Cpu, number: number, selector: number): void
   else loadDataSegment(cpu, number, sel, vector.generalProtection);
   if (number < segment.fs) refreshMode(state);
   if (number !== segment.ss) return;
-  state.setWord(layout.attention, state.word(layout.attention) | attention.shadow);
+  state.raiseAttention(attention.shadow);
   cpu.stepTrap = 'none'; // SDM 3A, 6.8.3
 }
 

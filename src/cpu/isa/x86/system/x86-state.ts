@@ -187,6 +187,15 @@ export class X86State {
     return this.i32[offset >>> 2] ?? 0;
   }
 
+  /** Has generated code stop at the end of its block for these bits of `attention`. */
+  raiseAttention(bits: number): void {
+    this.setWord(layout.attention, this.word(layout.attention) | bits);
+  }
+
+  lowerAttention(bits: number): void {
+    this.setWord(layout.attention, this.word(layout.attention) & ~bits);
+  }
+
   setWord(offset: number, value: number): void {
     this.i32[offset >>> 2] = value;
   }

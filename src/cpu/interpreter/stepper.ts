@@ -1,0 +1,68 @@
+import { attention, flag, layout, modeKey, type X86Cpu } from '../isa/x86/index.ts';
+import type { Translator } from './translator.ts';
+
+/**
+ * Runs instructions one at a time: for EFLAGS.TF, for breakpoints of the debug registers, and where an interrupt must not
+ * come before the next one. `#DB` traps and faults are delivered here (SDM 3B, 18.3.1).
+ */
+export class Stepper {
+  readonly #cpu: X86Cpu;
+  readonly #translator: Translator;
+  readonly #runFrom: (start: number, budget: number) => number;
+
+  /** `runFrom` runs code from a record; instructions retired. */
+  constructor(cpu: X86Cpu, translator: Translator, runFrom: (start: number, budget: number) => number) {
+    this.#cpu = cpu;
+    this.#translator = translator;
+    this.#runFrom = runFrom;
+  }
+
+  /** Runs one instruction without looking at interrupts, or takes the #DB before or behind it. */
+  step(): void {
+    const { breakpoints, stepTrap } = this.#cpu;
+    if (stepTrap === 'now' || breakpoints.hits !== 0) this.#cpu.deliverDebugTrap(stepTrap === 'now');
+    else if (!this.#cpu.deliverInstructionBreakpoint()) this.stepOver();
+    this.#endStep();
+  }
+
+  /** The same, with no #DB before it: MOV SS holds it off. */
+  stepOver(): void {
+    const { state, breakpoints } = this.#cpu;
+    this.#cpu.stepTrap = undefined;
+    const mode = state.word(layout.modeKey);
+    const isTrapped = (mode & modeKey.single) !== 0;
+    const start = this.#translator.blockAt(mode | modeKey.single);
+    if (start < 0) {
+      this.#cpu.deliverPendingFault();
+      return;
+    }
+    if (this.#runStep(start) === 0) return;
+    const { stepTrap } = this.#cpu;
+    if (stepTrap === 'repeated') state.setWord(layout.eflagsRest, state.eflagsRest | breakpoints.resumeFlag(flag.RF));
+    const isHeld = stepTrap === 'none' || (stepTrap !== 'now' && !isTrapped);
+    const isShadow = (state.word(layout.attention) & attention.shadow) !== 0;
+    if (!isHeld || (breakpoints.hits !== 0 && !isShadow)) this.#cpu.deliverDebugTrap(!isHeld);
+  }
+
+  /** Runs the only instruction of a block, with RF gone behind it unless it sets RF; instructions retired. */
+  #runStep(start: number): number {
+    const { state, breakpoints, faults } = this.#cpu;
+    const resume = state.eflagsRest & flag.RF;
+    state.setWord(layout.eflagsRest, state.eflagsRest & ~flag.RF);
+    breakpoints.wantStep(); // String instructions look at that.
+    breakpoints.isStepping = true;
+    const retired = this.#runFrom(start, 1);
+    breakpoints.isStepping = false;
+    if (retired > 0) return retired;
+    if (this.#cpu.faults !== faults) breakpoints.hits = 0;
+    else state.setWord(layout.eflagsRest, state.eflagsRest | resume); // It did not run.
+    return 0;
+  }
+
+  #endStep(): void {
+    const { state, breakpoints, stepTrap } = this.#cpu;
+    const isWanted = state.word(layout.modeKey) & modeKey.single || state.eflagsRest & flag.RF || breakpoints.hits;
+    if (isWanted || stepTrap === 'now') breakpoints.wantStep();
+    else state.lowerAttention(attention.singleStep);
+  }
+}
