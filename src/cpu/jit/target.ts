@@ -29,6 +29,7 @@ import { RegionMemory } from './memory.ts';
 import type { InstructionFlow, Position, RegionPlace } from './position.ts';
 import { emitProfile } from './profile.ts';
 import type { StackUse } from './stack-use.ts';
+import { TameValues } from './tame-values.ts';
 import { readVector, writeVector } from './vectors.ts';
 
 export interface TargetParts {
@@ -62,9 +63,7 @@ export class JitTarget implements X86Target, OperandSource {
   #position: Position | undefined;
   #immediates = 0;
   #stores = false;
-  /** Registers that the running instruction's operands are, and results that are tame. */
-  readonly #sources = new Map<Val, number>();
-  readonly #tame = new Map<Val, FloatElements>();
+  readonly #tame: TameValues;
 
   /** `linkTo`: how the code at an offset is found without a look-up. */
   constructor(
@@ -77,6 +76,7 @@ export class JitTarget implements X86Target, OperandSource {
     this.#slot = place.slot;
     this.#body = e.body;
     this.#frame = frame;
+    this.#tame = new TameValues(frame);
     this.#exits = exits;
     this.#imports = imports;
     this.#stack = stack;
@@ -94,8 +94,7 @@ export class JitTarget implements X86Target, OperandSource {
     this.shape = shape;
     this.#immediates = 0;
     this.#stores = false;
-    this.#sources.clear();
-    this.#tame.clear();
+    this.#tame.beginInstruction();
   }
 
   /** After an instruction: `leave` is taken when it wrote memory and that changed translated code. */
@@ -129,31 +128,22 @@ export class JitTarget implements X86Target, OperandSource {
   readVector(operand: VariantOperand & { kind: 'vector' }): Val {
     const number = this.#here.instruction.registers[operand.source];
     const value = readVector(this.#e, this.#frame.vector(number), operand.type);
-    this.#sources.set(value, number);
+    this.#tame.noteRead(number, value);
     return value;
   }
 
   writeVector(operand: VariantOperand & { kind: 'vector' }, value: Val): void {
     const number = this.#here.instruction.registers[operand.source];
     writeVector(this.#e, this.#frame, number, operand.type, value);
-    const isMoved = operand.type === 'v128';
-    this.#frame.noteVectorWrite(
-      number,
-      operand.type,
-      this.#tame.get(value),
-      isMoved ? this.#sources.get(value) : undefined,
-    );
+    this.#tame.noteWrite(number, operand.type, value);
   }
 
   isTame(value: Val, elements: FloatElements): boolean {
-    const number = this.#sources.get(value);
-    return number === undefined ? this.#tame.get(value) === elements : this.#frame.isTame(number, elements);
+    return this.#tame.isTame(value, elements);
   }
 
   noteTame(value: Val, elements: FloatElements): void {
-    const number = this.#sources.get(value);
-    if (number === undefined) this.#tame.set(value, elements);
-    else this.#frame.noteTame(number, elements);
+    this.#tame.noteTame(value, elements);
   }
 
   vectorOffset({ source }: VariantOperand & { kind: 'mmx' }): Val {
