@@ -26,7 +26,7 @@ export { modeKey } from './mode.ts';
 export { endAlarm, setMxcsr } from './mxcsr.ts';
 export type { Candidate, OpcodeMap, OpcodeMapName } from './opcode-map.ts';
 export { accessOf, emitInstruction, type OperandSource, stateAccess } from './operand-access.ts';
-export { x86OpcodeMaps, x86Rows } from './rows.ts';
+export { x86Families, x86OpcodeMaps, x86Rows } from './rows.ts';
 export { emitSegmentAddress } from './segment-address.ts';
 export { type SharedScope, takeResults } from './shared-function.ts';
 export { sharedFunction, sharedFunctions } from './shared-functions.ts';

@@ -31,38 +31,41 @@ import { x87 } from './definitions/x87.ts';
 import { buildOpcodeMaps } from './opcode-map.ts';
 import type { Row } from './row.ts';
 
+/** The instructions by family: a file of definitions each. */
+export const x86Families: Readonly<Record<string, readonly Row[]>> = {
+  arithmetic,
+  decimal,
+  shifts,
+  moves,
+  control,
+  strings,
+  flagControl,
+  system,
+  systemCall,
+  wideExchange,
+  x87,
+  mmx,
+  sseArithmetic,
+  sseConvert,
+  sseInteger,
+  sseMoves,
+  sseShuffle,
+  sseState,
+  extendedState,
+  sse3,
+  ssse3,
+  sse41,
+  sse41Lanes,
+  sse41Float,
+  stringCompare,
+  crc32,
+  bitCount,
+  aes,
+  carryless,
+  sha,
+};
+
 /** Every instruction that the processor has. */
-export const x86Rows: readonly Row[] = [
-  ...arithmetic,
-  ...decimal,
-  ...shifts,
-  ...moves,
-  ...control,
-  ...strings,
-  ...flagControl,
-  ...system,
-  ...systemCall,
-  ...wideExchange,
-  ...x87,
-  ...mmx,
-  ...sseArithmetic,
-  ...sseConvert,
-  ...sseInteger,
-  ...sseMoves,
-  ...sseShuffle,
-  ...sseState,
-  ...extendedState,
-  ...sse3,
-  ...ssse3,
-  ...sse41,
-  ...sse41Lanes,
-  ...sse41Float,
-  ...stringCompare,
-  ...crc32,
-  ...bitCount,
-  ...aes,
-  ...carryless,
-  ...sha,
-];
+export const x86Rows: readonly Row[] = Object.values(x86Families).flat();
 
 export const x86OpcodeMaps = buildOpcodeMaps(x86Rows);
