@@ -23,8 +23,8 @@ const absent = new RegExp(
     '^(f\\w+pm|mov(nts[sd]|dir)|x(save|rstor|getbv|setbv|end|begin|abort|test|\\w*ldtrk)|v[a-z]|skinit|clgi|stgi',
     '|invlpga|invlpgb|tlbsync|invept|encl|pconfig|monitor|mwait|umonitor|umwait|tpause|rdpru|rdrand|rdseed|rdpid|rdpkru|wrpkru',
     '|serialize|clwb|clzero|cldemote|clflushopt|mcommit|senduipi|clui|stui|uiret|testui|rstorssp|saveprevssp|setssbsy|clrssbsy',
-    '|incssp|rmp|psmash|pvalidate|tdcall|seam|ptwrite|hreset|wrmsrns|rdmsrlist|(rd|wr)[fg]sbase|umov|lkgs',
-    '|loadiwkey|(aes|encode)\\w*(kl|key)\\w*|adcx|adox)',
+    '|incssp|wru?ss|rmp|psmash|pvalidate|tdcall|seam|ptwrite|hreset|wrmsrns|rdmsrlist|(rd|wr)[fg]sbase|umov|lkgs',
+    '|loadiwkey|(aes|encode)\\w*(kl|key)\\w*)',
   ].join(''),
 );
 /** Encodings that only one side gives a meaning, by opcode or mnemonic. */

@@ -8,6 +8,7 @@ import {
   layout,
   type MemoryType,
   type OperandSource,
+  type RecordField,
   type Shape,
   sharedFunction,
   stateAccess,
@@ -66,7 +67,7 @@ export class InterpreterTarget implements X86Target, OperandSource {
   }
 
   /** A field of the running record. */
-  field(name: 'r1' | 'r2' | 'r3'): Operand {
+  field(name: RecordField): Operand {
     return this.#e.loadMemory('i32.load8_u', this.#record, record[name]);
   }
 

@@ -14,6 +14,7 @@ export interface Draft {
   rm: number;
   reg: number;
   opcodeRegister: number;
+  vexRegister: number;
   aim: Aim;
   repeat: 0 | 0xf2 | 0xf3;
   /** Replaces a drawn immediate. */

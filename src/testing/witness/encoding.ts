@@ -1,5 +1,6 @@
 /** Instruction bytes (SDM 2A, chapter 2). */
 import type { OpcodeMapName } from '../../cpu/isa/x86/index.ts';
+import { type VexFields, vexPrefix } from '../vex-prefix.ts';
 
 /** Everything after the opcode that addresses memory. */
 export interface EncodedAddress {
@@ -19,6 +20,7 @@ export interface EncodedInstruction {
   readonly prefixes: readonly number[];
   readonly map: OpcodeMapName;
   readonly opcode: number;
+  readonly vex: Pick<VexFields, 'prefix' | 'length' | 'w' | 'register' | 'isLong'> | undefined;
   readonly rex: { readonly w: boolean; readonly isForced: boolean } | undefined;
   readonly modrm: { readonly reg: number; readonly rm: number | EncodedAddress } | undefined;
   /** High bit of a register in the opcode. */
@@ -35,19 +37,23 @@ export function littleEndian(value: bigint | number, bytes: number): number[] {
   });
 }
 
-function rexByte({ rex, modrm, opcodeHigh }: EncodedInstruction): number[] {
-  if (!rex) return [];
+/** High bits of register numbers. */
+function highBits({ modrm, opcodeHigh }: EncodedInstruction): Pick<VexFields, 'r' | 'x' | 'b'> {
   const rm = modrm?.rm;
   const isMemory = typeof rm === 'object';
-  const r = modrm !== undefined && modrm.reg > 7;
-  const x = isMemory && rm.x;
   const b = isMemory ? rm.b : rm !== undefined ? rm > 7 : opcodeHigh;
+  return { r: modrm !== undefined && modrm.reg > 7, x: isMemory && rm.x, b };
+}
+
+function rexByte(instruction: EncodedInstruction): number[] {
+  const { rex } = instruction;
+  if (!rex) return [];
+  const { r, x, b } = highBits(instruction);
   const bits = (rex.w ? 8 : 0) | (r ? 4 : 0) | (x ? 2 : 0) | (b ? 1 : 0);
   return bits !== 0 || rex.isForced ? [0x40 | bits] : [];
 }
 
-const escapes: Readonly<Record<OpcodeMapName, readonly number[]>> = {
-  '': [],
+const escapes: Readonly<Partial<Record<OpcodeMapName, readonly number[]>>> = {
   '0F': [0x0f],
   '0F38': [0x0f, 0x38],
   '0F3A': [0x0f, 0x3a],
@@ -55,8 +61,11 @@ const escapes: Readonly<Record<OpcodeMapName, readonly number[]>> = {
 
 /** The bytes of the instruction when it lies at `position`. */
 export function encode(instruction: EncodedInstruction, position: number): number[] {
-  const bytes = [...instruction.prefixes, ...rexByte(instruction), ...escapes[instruction.map], instruction.opcode];
-  const { modrm, tail } = instruction;
+  const { map, vex, modrm, tail } = instruction;
+  const front = vex
+    ? vexPrefix({ map, ...vex, ...highBits(instruction) })
+    : [...rexByte(instruction), ...(escapes[map] ?? [])];
+  const bytes = [...instruction.prefixes, ...front, instruction.opcode];
   if (!modrm) return [...bytes, ...tail];
   const reg = (modrm.reg & 7) << 3;
   if (typeof modrm.rm === 'number') return [...bytes, 0xc0 | reg | (modrm.rm & 7), ...tail];

@@ -1,5 +1,5 @@
 /** Random instruction sequences drawn from the instruction tables. */
-import type { Variant, VariantOperand } from '../../cpu/isa/x86/index.ts';
+import type { RegisterNumbers, Variant, VariantOperand, VexForm } from '../../cpu/isa/x86/index.ts';
 import { formsOf, operandSizesOf, variantOf } from '../../cpu/isa/x86/variant.ts';
 import { chooseAim, directOffset, encodeAddress, segmentPrefix } from './address.ts';
 import type { WitnessCase, WitnessMode } from './case.ts';
@@ -128,6 +128,7 @@ function drawDraft(sequence: Sequence, encoding: Encoding): Draft {
     rm: pickRegister(sequence),
     reg: pickRegister(sequence),
     opcodeRegister: pickRegister(sequence),
+    vexRegister: encoding.candidate.vex ? pickRegister(sequence) : 0,
     aim: chooseAim(sequence, bytes, isAligned ? 16 : 1),
     repeat: 0,
     immediate: undefined,
@@ -175,12 +176,29 @@ function assemble(sequence: Sequence, draft: Draft): EncodedInstruction {
     prefixes: drawPrefixes(sequence, draft),
     map: encoding.map,
     opcode: (encoding.opcodes[0] ?? 0) + opcodeOffset,
+    vex: candidate.vex && drawVex(sequence, draft, candidate.vex),
     rex: mode === 64 ? { w: w || (isStackOrBranch && random.oneIn(8)), isForced: draft.hasRex } : undefined,
     modrm,
     opcodeHigh: encoding.opcodes.length === 8 && draft.opcodeRegister > 7,
     tail: drawImmediates(sequence, draft, variant),
   };
 }
+
+/** Seldom with a register where none may be. */
+function drawVex({ random, mode }: Sequence, draft: Draft, vex: VexForm): EncodedInstruction['vex'] {
+  const { prefix } = draft.encoding.candidate;
+  const isRegister = vex.usesRegister || random.oneIn(60);
+  return {
+    prefix,
+    length: vex.length ?? random.pick([128, 256]),
+    w: vex.isWide ?? (hasWidth(draft) ? draft.operandSize === 64 || (mode !== 64 && random.oneIn(3)) : random.oneIn(3)),
+    register: isRegister ? draft.vexRegister : 0,
+    isLong: random.oneIn(3),
+  };
+}
+
+/** W chooses between operands of 32 and 64 bits. */
+const hasWidth = ({ encoding }: Draft): boolean => /[A-Zb]y/.test(encoding.candidate.row.operands);
 
 function drawPrefixes(sequence: Sequence, draft: Draft): number[] {
   const { random, mode } = sequence;
@@ -190,8 +208,12 @@ function drawPrefixes(sequence: Sequence, draft: Draft): number[] {
   const defaultBits = mode === 64 && row.sizes === 'stack' ? 64 : mode === 16 ? 16 : 32;
   const isOverridden = mode === 16 ? draft.operandSize === 32 : draft.operandSize === 16;
   const takesSize = prefix !== '66' && prefix !== 'NP';
-  if (prefix === '66' || (takesSize && isOverridden && defaultBits !== draft.operandSize)) prefixes.push(0x66);
-  if (prefix === 'F3') prefixes.push(0xf3);
+  if (candidate.vex) {
+    if (random.oneIn(200)) prefixes.push(random.pick([0x66, 0xf2, 0xf3]));
+  } else if (prefix === '66' || (takesSize && isOverridden && defaultBits !== draft.operandSize)) prefixes.push(0x66);
+  if (candidate.vex) {
+    // What stands for a prefix is in VEX.
+  } else if (prefix === 'F3') prefixes.push(0xf3);
   else if (prefix === 'F2') prefixes.push(0xf2);
   else if (draft.repeat !== 0) prefixes.push(draft.repeat);
   const usesMemory = draft.isMemory || row.repeats === true || row.operands.includes('O') || /^maskmov/.test(row.name);
@@ -240,9 +262,17 @@ function immediateBytes(encoding: string, operandBytes: number): number {
 const relativeBytes = (encoding: 'b' | 'z', operandBytes: number): number =>
   encoding === 'b' ? 1 : Math.min(4, operandBytes);
 
+const registerNumbers = ({ rm, reg, opcodeRegister, vexRegister }: Draft): Omit<RegisterNumbers, 'immediate'> => ({
+  rm,
+  reg,
+  opcode: opcodeRegister,
+  accumulator: 0,
+  vex: vexRegister,
+});
+
 /** Number of the register that an operand changes; AH is part of the first. */
 function touched(operand: VariantOperand, draft: Draft): number | undefined {
-  const numbers = { rm: draft.rm, reg: draft.reg, opcode: draft.opcodeRegister, accumulator: 0 };
+  const numbers = registerNumbers(draft);
   if (operand.kind === 'number') return operand.source === 'rm' ? draft.rm : draft.reg;
   if (operand.kind !== 'register' || operand.access === 'read') return undefined;
   const number = numbers[operand.source];
@@ -272,7 +302,7 @@ function noteRegisters(sequence: Sequence, draft: Draft): void {
 const writesMemory = /^(movs|stos|pop_mem|bts|btr|btc|cmpxchg8b|fst|fist|mask)/;
 
 function byteAlias(operand: VariantOperand & { kind: 'register' }, draft: Draft): number {
-  return { rm: draft.rm, reg: draft.reg, opcode: draft.opcodeRegister, accumulator: 0 }[operand.source];
+  return registerNumbers(draft)[operand.source];
 }
 
 /** Operands that leave the stack (negative: enter it), for instructions that move nothing else. */

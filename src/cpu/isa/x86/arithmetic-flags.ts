@@ -110,6 +110,16 @@ export function withCarryFlag(e: WasmEmitter, carry: Val, cf: Val): Val {
   return e.op('i64.xor', carry, e.op('i64.shl', e.op('i64.mul', differs, e.i64(3n)), e.i64(62n)));
 }
 
+/** The carry word with OF replaced (`of`: i64, 0 or 1), CF and AF kept. */
+export function withOverflowFlag(e: WasmEmitter, carry: Val, of: Val): Val {
+  const second = e.op('i64.shl', e.op('i64.xor', e.op('i64.shr_u', carry, e.i64(63n)), of), e.i64(62n));
+  return e.op('i64.or', e.op('i64.and', carry, e.i64(~(1n << 62n))), second);
+}
+
+/** OF as an i64 of 0 or 1. */
+export const overflowFlag = (e: WasmEmitter, flags: FlagVals): Val =>
+  e.op('i64.shr_u', overflowSign(e, flags), e.i64(63n));
+
 /** CF as an i64 of 0 or 1. */
 export function carryFlag(e: WasmEmitter, flags: FlagVals): Val {
   const tested = flags.origin && testOrigin(e, flags.origin, 1);

@@ -324,12 +324,35 @@ test('an illegal LOCK is #UD before an absent unit is #NM', () => {
 });
 
 test('instructions that a mode does not have raise #UD there', () => {
-  for (const hex of ['06', '60', '9a', 'c4 00', '62 00', '82 c0', 'd6', 'ce', 'ea', '0f 04', 'c5 f8 58 c1'])
+  for (const hex of ['06', '60', '9a', 'c4 00 00', '62 00', '82 c0', 'd6', 'ce', 'ea', '0f 04', 'c5 f8 58 c1'])
     assert.equal(decode(code64, hex).fault, vectorUndefined, hex);
   assert.equal(nameOf(code32, '63 c8'), 'arpl');
   assert.equal(nameOf(code64, '63 c8'), 'movsxd');
   assert.equal(nameOf(code32, '0f 01 f8'), vectorUndefined);
   assert.equal(nameOf(code64, '0f 01 f8'), 'swapgs');
+});
+
+const numbersOf = ({ registers: { reg, vex, rm } }: Instruction): number[] => [reg, vex, rm];
+
+test('a VEX prefix is LES or LDS outside of 64-bit mode when a memory operand follows, and none in real mode', () => {
+  const andn = 'c4 e2 70 f2 c2'; // andn eax, ecx, edx
+  assert.equal(nameOf(code64, andn), 'andn');
+  assert.equal(nameOf(code32, andn), 'andn');
+  assert.equal(nameOf(code32 | modeKey.real, andn), vectorUndefined);
+  assert.equal(nameOf(code32, 'c4 62 70'), 'les');
+  assert.deepEqual(numbersOf(decode(code64, 'c4 42 a8 f2 c3')), [8, 10, 11]);
+  // Outside of 64-bit mode there are eight registers, and W says nothing about general ones.
+  const narrow = decode(code32, 'c4 c2 a8 f2 c3');
+  assert.deepEqual(numbersOf(narrow), [0, 2, 3]);
+  assert.equal(narrow.variant?.shape.width, 32);
+});
+
+test('prefixes before VEX, a reserved map, length or vvvv are #UD', () => {
+  const illegal = ['66', 'f2', 'f3', 'f0', '48'].map((prefix) => `${prefix} c4 e2 70 f2 c2`);
+  const others = ['c4 e0 70 f2 c2', 'c4 e4 70 f2 c2', 'c4 e2 74 f2 c2', 'c4 e3 6b f0 c2 03', 'c4 e3 7f f0 c2 03'];
+  for (const hex of [...illegal, ...others]) assert.equal(decode(code64, hex).fault, vectorUndefined, hex);
+  assert.equal(nameOf(code64, '67 64 c4 e2 70 f2 02'), 'andn');
+  assert.equal(nameOf(code64, 'c4 e3 7b f0 c2 03'), 'rorx');
 });
 
 test('segment, control and debug registers that do not exist raise #UD', () => {

@@ -1,6 +1,6 @@
 import type { Width } from '../index.ts';
 import { keyHas } from './features.ts';
-import { type EffectiveAddress, type Instruction, noRegister, ripBase } from './instruction.ts';
+import { type EffectiveAddress, type Instruction, noRegister, type RegisterNumbers, ripBase } from './instruction.ts';
 import { segment } from './layout.ts';
 import { modeKey } from './mode.ts';
 import {
@@ -8,6 +8,7 @@ import {
   type MandatoryPrefix,
   type OpcodeMap,
   type OpcodeMapName,
+  type VexForm,
   variantIndex,
 } from './opcode-map.ts';
 import { registersExist } from './register-numbers.ts';
@@ -18,6 +19,12 @@ const vectorUndefined = 6;
 const vectorNotAvailable = 7;
 const vectorGeneralProtection = 13;
 const maximumLength = 15;
+
+/** By the field of a VEX prefix. */
+const vexMaps: readonly (OpcodeMapName | undefined)[] = [undefined, 'VEX.0F', 'VEX.0F38', 'VEX.0F3A'];
+const vexPrefixes: readonly MandatoryPrefix[] = ['NP', '66', 'F3', 'F2'];
+
+const noRegisters: RegisterNumbers = { rm: 0, reg: 0, opcode: 0, accumulator: 0, vex: 0, immediate: 0 };
 
 /** Base and index of 16-bit addressing by r/m (SDM 2A, table 2-1). */
 const pairs16: readonly (readonly [number, number])[] = [
@@ -47,8 +54,13 @@ export class Decoder {
   #repeat: 'F2' | 'F3' | undefined;
   #hasLock = false;
   #segmentOverride: number | undefined;
+  /** R, X, B and W of a REX or a VEX prefix, as REX has them. */
   #rex = 0;
   #hasRex = false;
+  /** The mandatory prefix that a VEX prefix stands for; undefined: there is none. */
+  #vexPrefix: MandatoryPrefix | undefined;
+  #vexRegister = 0;
+  #vexLength: 128 | 256 = 128;
   #modrm = 0;
   #memory: EffectiveAddress | undefined;
 
@@ -84,6 +96,8 @@ export class Decoder {
     this.#segmentOverride = undefined;
     this.#rex = 0;
     this.#hasRex = false;
+    this.#vexPrefix = undefined;
+    this.#vexRegister = 0;
     this.#memory = undefined;
   }
 
@@ -159,6 +173,7 @@ export class Decoder {
   }
 
   #instruction(first: number): Instruction {
+    if ((first === 0xc4 || first === 0xc5) && this.#isVex()) return this.#vexInstruction(first === 0xc4);
     let map: OpcodeMapName = '';
     let opcode = first;
     if (first === 0x0f) {
@@ -169,6 +184,36 @@ export class Decoder {
         opcode = this.#byte();
       }
     }
+    return this.#byMap(map, opcode);
+  }
+
+  /** C4 and C5 are LES and LDS outside of 64-bit mode when a memory operand follows (SDM 2A, 2.3.5.1). */
+  #isVex(): boolean {
+    if (this.#is64) return true;
+    if (this.#mode & modeKey.real) return false;
+    const next = this.#byte();
+    this.#at--;
+    return next >= 0xc0;
+  }
+
+  /** SDM 2A, 2.3.5: R, X, B and vvvv are inverted; their bits that choose further registers mean nothing outside of 64-bit mode. */
+  #vexInstruction(isLong: boolean): Instruction {
+    const isBad = this.#hasRex || this.#operandOverride || this.#repeat !== undefined || this.#hasLock;
+    const first = this.#byte() ^ 0xe0;
+    const last = isLong ? this.#byte() : first ^ 0x60;
+    const map = vexMaps[isLong ? first & 31 : 1];
+    const [r, x, b] = [(first >> 5) & 4, isLong ? (first >> 5) & 2 : 0, isLong ? (first >> 5) & 1 : 0];
+    const w = isLong ? (last >> 4) & 8 : 0;
+    this.#rex = this.#is64 ? r | x | b | w : w;
+    this.#vexRegister = (~last >> 3) & (this.#is64 ? 15 : 7);
+    this.#vexLength = last & 4 ? 256 : 128;
+    this.#vexPrefix = vexPrefixes[last & 3] ?? 'NP';
+    if (map === undefined) return this.#faulting(vectorUndefined);
+    const instruction = this.#byMap(map, this.#byte());
+    return isBad ? this.#faulting(vectorUndefined) : instruction;
+  }
+
+  #byMap(map: OpcodeMapName, opcode: number): Instruction {
     const candidates = this.#maps[map][opcode] ?? [];
     const hasModrm = candidates.some((c) => c.hasModrm);
     // MOV to and from control and debug registers ignores the mod field (SDM 2B, MOV).
@@ -186,6 +231,7 @@ export class Decoder {
     if (candidate.prefix !== undefined && candidate.prefix !== this.#mandatoryPrefix()) return false;
     if (candidate.row.only === (this.#is64 ? 'legacy' : 'mode64')) return false;
     if (candidate.row.feature !== undefined && !keyHas(this.#mode, candidate.row.feature)) return false;
+    if (candidate.vex && !this.#matchesVex(candidate.vex)) return false;
     if (candidate.row.withoutRepeat && this.#repeat !== undefined) return false;
     if (candidate.row.withoutRexB && this.#rex & 1) return false;
     if (!candidate.hasModrm) return true;
@@ -194,14 +240,21 @@ export class Decoder {
     return this.#modrm >= 0xc0 ? candidate.allowsRegister : candidate.allowsMemory;
   }
 
+  #matchesVex({ length, isWide, usesRegister }: VexForm): boolean {
+    if (length !== undefined && length !== this.#vexLength) return false;
+    if (isWide !== undefined && isWide !== ((this.#rex & 8) !== 0)) return false;
+    return usesRegister || this.#vexRegister === 0;
+  }
+
   #mandatoryPrefix(): MandatoryPrefix {
-    return this.#repeat ?? (this.#operandOverride ? '66' : 'NP');
+    return this.#vexPrefix ?? this.#repeat ?? (this.#operandOverride ? '66' : 'NP');
   }
 
   #operandSize(candidate: Candidate): Width {
     // A mandatory 66 does not also select 16-bit operands.
     const override = this.#operandOverride && candidate.prefix !== '66';
     if (!this.#is64) {
+      if (candidate.vex) return 32;
       const isCode32 = (this.#mode & modeKey.codeMask) === modeKey.code32;
       return isCode32 !== override ? 32 : 16;
     }
@@ -237,12 +290,16 @@ export class Decoder {
       reg: ((this.#modrm >> 3) & 7) | (this.#rex & 4 ? 8 : 0),
       opcode: (opcode & 7) | (this.#rex & 1 ? 8 : 0),
       accumulator: 0 as const,
+      vex: this.#vexRegister,
+      immediate: 0,
     };
     const immediates: (number | bigint)[] = [];
     let relative = 0;
     for (const operand of variant.operands) {
       if (operand.kind === 'immediate') this.#immediate(operand.encoding, operandSize, immediates);
       else if (operand.kind === 'relative') relative = this.#relative(operand.encoding, operandSize);
+      else if (operand.kind === 'vector' && operand.source === 'immediate')
+        registers.immediate = this.#registerImmediate();
       else if (operand.kind === 'memory' && operand.isDirect) this.#memory = this.#directOffset();
     }
     if (!this.#lockIsLegal(candidate, isMemory)) return this.#faulting(vectorUndefined);
@@ -258,6 +315,10 @@ export class Decoder {
       immediates,
       relative,
     };
+  }
+
+  #registerImmediate(): number {
+    return (this.#byte() >> 4) & (this.#is64 ? 15 : 7);
   }
 
   #lockIsLegal(candidate: Candidate, isMemory: boolean): boolean {
@@ -378,7 +439,7 @@ export class Decoder {
       variant: undefined,
       fault,
       length: Math.min(this.#at - this.#start, maximumLength),
-      registers: { rm: 0, reg: 0, opcode: 0, accumulator: 0 },
+      registers: noRegisters,
       hasRex: false,
       memory: undefined,
       immediates: [],

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TrapMachine } from '../../../testing/trap-machine.ts';
+import { vexPrefix } from '../../../testing/vex-prefix.ts';
 import { InterpreterEngine } from '../../interpreter/index.ts';
 import { createJitEngine } from '../../jit/index.ts';
 import { Decoder } from './decoder.ts';
@@ -11,8 +12,7 @@ import { x86OpcodeMaps } from './rows.ts';
 import { cr4 } from './system/index.ts';
 
 const undefinedOpcode = 6;
-const escapes: Readonly<Record<OpcodeMapName, readonly number[]>> = {
-  '': [],
+const escapes: Readonly<Partial<Record<OpcodeMapName, readonly number[]>>> = {
   '0F': [0x0f],
   '0F38': [0x0f, 0x38],
   '0F3A': [0x0f, 0x3a],
@@ -32,13 +32,18 @@ const encodings = Object.entries(x86OpcodeMaps).flatMap(([map, opcodes]) =>
   ),
 );
 
-function bytesOf({ prefix = 'NP', modrm, digit = 0, allowsRegister }: Candidate, map: OpcodeMapName, opcode: number) {
+function bytesOf(candidate: Candidate, map: OpcodeMapName, opcode: number) {
+  const { prefix = 'NP', modrm, digit = 0, allowsRegister, vex } = candidate;
   const field = modrm ?? (digit << 3) | (allowsRegister ? 0xc1 : 0x01);
-  return Uint8Array.from([...(prefixes[prefix] ?? []), ...escapes[map], opcode, field, ...new Array(8).fill(0)]);
+  const fields = { map, prefix, length: vex?.length ?? 128, w: vex?.isWide ?? false, register: 0 } as const;
+  const front = vex
+    ? vexPrefix({ ...fields, r: false, x: false, b: false, isLong: false })
+    : [...(prefixes[prefix] ?? []), ...(escapes[map] ?? [])];
+  return Uint8Array.from([...front, opcode, field, ...new Array(8).fill(0)]);
 }
 
 /** What they mean without the feature. */
-const meaningsBefore: Readonly<Record<string, string>> = { lzcnt: 'bsr' };
+const meaningsBefore: Readonly<Record<string, string>> = { lzcnt: 'bsr', tzcnt: 'bsf' };
 
 for (const model of processorModels) {
   test(`processor ${model} knows the instructions of its features and no others`, () => {
@@ -77,6 +82,9 @@ const programs = [
   ['sse41', [0x66, 0x0f, 0x38, 0x17, 0xc1]], // ptest xmm0, xmm1
   ['sse42', [0xf2, 0x48, 0x0f, 0x38, 0xf1, 0xc1]], // crc32 rax, rcx
   ['aes', [0x66, 0x0f, 0x38, 0xdc, 0xc1]], // aesenc xmm0, xmm1
+  ['adx', [0x66, 0x0f, 0x38, 0xf6, 0xc1]], // adcx eax, ecx
+  ['bmi1', [0xc4, 0xe2, 0x70, 0xf2, 0xc2]], // andn eax, ecx, edx
+  ['bmi2', [0xc4, 0xe2, 0x73, 0xf5, 0xc2]], // pdep eax, ecx, edx
   ['fsgsbase', [0xf3, 0x48, 0x0f, 0xae, 0xc0]], // rdfsbase rax
   ['movbe', [0x0f, 0x38, 0xf0, 0x07]], // movbe eax, [rdi]
   ['pclmulqdq', [0x66, 0x0f, 0x3a, 0x44, 0xc1, 0x10]],
@@ -124,7 +132,7 @@ test('CPUID says what each processor has', () => {
     return [...ask(1, 1), ...ask(7, rbx), ...ask(0x8000_0001, 1), ...ask(0xd, 0, rbx, 1)].join();
   });
 
-  assert.deepEqual(words, ['81020000,1026c2,0,0,0,0', '819a2201,1026c2,1,0,0,0', 'c7da2203,201426c3,21,3,240,240']);
+  assert.deepEqual(words, ['81020000,1026c2,0,0,0,0', '819a2201,1026c2,1,0,0,0', 'c7da2203,201c27cb,21,3,240,240']);
 });
 
 test('models that are not built are refused with their reason', () => {

@@ -18,12 +18,24 @@ export interface EffectiveAddress {
   addressBits: 16 | 32 | 64;
 }
 
+/** Numbers of register operands, by the field that has them. */
+export interface RegisterNumbers {
+  readonly rm: number;
+  readonly reg: number;
+  readonly opcode: number;
+  readonly accumulator: 0;
+  /** VEX.vvvv. */
+  readonly vex: number;
+  /** Bits 7-4 of an immediate. */
+  readonly immediate: number;
+}
+
 /** One decoded instruction. `fault` is a vector when its bytes cannot be executed. */
 export interface Instruction {
   readonly variant: Variant | undefined;
   readonly fault: number | undefined;
   readonly length: number;
-  readonly registers: { readonly rm: number; readonly reg: number; readonly opcode: number; readonly accumulator: 0 };
+  readonly registers: RegisterNumbers;
   /** A legacy byte register 4-7 means AH, CH, DH, BH. */
   readonly hasRex: boolean;
   readonly memory: EffectiveAddress | undefined;

@@ -1,12 +1,23 @@
 import type { Width } from '../index.ts';
 import type { Row } from './row.ts';
-import { formsOf, hasModrm, operandSizesOf, type StackShape, stackShapes, type Variant, variantOf } from './variant.ts';
+import {
+  formsOf,
+  hasModrm,
+  operandSizesOf,
+  type StackShape,
+  stackShapes,
+  usesVexRegister,
+  type Variant,
+  variantOf,
+} from './variant.ts';
 
 export type MandatoryPrefix = 'NP' | '66' | 'F3' | 'F2';
 
 /** A row as the decoder meets it at one opcode. */
 export interface Candidate {
   readonly row: Row;
+  /** What its VEX prefix says; undefined: it has none. */
+  readonly vex: VexForm | undefined;
   readonly prefix: MandatoryPrefix | undefined;
   readonly digit: number | undefined;
   /** A whole ModRM byte that must follow. */
@@ -18,13 +29,23 @@ export interface Candidate {
   readonly variants: readonly (Variant | undefined)[];
 }
 
-export type OpcodeMapName = '' | '0F' | '0F38' | '0F3A';
+/** Fields of a VEX prefix that an instruction fixes (SDM 2A, 2.3.5 and 3.1.1.2). Undefined: any value. */
+export interface VexForm {
+  readonly length: 128 | 256 | undefined;
+  readonly isWide: boolean | undefined;
+  /** VEX.vvvv names an operand; else it must be 1111b. */
+  readonly usesRegister: boolean;
+}
+
+/** Those with VEX have the escape bytes in their prefix. */
+export type OpcodeMapName = '' | '0F' | '0F38' | '0F3A' | 'VEX.0F' | 'VEX.0F38' | 'VEX.0F3A';
 export type OpcodeMap = readonly (readonly Candidate[])[];
 
 export const variantIndex = (stack: number, size: Width, isMemory: boolean): number =>
   stack * 6 + (size === 16 ? 0 : size === 32 ? 2 : 4) + Number(isMemory);
 
 interface Parsed {
+  readonly vex: Omit<VexForm, 'usesRegister'> | undefined;
   readonly map: OpcodeMapName;
   readonly bytes: readonly number[];
   readonly prefix: MandatoryPrefix | undefined;
@@ -41,19 +62,37 @@ function takeMap(bytes: string[]): OpcodeMapName {
   return map;
 }
 
+const vexPrefix = /^VEX\.(128|256|LIG|LZ)\.(NP|66|F3|F2)\.(0F|0F38|0F3A)(?:\.W([01]))?$/;
+
+function parseVex(
+  text: string,
+): (Pick<Parsed, 'vex'> & { readonly prefix: MandatoryPrefix; readonly map: OpcodeMapName }) | undefined {
+  const [, length, prefix, map, w] = vexPrefix.exec(text) ?? [];
+  if (length === undefined) return undefined;
+  const vectorLength = length === 'LIG' ? undefined : length === '256' ? 256 : 128;
+  return {
+    vex: { length: vectorLength, isWide: w === undefined ? undefined : w === '1' },
+    prefix: prefix as MandatoryPrefix,
+    map: `VEX.${map}` as OpcodeMapName,
+  };
+}
+
 function parseOpcode(text: string): Parsed {
   const tokens = text.split(' ');
+  const vex = parseVex(tokens[0] ?? '');
+  if (vex) tokens.shift();
   const isPrefix = /^(NP|F3|F2|66)$/.test(tokens[0] ?? '') && tokens.length > 1;
-  const prefix = isPrefix ? (tokens.shift() as MandatoryPrefix) : undefined;
+  const prefix = vex?.prefix ?? (isPrefix ? (tokens.shift() as MandatoryPrefix) : undefined);
   const slash = tokens.find((token) => token.startsWith('/'));
   const digit = slash === undefined ? undefined : Number(slash.slice(1));
   const bytes = tokens.filter((token) => !token.startsWith('/'));
-  const map = takeMap(bytes);
+  const map = vex?.map ?? takeMap(bytes);
   const [first = '', modrm] = bytes;
   const opcode = Number.parseInt(first, 16);
   const isRange = first.endsWith('+r');
   const opcodes = isRange ? Array.from({ length: 8 }, (_, i) => opcode + i) : [opcode];
-  return { map, bytes: opcodes, prefix, digit, modrm: modrm === undefined ? undefined : Number.parseInt(modrm, 16) };
+  const whole = modrm === undefined ? undefined : Number.parseInt(modrm, 16);
+  return { map, bytes: opcodes, prefix, digit, modrm: whole, vex: vex?.vex };
 }
 
 function* stackShapesOf(row: Row): Generator<StackShape> {
@@ -80,19 +119,33 @@ function variantsOf(row: Row): (Variant | undefined)[] {
 /** The opcode maps of these rows. Throws RangeError when two rows claim the same encoding. */
 export function buildOpcodeMaps(rows: readonly Row[]): Readonly<Record<OpcodeMapName, OpcodeMap>> {
   const empty = (): Candidate[][] => Array.from({ length: 256 }, () => []);
-  const maps = { '': empty(), '0F': empty(), '0F38': empty(), '0F3A': empty() };
+  const maps = {
+    '': empty(),
+    '0F': empty(),
+    '0F38': empty(),
+    '0F3A': empty(),
+    'VEX.0F': empty(),
+    'VEX.0F38': empty(),
+    'VEX.0F3A': empty(),
+  };
   for (const row of rows) {
     const parsed = parseOpcode(row.opcode);
     const forms = formsOf(row);
+    let variants: readonly (Variant | undefined)[] | undefined;
     const candidate: Candidate = {
       row,
+      vex: parsed.vex && { ...parsed.vex, usesRegister: usesVexRegister(row) },
       prefix: parsed.prefix,
       digit: parsed.digit,
       modrm: parsed.modrm,
       allowsRegister: forms.includes('register'),
       allowsMemory: forms.includes('memory'),
       hasModrm: hasModrm(row) || parsed.modrm !== undefined,
-      variants: variantsOf(row),
+      // Made when they are asked for: most guests never use some of them.
+      get variants() {
+        variants ??= variantsOf(row);
+        return variants;
+      },
     };
     for (const byte of parsed.bytes) add(maps[parsed.map][byte] ?? [], candidate);
   }
@@ -114,5 +167,7 @@ function add(list: Candidate[], candidate: Candidate): void {
 function overlaps(a: Candidate, b: Candidate): boolean {
   if (a.prefix !== b.prefix || a.digit !== b.digit || a.modrm !== b.modrm) return false;
   if (a.row.only && b.row.only && a.row.only !== b.row.only) return false;
+  const differ = (p: unknown, q: unknown): boolean => p !== undefined && q !== undefined && p !== q;
+  if (differ(a.vex?.length, b.vex?.length) || differ(a.vex?.isWide, b.vex?.isWide)) return false;
   return (a.allowsRegister && b.allowsRegister) || (a.allowsMemory && b.allowsMemory);
 }

@@ -5,7 +5,8 @@ import type { Body } from './target.ts';
  * One line of the instruction tables.
  *
  * `opcode` reads like the manual: an optional mandatory prefix (`NP`, `66`, `F3`, `F2`), opcode bytes, then `/digit`,
- * `+r` or a whole ModRM byte (`0F 01 F8`).
+ * `+r` or a whole ModRM byte (`0F 01 F8`). `VEX.128.66.0F38.W0 58` has a VEX prefix with these fields before the opcode: vector
+ * length (`LZ`: must be 0, `LIG`: any), mandatory prefix, opcode map and, when it matters, W (SDM 2A, 3.1.1.2).
  *
  * `operands` are the manual's operand codes (SDM 2D, appendix A.2), each a letter, a size and an access mark:
  *
@@ -14,6 +15,7 @@ import type { Body } from './target.ts';
  * - N: the linear address of a memory operand;  F: far pointer, immediate offset then selector;  T: ModRM operand that is not touched (Tr: must be a register)
  * - S: number of a segment register;  C: number of a control or debug register;  B, K: number of the general register in r/m, in reg
  * - V: XMM by ModRM reg;  W: XMM or memory;  U: XMM by r/m only;  X: XMM0;  P, Q, H: the same for MMX (as an i64)
+ * - h, b, l: XMM and general register by VEX.vvvv, XMM by bits 7-4 of an immediate
  * - sizes b, w, d, q: 8 to 64 bits;  v: operand size;  z: 16 or 32 bits, sign-extended to operand size;  y: 32, or 64 with REX.W
  * - sizes of N also: a: two of operand size;  p: operand size and a selector;  c (ours): two of size y
  * - sizes of V, W, U and X, and of M besides the general ones: x: 128 bits, aligned in memory;  u: the same, unaligned;  q, d, w: low bits as integer;  sd, ss: low bits as double, float;
@@ -21,7 +23,8 @@ import type { Body } from './target.ts';
  * - `+` read and written, `=` only written, no mark: only read
  * - immediates: b and w zero-extended, s: 8 bits sign-extended to operand size
  *
- * Departures from the manual: `Is` is ours, the manual writes Ib and says so in the text; N and L stand for M there, H for N.
+ * Departures from the manual: `Is` is ours, the manual writes Ib and says so in the text; N and L stand for M there, H for N;
+ * h, b and l for H, B and L.
  */
 export interface Row extends RowOptions {
   readonly opcode: string;

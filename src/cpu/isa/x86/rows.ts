@@ -1,6 +1,7 @@
 import { aes } from './definitions/aes.ts';
 import { arithmetic } from './definitions/arithmetic.ts';
 import { bitCount } from './definitions/bit-count.ts';
+import { bitManipulation } from './definitions/bit-manipulation.ts';
 import { carryless } from './definitions/carryless.ts';
 import { control } from './definitions/control.ts';
 import { crc32 } from './definitions/crc32.ts';
@@ -60,6 +61,7 @@ export const x86Families: Readonly<Record<string, readonly Row[]>> = {
   stringCompare,
   crc32,
   bitCount,
+  bitManipulation,
   aes,
   carryless,
   sha,

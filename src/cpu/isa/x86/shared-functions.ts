@@ -1,5 +1,6 @@
 import { segmentFunctions } from './data-segment.ts';
 import { aesFunctions } from './definitions/aes.ts';
+import { bitManipulationFunctions } from './definitions/bit-manipulation.ts';
 import { carrylessFunctions } from './definitions/carryless.ts';
 import { shaFunctions } from './definitions/sha.ts';
 import { stringCompareFunctions } from './definitions/string-compare.ts';
@@ -16,6 +17,7 @@ export const sharedFunctions: SharedFunctions = {
   ...carrylessFunctions,
   ...shaFunctions,
   ...stringCompareFunctions,
+  ...bitManipulationFunctions,
 };
 
 export function sharedFunction(name: string): SharedFunction {

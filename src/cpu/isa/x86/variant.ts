@@ -2,13 +2,13 @@ import type { Width } from '../index.ts';
 import type { Row } from './row.ts';
 import type { Body, MemoryType, Shape } from './target.ts';
 
-export type RecordField = 'r1' | 'r2' | 'r3';
+export type RecordField = 'r1' | 'r2' | 'r3' | 'immediate';
 
 /** Where a decoded instruction holds the number of a register operand. */
-export type RegisterSource = 'rm' | 'reg' | 'opcode' | 'accumulator';
+export type RegisterSource = 'rm' | 'reg' | 'opcode' | 'accumulator' | 'vex';
 
 /** The same of an XMM register; the accumulator's number is that of XMM0. */
-export type VectorSource = 'rm' | 'reg' | 'accumulator';
+export type VectorSource = 'rm' | 'reg' | 'accumulator' | 'vex' | 'immediate';
 
 export type VariantOperand = { readonly access: 'read' | 'write' | 'read-write' } & (
   | { readonly kind: 'register'; readonly width: Width; readonly source: RegisterSource; readonly field: RecordField }
@@ -93,6 +93,10 @@ const modrmLetters = 'EMRNLBTWUQH';
 export const hasModrm = (row: Row): boolean =>
   /\/\d/.test(row.opcode) || parseOperands(row.operands).some((code) => `${modrmLetters}GSCKVP`.includes(code.letter));
 
+/** Whether VEX.vvvv names an operand. */
+export const usesVexRegister = (row: Row): boolean =>
+  parseOperands(row.operands).some(({ letter }) => letter === 'h' || letter === 'b');
+
 /** Which forms of the r/m operand a row has. */
 export function formsOf(row: Row): readonly ('register' | 'memory')[] {
   const codes = parseOperands(row.operands);
@@ -130,6 +134,8 @@ function resolve(code: Code, operandSize: Width, isMemory: boolean, nextField: (
       return register('reg');
     case 'Z':
       return register('opcode');
+    case 'b':
+      return register('vex');
     case 'A':
       return register('accumulator');
     case 'O':
@@ -161,6 +167,10 @@ function resolve(code: Code, operandSize: Width, isMemory: boolean, nextField: (
     case 'U':
       if (isMemory) return memory(vectorType(size));
       return { kind: 'vector', access, type: vectorType(size), source: 'rm', field: nextField() };
+    case 'h':
+      return { kind: 'vector', access, type: vectorType(size), source: 'vex', field: nextField() };
+    case 'l':
+      return { kind: 'vector', access, type: vectorType(size), source: 'immediate', field: 'immediate' };
     case 'X':
       return { kind: 'vector', access, type: vectorType(size), source: 'accumulator', field: nextField() };
     case 'P':
@@ -216,7 +226,7 @@ export function variantOf(row: Row, { operandSize, form, stack }: VariantChoice)
 
 function bodyWidth(codes: readonly Code[], operandSize: Width): Width {
   if (codes.some((code) => code.letter === 'K')) return operandSize;
-  const general = codes.filter((code) => !'SCKBTVWUXPQH'.includes(code.letter));
+  const general = codes.filter((code) => !'SCKBTVWUXPQHhl'.includes(code.letter));
   const sized = general.find((code) => 'vzy'.includes(code.size) && code.size !== '');
   if (sized) return sized.size === 'y' ? widthOf('y', operandSize) : operandSize;
   const first = general.find((code) => !'IJ'.includes(code.letter));

@@ -60,7 +60,7 @@ const featureBits: Readonly<
     xsave: 26,
     rdrand: 30,
   },
-  leaf7Ebx: { fsgsbase: 0, rdseed: 18, sha: 29 },
+  leaf7Ebx: { fsgsbase: 0, bmi1: 3, bmi2: 8, rdseed: 18, adx: 19, sha: 29 },
   leafDEax: { xsaveopt: 0 },
   extendedEcx: { lahf64: 0, lzcnt: 5 },
 };
