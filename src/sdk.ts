@@ -13,13 +13,13 @@ import {
   type BootFile,
   createPcVm,
   type EngineName,
-  type ProcessorModel,
+  type ProcessorName,
   type VirtualMachine,
   type VmEnd,
   type VmStatistics,
 } from './vm/index.ts';
 
-export type { BootFile, EngineName, ProcessorModel, VirtualMachine, VmEnd, VmState, VmStatistics } from './vm/index.ts';
+export type { BootFile, EngineName, ProcessorName, VirtualMachine, VmEnd, VmState, VmStatistics } from './vm/index.ts';
 
 export interface VmOptions {
   /** A Linux bzImage or vmlinux, or a Multiboot 1 image: a path, or the file's content with a name for messages. */
@@ -31,8 +31,8 @@ export interface VmOptions {
   readonly memoryMiB?: number | undefined;
   /** What executes guest code; the JIT when absent. */
   readonly engine?: EngineName | undefined;
-  /** What the processor has: `v1`, `v2` (x86-64-v2) or `max`, everything, when absent. */
-  readonly cpu?: ProcessorModel | undefined;
+  /** The processor: `v1`, `v2` (x86-64-v2) or `max`, everything, when absent; `max,hypervisor=off` is as on bare metal. */
+  readonly cpu?: ProcessorName | undefined;
   /** A write of V to this I/O port ends the VM with the status (V << 1) | 1. */
   readonly debugExitPort?: number | undefined;
   /** Takes what the guest writes to its first serial port. */
@@ -81,8 +81,8 @@ export interface CommandOptions {
   readonly memoryMiB?: number | undefined;
   /** What executes guest code; the JIT when absent. */
   readonly engine?: EngineName | undefined;
-  /** What the processor has: `v1`, `v2` (x86-64-v2) or `max`, everything, when absent. */
-  readonly cpu?: ProcessorModel | undefined;
+  /** The processor: `v1`, `v2` (x86-64-v2) or `max`, everything, when absent; `max,hypervisor=off` is as on bare metal. */
+  readonly cpu?: ProcessorName | undefined;
   readonly input?: string | Uint8Array | undefined;
   readonly timeoutSeconds?: number | undefined;
 }

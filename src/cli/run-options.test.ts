@@ -35,6 +35,7 @@ for (const [options, message] of [
   [{ engine: 'turbo' }, /Cannot use engine "turbo"/],
   [{ cpu: 'v3' }, /Cannot use processor "v3": AVX and what came with it are not built yet/],
   [{ cpu: 'i486' }, /Cannot use processor "i486": there are v1, v2 and max/],
+  [{ cpu: 'max,-pae' }, /Cannot use processor "max,-pae": "-pae" is no property: there are hypervisor and kvm/],
   [{ serial: 'file:' }, /Cannot connect the serial port to "file:"/],
   [{ serial: 'tcp' }, /there are stdio, null and file:PATH/],
   [{ 'debug-exit': '0x10000' }, /Cannot use debug-exit port "0x10000"/],

@@ -1,4 +1,4 @@
-import { type EngineName, modelObstacle, type ProcessorModel } from '../vm/index.ts';
+import { type EngineName, type ProcessorName, processorObstacle } from '../vm/index.ts';
 import { UsageError } from './errors.ts';
 import type { Arguments, Option } from './verb.ts';
 
@@ -8,7 +8,10 @@ export const runOptionTable = {
   append: { value: 'TEXT', help: 'added to the kernel command line' },
   memory: { value: 'SIZE', help: "the guest's memory: 512M (the default), 2G; a number alone is in MiB" },
   engine: { value: 'NAME', help: 'what executes guest code: auto, jit or interpreter (default auto)' },
-  cpu: { value: 'MODEL', help: 'what the processor has: v1, v2 (x86-64-v2) or max, everything (the default)' },
+  cpu: {
+    value: 'MODEL',
+    help: 'the processor: v1, v2 (x86-64-v2) or max, everything (the default); with ",kvm=off" or ",hypervisor=off" behind it guests see no KVM, or none at all',
+  },
   serial: {
     value: 'WHERE',
     help: "the guest's first serial port, its console: stdio (the default), null or file:PATH",
@@ -43,7 +46,7 @@ export interface RunOptions {
   readonly initrd: string | undefined;
   readonly append: string | undefined;
   readonly engine: EngineName;
-  readonly cpu: ProcessorModel;
+  readonly cpu: ProcessorName;
   readonly memoryBytes: number;
   readonly serial: SerialTarget;
   readonly debugExitPort: number | undefined;
@@ -73,7 +76,7 @@ export function readRunOptions({ operands, options, command }: Arguments): RunOp
     initrd: options.initrd,
     append: options.append,
     engine: parseEngine(options.engine ?? 'auto'),
-    cpu: parseModel(options.cpu ?? 'max'),
+    cpu: parseProcessor(options.cpu ?? 'max'),
     memoryBytes: parseSize(options.memory ?? defaultMemory),
     serial: parseSerial(options.serial ?? (command ? 'null' : 'stdio')),
     debugExitPort: options['debug-exit'] === undefined ? undefined : parsePort(options['debug-exit']),
@@ -91,10 +94,10 @@ function parseEngine(name: string): EngineName {
   throw new UsageError(`use engine "${name}"`, 'there are auto, jit and interpreter');
 }
 
-function parseModel(name: string): ProcessorModel {
-  const obstacle = modelObstacle(name);
+function parseProcessor(name: string): ProcessorName {
+  const obstacle = processorObstacle(name);
   if (obstacle !== undefined) throw new UsageError(`use processor "${name}"`, obstacle);
-  return name as ProcessorModel;
+  return name as ProcessorName;
 }
 
 const unitBytes: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };

@@ -2,9 +2,11 @@ export { InterpreterEngine, type InterpreterOptions, type TranslatedRegion } fro
 export {
   type CpuBus,
   layout,
-  modelObstacle,
   type ProcessorModel,
+  type ProcessorName,
+  parseProcessor,
   processorModels,
+  processorObstacle,
   type RamMap,
   type VcpuState,
 } from './isa/x86/index.ts';

@@ -1,4 +1,4 @@
-import type { CpuBus, PortSize, SystemHelperName } from '../cpu/isa/x86/system/index.ts';
+import type { CpuBus, PortSize, SystemHelperName, X86CpuOptions } from '../cpu/isa/x86/system/index.ts';
 import { importHelper, systemHelpers, X86Cpu } from '../cpu/isa/x86/system/index.ts';
 
 /** Where the fixture's RAM lies in linear memory: `layout.ram`. */
@@ -13,6 +13,7 @@ export class RecordingBus implements CpuBus {
   /** Every access, as "read port 60/1", "write mmio fee00000/4=12". */
   readonly log: string[] = [];
   now = 0;
+  wallClock = 0;
   cr8 = 0;
   entropy = 0x0123_4567_89ab_cdefn;
   apicBase = 0xfee00900n;
@@ -41,6 +42,10 @@ export class RecordingBus implements CpuBus {
 
   nowNs(): number {
     return this.now;
+  }
+
+  wallClockMs(): number {
+    return this.wallClock;
   }
 
   acknowledgeInterrupt(): number {
@@ -81,7 +86,7 @@ export class SystemFixture {
   readonly ram: DataView;
   readonly readOnlyPages = new Set<number>();
 
-  constructor() {
+  constructor(options: Pick<X86CpuOptions, 'hypervisor'> = {}) {
     const pages = (ramBase + ramBytes) / wasmPage;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.ram = new DataView(memory.buffer, ramBase, ramBytes);
@@ -97,6 +102,7 @@ export class SystemFixture {
         written: (offset, length) => this.codeWrites.push([offset - ramBase, length]),
       },
       tscHz: 1e9,
+      ...options,
     });
   }
 

@@ -4,6 +4,7 @@ import type { Board } from '../machine/boards/index.ts';
 
 export interface BusHost {
   readonly clock: Clock;
+  wallClockMs(): number;
   readEntropy(): bigint;
 }
 
@@ -16,6 +17,7 @@ export function cpuBusOf(board: Board, cpuIndex: number, host: BusHost): CpuBus 
     readMmio: (gpa, size) => mmio.read(gpa, size),
     writeMmio: (gpa, size, value) => mmio.write(gpa, size, value),
     nowNs: () => host.clock.nowNs(),
+    wallClockMs: () => host.wallClockMs(),
     acknowledgeInterrupt: () => board.acknowledge(cpuIndex),
     readMsr: (index) => board.readMsr(cpuIndex, index),
     writeMsr: (index, value) => board.writeMsr(cpuIndex, index, value),

@@ -1,4 +1,4 @@
-export { modelObstacle, type ProcessorModel } from '../cpu/index.ts';
+export { type ProcessorModel, type ProcessorName, processorObstacle } from '../cpu/index.ts';
 export type { BootFile, BootImage } from './boot-image.ts';
 export type { DebugAnswer, DebugQuestion, Translations } from './debug-protocol.ts';
 export {

@@ -6,7 +6,8 @@ import {
   type LockstepEngine,
   layout,
   type ModuleWriter,
-  type ProcessorModel,
+  type ProcessorName,
+  parseProcessor,
 } from '../cpu/index.ts';
 import { createPcBoard, ramRangesFor } from '../machine/boards/index.ts';
 import type { SerialBackend } from '../machine/devices/index.ts';
@@ -28,7 +29,7 @@ export interface PcVmConfig {
   readonly debugExitPort?: number | undefined;
   readonly engine?: EngineName | EngineMaker | undefined;
   /** What the guest's processor has; everything when absent. */
-  readonly cpu?: ProcessorModel | undefined;
+  readonly cpu?: ProcessorName | undefined;
   /** Count what costs time to count; see VmStatistics. */
   readonly statistics?: boolean | undefined;
 }
@@ -93,8 +94,19 @@ async function buildPcVm(config: PcVmConfig, host: VmHost, writer: ModuleWriter 
       return offset < 0 ? -1 : offset + layout.ram;
     },
   };
-  const bus = cpuBusOf(board, 0, { clock: timers, readEntropy: () => host.readEntropy() });
-  const parts = { memory: linear, ram, bus, tscHz, model: config.cpu, statistics: config.statistics };
+  const bus = cpuBusOf(board, 0, {
+    clock: timers,
+    wallClockMs: () => host.wallClockMs(),
+    readEntropy: () => host.readEntropy(),
+  });
+  const parts = {
+    memory: linear,
+    ram,
+    bus,
+    tscHz,
+    ...parseProcessor(config.cpu ?? 'max'),
+    statistics: config.statistics,
+  };
   const { engine: wanted = 'jit' } = config;
   const engine = typeof wanted === 'string' ? engineMakers[wanted](parts, writer) : wanted(parts, writer);
   memory.onHostWrite((offset, length) => engine.hostWrote(offset + layout.ram, length));

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { mezz, wantsImage } from './support/mezz.ts';
 
 const minutes = 60_000;
+const clocks = '/sys/devices/system/clocksource/clocksource0';
 const kernels = { debian: 'x86_64', 'debian-amd64': 'x86_64', 'debian-686-pae': 'i686', 'debian-686': 'i686' } as const;
 
 for (const [image, machine] of Object.entries(kernels)) {
@@ -12,25 +13,39 @@ for (const [image, machine] of Object.entries(kernels)) {
     ['2G', 850_000],
   ] as const) {
     test(`the kernel of ${image} boots with ${memory}`, { skip, timeout: 10 * minutes }, async () => {
-      const ended = await mezz(['run', image, '--memory', memory, '--', 'sh', '-c', 'uname -m; head -1 /proc/meminfo']);
+      const ended = await mezz([
+        'run',
+        image,
+        '--memory',
+        memory,
+        '--',
+        'sh',
+        '-c',
+        `uname -m; head -1 /proc/meminfo; cat ${clocks}/current_clocksource`,
+      ]);
       assert.deepEqual([ended.status, ended.stderr], [0, '']);
-      const [, name, kib] = /^(\S+)\nMemTotal: +(\d+) kB\n$/.exec(ended.stdout) ?? [];
-      assert.equal(name, machine);
+      const [, name, kib, clock] = /^(\S+)\nMemTotal: +(\d+) kB\n(\S+)\n$/.exec(ended.stdout) ?? [];
+      assert.deepEqual([name, clock], [machine, 'tsc']);
       assert.ok(Number(kib) >= leastKib, `the guest counts ${kib} KiB`);
     });
   }
 }
 
-const models = {
-  v1: /^(?!.* (pni|ssse3|cx16|lahf_lm|xsave) )/,
-  v2: / pni .*ssse3 cx16 .*sse4_2 popcnt .*lahf_lm/,
+const look = `grep -m1 flags /proc/cpuinfo; cat ${clocks}/current_clocksource; sleep 2
+echo $(($(date +%s) - $(cat /sys/class/rtc/rtc0/since_epoch)))`;
+const processors = {
+  'v1,hypervisor=off': { flags: /^(?!.* (pni|ssse3|cx16|lahf_lm|xsave|hypervisor) )/, clock: 'tsc' },
+  v2: { flags: / pni .*ssse3 cx16 .*sse4_2 popcnt .*hypervisor .*lahf_lm/, clock: 'kvm-clock' },
 } as const;
 
-for (const [model, flags] of Object.entries(models)) {
-  test(`a kernel sees processor ${model}`, { skip: wantsImage('debian'), timeout: 10 * minutes }, async () => {
-    const ended = await mezz(['run', '--cpu', model, '--', 'grep', '-m1', 'flags', '/proc/cpuinfo']);
+for (const [name, { flags, clock }] of Object.entries(processors)) {
+  test(`a kernel sees processor ${name}`, { skip: wantsImage('debian'), timeout: 10 * minutes }, async () => {
+    const ended = await mezz(['run', '--cpu', name, '--append', 'clocksource=kvm-clock', '--', 'sh', '-c', look]);
     assert.deepEqual([ended.status, ended.stderr], [0, '']);
-    assert.match(ended.stdout, flags);
-    assert.doesNotMatch(ended.stdout, / (aes|movbe|abm|fsgsbase|rdrand) /);
+    const [processor = '', clocksource, secondsFromRtc] = ended.stdout.split('\n');
+    assert.match(processor, flags);
+    assert.doesNotMatch(processor, / (aes|movbe|abm|fsgsbase|rdrand) /);
+    assert.equal(clocksource, clock);
+    assert.ok(Math.abs(Number(secondsFromRtc)) <= 1, `${secondsFromRtc} s between the system's time and the RTC's`);
   });
 }

@@ -5,6 +5,7 @@ import {
   effort,
   endAlarm,
   flag,
+  type HypervisorInterface,
   largestBudget,
   layout,
   modeKey,
@@ -33,6 +34,8 @@ export interface InterpreterOptions {
   readonly tscHz: number;
   /** What the processor has; everything when absent. */
   readonly model?: ProcessorModel | undefined;
+  /** What a guest that asks finds below it; KVM's interface when absent. */
+  readonly hypervisor?: HypervisorInterface | undefined;
   /** Takes over code that runs often. */
   readonly hot?: HotCode;
   /** Count what costs time to count. */
@@ -65,12 +68,12 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   #isOver = never;
   isResting = false;
 
-  constructor({ memory, ram, bus, tscHz, model, hot, statistics = false }: InterpreterOptions) {
+  constructor({ memory, ram, bus, tscHz, model, hypervisor, hot, statistics = false }: InterpreterOptions) {
     this.#hot = hot;
     if (statistics) this.#translated = 0;
     this.#cache = new CodeCache(memory);
     this.#bus = bus;
-    this.cpu = new X86Cpu({ memory, ram, bus, tscHz, model, code: this.#cache });
+    this.cpu = new X86Cpu({ memory, ram, bus, tscHz, model, hypervisor, code: this.#cache });
     const { table, module } = interpreterModule();
     this.#translator = new Translator(this.cpu, this.#cache, table, memory, hot);
     this.#stepper = new Stepper(this.cpu, this.#translator, (start, budget) => this.#runFrom(start, budget));

@@ -15,6 +15,7 @@ const names: readonly (keyof CpuBus)[] = [
   'readMmio',
   'writeMmio',
   'nowNs',
+  'wallClockMs',
   'acknowledgeInterrupt',
   'readMsr',
   'writeMsr',

@@ -1,6 +1,6 @@
 /** Rows that programs cannot witness, by name, with the reason. */
 export const exclusions: Readonly<Record<string, string>> = {
-  ...because('the host answers in its own way', 'cpuid rdtsc rdtscp rdpmc rdrand rdseed xgetbv'),
+  ...because('the host answers in its own way', 'cpuid rdtsc rdtscp rdpmc rdrand rdseed xgetbv vmcall vmmcall'),
   ...because('it enters the host kernel', 'syscall sysenter'),
   ...because('the host kernel stands in for it (UMIP)', 'sgdt sidt sldt str smsw'),
   ...because(

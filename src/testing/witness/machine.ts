@@ -22,6 +22,7 @@ const emptyBus: CpuBus = {
   readMmio: () => 0xffffffff,
   writeMmio: () => {},
   nowNs: () => 0,
+  wallClockMs: () => 0,
   acknowledgeInterrupt: () => 0,
   readMsr: () => undefined,
   writeMsr: () => false,

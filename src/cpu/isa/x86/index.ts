@@ -26,6 +26,12 @@ export { modeKey } from './mode.ts';
 export { endAlarm, setMxcsr } from './mxcsr.ts';
 export type { Candidate, OpcodeMap, OpcodeMapName, VexForm } from './opcode-map.ts';
 export { accessOf, emitInstruction, type OperandSource, stateAccess } from './operand-access.ts';
+export {
+  type HypervisorInterface,
+  type ProcessorName,
+  parseProcessor,
+  processorObstacle,
+} from './processor.ts';
 export { x86Families, x86OpcodeMaps, x86Rows } from './rows.ts';
 export { emitSegmentAddress } from './segment-address.ts';
 export { type SharedScope, takeResults } from './shared-function.ts';

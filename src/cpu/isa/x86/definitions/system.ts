@@ -137,6 +137,8 @@ const tables: readonly Row[] = [
   ...privilegedWord('0F 01 /6', 'lmsw', ends),
   row('0F 01 /7', 'invlpg', 'Nb', onMemory('invlpg', true), ends),
   row('0F 01 F8', 'swapgs', '', swapgs, { only: 'mode64' }),
+  row('0F 01 C1', 'vmcall', '', call('hypercall')),
+  row('0F 01 D9', 'vmmcall', '', call('hypercall')),
   row('0F 31', 'rdtsc', '', readCounter),
   row('0F 01 F9', 'rdtscp', '', readCounterAndAux),
   row('0F 02', 'lar', 'K,Ew', (e, x, w, register, selector) => void x.helper('lar', selector, register, e.i32(w / 8))),

@@ -1,6 +1,7 @@
 /** What surrounds the processor: guest RAM, buses, the tracker of decoded code. The machine provides them. */
 
 import type { ProcessorModel } from '../features.ts';
+import type { HypervisorInterface } from '../processor.ts';
 
 export interface RamMap {
   /** Offset in the VM's linear memory of this guest-physical address, or -1 where there is no RAM. Constant within a page. */
@@ -17,6 +18,8 @@ export interface CpuBus {
   readMmio(gpa: number, size: PortSize): number;
   writeMmio(gpa: number, size: PortSize, value: number): void;
   nowNs(): number;
+  /** The time of day: milliseconds since 1970, UTC. */
+  wallClockMs(): number;
   /** The vector that the interrupt controller hands over. */
   acknowledgeInterrupt(): number;
   /** undefined: no such register outside the processor. */
@@ -44,6 +47,8 @@ export interface X86CpuOptions {
   readonly tscHz: number;
   /** What the processor has; `max` when absent. */
   readonly model?: ProcessorModel | undefined;
+  /** `kvm` when absent. */
+  readonly hypervisor?: HypervisorInterface | undefined;
   /** Initial local APIC identifier; 0 is the bootstrap processor. */
   readonly apicId?: number;
 }

@@ -1,5 +1,6 @@
 /** What CPUID reports (SDM 2A, "CPUID"): exactly what is implemented. */
 import type { Feature } from '../features.ts';
+import { kvmFeatures, kvmSignature } from './kvm.ts';
 import { cr4, implementedXcr0, physicalAddressBits } from './registers.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 import { gprNumber } from './x86-state.ts';
@@ -36,7 +37,8 @@ const leaf1Edx = {
   sse2: 26,
   pse: 3,
 } as const;
-const leaf1Ecx = { pcid: 17, tscDeadline: 24, hypervisor: 31 } as const;
+const leaf1Ecx = { pcid: 17, tscDeadline: 24 } as const;
+const hypervisorPresent = 1 << 31;
 const osxsave = 1 << 27;
 /** Bits 6 and 13: the x87 data pointer changes with exceptions only, and there are no selectors beside it. */
 const leaf7Ebx = { tscAdjust: 1, fdpExceptionOnly: 6, smep: 7, erms: 9, invpcid: 10, noFcsFds: 13, smap: 20 } as const;
@@ -74,6 +76,7 @@ function modelBits(cpu: X86Cpu, register: keyof typeof featureBits): number {
 const maxBasic = 0x16;
 const maxExtended = 0x80000008;
 const hypervisorBase = 0x40000000;
+const kvmFeatureLeaf = 0x40000001;
 const maxHypervisor = 0x40000010;
 /** The clock of the local APIC timer and the unit of leaf 0x15. */
 const crystalHz = 1_000_000_000;
@@ -86,7 +89,7 @@ const word = (text: string, at: number): number =>
 
 const vendor = 'GenuineIntel';
 const brand = 'Mezz virtual processor'.padEnd(48, '\0');
-const hypervisorVendor = 'MezzMezzMezz';
+const hypervisorVendors = { mezz: 'MezzMezzMezz', kvm: kvmSignature } as const;
 
 const apicGlobalEnable = 1n << 11n;
 const msrApicBase = 0x1b;
@@ -96,11 +99,12 @@ function features(cpu: X86Cpu): Leaf {
   const edx = bits(...Object.values(leaf1Edx));
   const enabled = cpu.state.cr4 & cr4.OSXSAVE ? osxsave : 0;
   const ecx = bits(...Object.values(leaf1Ecx)) | modelBits(cpu, 'leaf1Ecx') | enabled;
+  const below = cpu.hypervisor === 'none' ? 0 : hypervisorPresent;
   const clflushUnits = 8;
   return [
     processorSignature,
     (cpu.apicId << 24) | (1 << 16) | (clflushUnits << 8),
-    ecx,
+    ecx | below,
     hasApic ? edx : edx & ~(1 << leaf1Edx.apic),
   ];
 }
@@ -170,8 +174,10 @@ function basicLeaf(cpu: X86Cpu, leaf: number, subleaf: number): Leaf {
 }
 
 function hypervisorLeaf(cpu: X86Cpu, leaf: number): Leaf {
-  if (leaf === hypervisorBase)
-    return [maxHypervisor, word(hypervisorVendor, 0), word(hypervisorVendor, 4), word(hypervisorVendor, 8)];
+  if (cpu.hypervisor === 'none') return basicLeaf(cpu, maxBasic, 0);
+  const vendorName = hypervisorVendors[cpu.hypervisor];
+  if (leaf === hypervisorBase) return [maxHypervisor, word(vendorName, 0), word(vendorName, 4), word(vendorName, 8)];
+  if (leaf === kvmFeatureLeaf && cpu.hypervisor === 'kvm') return [kvmFeatures, 0, 0, 0];
   if (leaf === maxHypervisor) return [Math.round(cpu.tscHz / 1000), crystalHz / 1000, 0, 0];
   return none;
 }

@@ -17,6 +17,7 @@ import { farReturn, iret } from './far-return.ts';
 import { syscall, sysenter, sysexit, sysret } from './fast-calls.ts';
 import { popf } from './flag-instructions.ts';
 import { invpcid } from './invpcid.ts';
+import { hypercall } from './kvm.ts';
 import {
   bound,
   int1,
@@ -146,6 +147,7 @@ export const systemHelpers = {
   xsetbv,
   /** 64 bits at layout.helper. */
   readEntropy,
+  hypercall,
   monitor: undefinedOpcode,
   mwait: undefinedOpcode,
 } as const satisfies Record<string, SystemHelper>;

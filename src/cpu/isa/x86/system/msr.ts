@@ -165,9 +165,12 @@ function readMsr(cpu: X86Cpu, index: number): bigint | undefined {
     case msr.IA32_P5_MC_TYPE:
       return 0n;
     default:
-      return storedRegister(state, index)?.value ?? state.plainMsrs.get(index) ?? cpu.bus.readMsr(index);
+      return storedRegister(state, index)?.value ?? state.plainMsrs.get(index) ?? readElsewhere(cpu, index);
   }
 }
+
+const readElsewhere = (cpu: X86Cpu, index: number): bigint | undefined =>
+  cpu.kvmClock.readMsr(index) ?? cpu.bus.readMsr(index);
 
 /** false: no such register, or an illegal value. */
 function writeMsr(cpu: X86Cpu, index: number, lo: number, hi: number): boolean {
@@ -192,8 +195,7 @@ function writeMsr(cpu: X86Cpu, index: number, lo: number, hi: number): boolean {
     case msr.IA32_TIME_STAMP_COUNTER:
       return writeTsc(cpu, value);
     case msr.IA32_TSC_ADJUST:
-      state.tscOffset += BigInt.asIntN(64, value) - BigInt.asIntN(64, state.tscAdjust);
-      state.tscAdjust = value;
+      adjustTsc(cpu, value - state.tscAdjust);
       return true;
     case msr.IA32_PRED_CMD:
       return hi === 0 && (lo & ~1) === 0;
@@ -208,18 +210,22 @@ function writeMsr(cpu: X86Cpu, index: number, lo: number, hi: number): boolean {
 
 function writeElsewhere(cpu: X86Cpu, index: number, value: bigint): boolean {
   const { plainMsrs } = cpu.state;
-  if (!plainMsrs.has(index)) return cpu.bus.writeMsr(index, value);
+  if (!plainMsrs.has(index)) return cpu.kvmClock.writeMsr(index, value) ?? cpu.bus.writeMsr(index, value);
   plainMsrs.set(index, value);
   return true;
 }
 
 /** Writing the counter moves IA32_TSC_ADJUST by as much (SDM 3B, 17.17.3). */
 function writeTsc(cpu: X86Cpu, value: bigint): boolean {
-  const { state } = cpu;
-  const offset = BigInt.asIntN(64, value - BigInt(readTscNumber(cpu)));
-  state.tscAdjust = BigInt.asUintN(64, state.tscAdjust + offset - state.tscOffset);
-  state.tscOffset = offset;
+  adjustTsc(cpu, value - BigInt(readTscNumber(cpu)) - cpu.state.tscOffset);
   return true;
+}
+
+function adjustTsc(cpu: X86Cpu, difference: bigint): void {
+  const { state } = cpu;
+  state.tscAdjust = BigInt.asUintN(64, state.tscAdjust + difference);
+  state.tscOffset = BigInt.asIntN(64, state.tscOffset + difference);
+  cpu.kvmClock.refresh();
 }
 
 function writeSegmentBase(state: X86State, number: number, lo: number, hi: number): boolean {

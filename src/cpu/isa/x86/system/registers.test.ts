@@ -51,7 +51,7 @@ test('the vendor, the signature and the address sizes are reported', () => {
   const brand = [2, 3, 4].map((leaf) => text(...cpuidLeaf(cpu, 0x80000000 + leaf, 0))).join('');
   assert.equal(brand.replaceAll('\0', ''), 'Mezz virtual processor');
   assert.equal(cpuidLeaf(cpu, 0x80000008, 0)[0], 0x3028);
-  assert.equal(text(...cpuidLeaf(cpu, 0x40000000, 0).slice(1)), 'MezzMezzMezz');
+  assert.equal(text(...cpuidLeaf(cpu, 0x40000000, 0).slice(1)), 'KVMKVMKVM\0\0\0');
   assert.deepEqual(cpuidLeaf(cpu, 0x15, 0), [1, 1, 1e9, 0]);
   assert.deepEqual(cpuidLeaf(cpu, 0x40000010, 0).slice(0, 2), [1e6, 1e6]);
   assert.deepEqual(cpuidLeaf(cpu, 0x1234, 0), cpuidLeaf(cpu, 0x16, 0));

@@ -31,6 +31,7 @@ export function resetState(cpu: X86Cpu): void {
   resetFloatingPoint(cpu);
   resetMsrs(state);
   state.tscOffset = -BigInt(readTscNumber(cpu));
+  cpu.kvmClock.reset();
   cpu.pendingVector = -1;
   cpu.pendingErrorCode = noErrorCode;
   cpu.stop = undefined;

@@ -37,6 +37,9 @@ test('a halted processor is halted after restoring', () => {
 const spoiled: [string, unknown][] = [
   ['model', 'v1'],
   ['model', 'v3'],
+  ['hypervisor', 'none'],
+  ['hypervisor', 'xen'],
+  ['kvmClock', { systemTime: '0x1' }],
   ['gpr', []],
   ['rip', 5],
   ['eflags', -1],

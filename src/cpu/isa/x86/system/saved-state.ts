@@ -3,8 +3,10 @@ import { StateError } from '../../../../base/index.ts';
 import { type ProcessorModel, processorModels } from '../features.ts';
 import { attention, flag, layout, segment } from '../layout.ts';
 import { setMxcsr } from '../mxcsr.ts';
+import { type HypervisorInterface, hypervisorInterfaces } from '../processor.ts';
 import { refreshXsave } from './extended-control.ts';
 import { noErrorCode } from './guest-fault.ts';
+import type { SavedKvmClock } from './kvm.ts';
 import { refreshMode } from './mode.ts';
 import { cr0, cr4, cr4BitsOf, efer, implementedXcr0, physicalAddressBits, xcr0 } from './registers.ts';
 import { FieldReader } from './state-fields.ts';
@@ -28,6 +30,7 @@ export interface SavedTable {
 export interface VcpuState {
   /** It goes on where there is a processor of this model only. */
   readonly model: ProcessorModel;
+  readonly hypervisor: HypervisorInterface;
   readonly gpr: readonly string[];
   readonly rip: string;
   readonly eflags: number;
@@ -52,6 +55,7 @@ export interface VcpuState {
   readonly plainMsrs: readonly (readonly [number, string])[];
   readonly tscOffset: string;
   readonly tscAdjust: string;
+  readonly kvmClock: Readonly<Record<keyof SavedKvmClock, string>>;
   readonly xmm: string;
   readonly ymmHigh: string;
   readonly x87: string;
@@ -101,6 +105,7 @@ export function saveVcpu(cpu: X86Cpu): VcpuState {
   const pdpteWords = new BigUint64Array(state.pdptes.buffer);
   return {
     model: cpu.model,
+    hypervisor: cpu.hypervisor,
     gpr: Array.from({ length: 16 }, (_, number) => hex(state.gpr(number))),
     rip: hex(state.rip),
     eflags: state.eflags,
@@ -123,6 +128,7 @@ export function saveVcpu(cpu: X86Cpu): VcpuState {
     plainMsrs: [...state.plainMsrs].map(([index, value]) => [index, hex(value)] as const),
     tscOffset: hex(state.tscOffset),
     tscAdjust: hex(state.tscAdjust),
+    kvmClock: { systemTime: hex(cpu.kvmClock.save().systemTime), wallClock: hex(cpu.kvmClock.save().wallClock) },
     xmm: hexBytes(state, layout.xmm, xmmBytes),
     ymmHigh: hexBytes(state, layout.ymmHigh, xmmBytes),
     x87: hexBytes(state, layout.x87, x87Bytes),
@@ -156,6 +162,7 @@ function decode(fields: FieldReader): VcpuState {
   const msrs = fields.field('msrs');
   const state: VcpuState = {
     model: fields.field('model').oneOf(processorModels),
+    hypervisor: fields.field('hypervisor').oneOf(hypervisorInterfaces),
     gpr: fields.list('gpr', 16).map((item) => item.hex64()),
     rip: fields.field('rip').hex64(),
     eflags: fields.field('eflags').integer(0, 0x3fffff),
@@ -180,6 +187,7 @@ function decode(fields: FieldReader): VcpuState {
       .map((item) => [item.element(0).integer(0, 0xffffffff), item.element(1).hex64()] as const),
     tscOffset: fields.field('tscOffset').hex64(),
     tscAdjust: fields.field('tscAdjust').hex64(),
+    kvmClock: decodeKvmClock(fields.field('kvmClock')),
     xmm: fields.field('xmm').hexBytes(xmmBytes),
     ymmHigh: fields.field('ymmHigh').hexBytes(xmmBytes),
     x87: fields.field('x87').hexBytes(x87Bytes),
@@ -202,6 +210,11 @@ const decodeSegment = (fields: FieldReader): SavedSegment => ({
 const decodeTable = (fields: FieldReader): SavedTable => ({
   base: fields.field('base').hexCanonical(),
   limit: fields.field('limit').integer(0, 0xffff),
+});
+
+const decodeKvmClock = (fields: FieldReader): VcpuState['kvmClock'] => ({
+  systemTime: fields.field('systemTime').hex64(),
+  wallClock: fields.field('wallClock').hex64(),
 });
 
 const implementedEfer = Object.values(efer).reduce((sum, bit) => sum | bit, 0);
@@ -233,6 +246,8 @@ function checkConsistency(saved: VcpuState): void {
 export function restoreVcpu(cpu: X86Cpu, fields: unknown): void {
   const saved = vcpuSchema.decode(vcpuSchema.version, fields);
   if (saved.model !== cpu.model) throw new StateError(schemaId, 'model', `is ${saved.model}, this one is ${cpu.model}`);
+  if (saved.hypervisor !== cpu.hypervisor)
+    throw new StateError(schemaId, 'hypervisor', `is ${saved.hypervisor}, this one is ${cpu.hypervisor}`);
   const { state } = cpu;
   for (const [number, value] of saved.gpr.entries()) state.setGpr(number, BigInt(value));
   state.rip = BigInt(saved.rip);
@@ -251,6 +266,10 @@ export function restoreVcpu(cpu: X86Cpu, fields: unknown): void {
   cpu.pendingVector = -1;
   cpu.pendingErrorCode = noErrorCode;
   cpu.stop = saved.halted ? { kind: 'halt' } : undefined;
+  cpu.kvmClock.restore({
+    systemTime: BigInt(saved.kvmClock.systemTime),
+    wallClock: BigInt(saved.kvmClock.wallClock),
+  });
   cpu.breakpoints.hits = 0;
   cpu.breakpoints.refresh();
   cpu.flushTlb();

@@ -2,10 +2,12 @@ import { writeAesTables } from '../definitions/aes.ts';
 import { writeCrcTables } from '../definitions/crc32.ts';
 import { checkedModel, type Feature, modelHas, modelKey, type ProcessorModel } from '../features.ts';
 import { layout } from '../layout.ts';
+import type { HypervisorInterface } from '../processor.ts';
 import { Breakpoints } from './breakpoints.ts';
 import type { CodeTracker, CpuBus, CpuStop, DirectEntry, RamMap, X86CpuOptions } from './contract.ts';
 import { deliverDebugTrap, deliverException, deliverExternal } from './event-delivery.ts';
 import { GuestFault, noErrorCode, refused, vector } from './guest-fault.ts';
+import { KvmClock } from './kvm.ts';
 import { Mmu } from './mmu.ts';
 import { currentBank, forgetStackPage, isCode64 } from './mode.ts';
 import { enterDirect, resetState } from './reset.ts';
@@ -30,8 +32,10 @@ export class X86Cpu {
   readonly tscHz: number;
   readonly apicId: number;
   readonly model: ProcessorModel;
+  readonly hypervisor: HypervisorInterface;
   readonly mmu: Mmu;
   readonly breakpoints: Breakpoints;
+  readonly kvmClock: KvmClock;
   /** Work areas of helpers: the stack in use, and the one that a privilege change switches to. */
   readonly stack: Stack;
   readonly newStack: Stack;
@@ -69,7 +73,9 @@ export class X86Cpu {
     this.tscHz = options.tscHz;
     this.apicId = options.apicId ?? 0;
     this.model = checkedModel(options.model ?? 'max');
+    this.hypervisor = options.hypervisor ?? 'kvm';
     this.state.modelKey = modelKey(this.model);
+    this.kvmClock = new KvmClock(this);
     this.mmu = new Mmu(this.state, this.breakpoints, options);
     this.stack = new Stack(this);
     this.newStack = new Stack(this);
