@@ -86,7 +86,7 @@ export class SystemFixture {
   readonly ram: DataView;
   readonly readOnlyPages = new Set<number>();
 
-  constructor(options: Pick<X86CpuOptions, 'hypervisor'> = {}) {
+  constructor(options: Pick<X86CpuOptions, 'hypervisor' | 'apicId' | 'cpuCount'> = {}) {
     const pages = (ramBase + ramBytes) / wasmPage;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.ram = new DataView(memory.buffer, ramBase, ramBytes);

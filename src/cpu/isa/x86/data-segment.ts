@@ -23,7 +23,8 @@ const loadUsualData: SharedFunction = {
     const unless = (condition: Val): void => e.when(e.op('i32.eqz', condition), () => returnValues(e, e.i32(0)));
     unless(e.op('i32.or', e.op('i32.eqz', number), e.op('i32.ge_u', number, e.i32(segment.ds))));
     const linear = descriptorAddress(e, selector, unless);
-    const entry = emitTlbEntry(e, e.i32(layout.tlb + tlb.bankBytes), linear);
+    const supervisorBank = e.op('i32.add', e.loadMemory('i32.load', e.i32(0), layout.tlbBanks), e.i32(tlb.bankBytes));
+    const entry = emitTlbEntry(e, supervisorBank, linear);
     const lastPage = e.op('i64.and', e.op('i64.add', linear, e.i64(7n)), e.i64(-4096n));
     unless(e.op('i64.eq', lastPage, e.loadMemory('i64.load', entry, tlb.readTag)));
     const at = e.op('i32.add', e.op('i32.wrap_i64', linear), e.loadMemory('i32.load', entry, tlb.addend));

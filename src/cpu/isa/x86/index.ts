@@ -19,7 +19,19 @@ export {
 export { flagsFromWords, wordsFromFlags } from './flags.ts';
 export { formatInstruction } from './format.ts';
 export { type EffectiveAddress, type Instruction, noRegister, type RegisterNumbers, ripBase } from './instruction.ts';
-export { attention, flag, largestBudget, layout, noLookupKey, noStackPage, segment, tlb, upperPart } from './layout.ts';
+export {
+  attention,
+  flag,
+  largestBudget,
+  layout,
+  noLookupKey,
+  noStackPage,
+  segment,
+  tlb,
+  upperPart,
+  vcpuStateBytes,
+  vcpuTlbBytes,
+} from './layout.ts';
 export { LinearBytes } from './linear-bytes.ts';
 export { maskedStore } from './masked-store.ts';
 export { modeKey } from './mode.ts';

@@ -55,6 +55,10 @@ export const layout = {
   lookupKeyHigh: 0x168,
   /** The first RIP, unsigned, that goes by `lookupKeyHigh`, i64: see `upperPart`. */
   upperPart: 0x170,
+  /** Where this vCPU's TLB banks begin, u32: at `layout.tlb` for the first one. */
+  tlbBanks: 0x178,
+  /** PAUSEs that may still run before the slice ends, u32: a vCPU that spins makes room for others. 0: none is waiting. */
+  pauses: 0x17c,
   /** Counted up whenever a RIP may mean other code than before, u32: calls that were made earlier do not return then. */
   fetchEpoch: 0x16c,
   /** Arguments and results of helpers that do not fit i32 parameters, 8 x 8 bytes. */
@@ -157,12 +161,18 @@ export const layout = {
   linkMisses: 0x1e0000,
   /** Where indirect jumps of translated regions led (see jit/profile.ts). */
   regionProfiles: 0x200000,
-  /** Four banks of `tlb.entries` entries: user, supervisor, supervisor with EFLAGS.AC set, user with alignment checks. */
+  /**
+   * Four banks of `tlb.entries` entries: user, supervisor, supervisor with EFLAGS.AC set, user with alignment checks. Those
+   * of further vCPUs are at the end of linear memory.
+   */
   tlb: 0x4a0000,
   records: 0x6a0000,
   /** Guest RAM starts here. */
   ram: 0x2000000,
 } as const;
+
+/** What lies below belongs to one vCPU; the rest serves all that share a linear memory. */
+export const vcpuStateBytes = 0x1000;
 
 /**
  * The software TLB: direct-mapped by linear page number, 32 bytes an entry. It spans 64 MiB, so that a kernel's code and
@@ -191,6 +201,9 @@ export const tlb = {
  * or outside of 64-bit mode the last GiB, since libraries of 32-bit programs lie in the one before (pipe row of the bench).
  */
 export const upperPart = { code64: 1n << 63n, others: 0xc0000000n } as const;
+
+/** Bytes of one vCPU's TLB banks. */
+export const vcpuTlbBytes = tlb.banks * tlb.bankBytes;
 
 /** The bit of a lookup key that says with which rights code is fetched. */
 export const supervisorKey = 1 << 11;

@@ -100,7 +100,7 @@ const setAlignmentCheck =
     const rest = x.state('i32', layout.eflagsRest);
     const changed = isSet ? e.op('i32.or', rest, e.i32(flag.AC)) : e.op('i32.and', rest, e.i32(~flag.AC));
     x.setState('i32', layout.eflagsRest, changed);
-    const supervisorBank = e.i32(layout.tlb + tlb.bankBytes);
+    const supervisorBank = e.op('i32.add', x.state('i32', layout.tlbBanks), e.i32(tlb.bankBytes));
     // The stack may have been in a user's page, which is forbidden from here on.
     if (!isSet) x.setState('i64', layout.stackPage, e.i64(noStackPage));
     x.setState('i32', layout.tlbBank, isSet ? x.state('i32', layout.tlbBankWithAc) : supervisorBank);

@@ -59,7 +59,8 @@ function enterLevel(
 /** The TLB bank of level 0 with these flags. */
 function supervisorBank(e: WasmEmitter, x: X86Target, eflags: Val): Val {
   const withAc = e.op('i32.and', eflags, e.i32(flag.AC));
-  return e.select(withAc, x.state('i32', layout.tlbBankWithAc), e.i32(layout.tlb + tlb.bankBytes));
+  const without = e.op('i32.add', x.state('i32', layout.tlbBanks), e.i32(tlb.bankBytes));
+  return e.select(withAc, x.state('i32', layout.tlbBankWithAc), without);
 }
 
 const starSelector = (e: WasmEmitter, x: X86Target, shift: number): Val =>
@@ -96,7 +97,8 @@ const sysret: Body = (e, x, w) => {
   x.setState('i32', layout.eflagsRest, e.op('i32.or', e.op('i32.and', restored, e.i32(~lazyFlags)), e.i32(2)));
   const base = starSelector(e, x, 16);
   const code = e.op('i32.add', base, e.i32(16));
-  enterLevel(e, x, 'code64', { level: 3, code, stack: e.op('i32.add', base, e.i32(8)), tlbBank: e.i32(layout.tlb) });
+  const tlbBank = x.state('i32', layout.tlbBanks);
+  enterLevel(e, x, 'code64', { level: 3, code, stack: e.op('i32.add', base, e.i32(8)), tlbBank });
   x.setFlags(unpackFlags(e, restored));
   wantInterrupt(e, x, e.op('i32.ne', e.op('i32.and', restored, e.i32(flag.IF)), e.i32(0)));
   x.jump(target);
@@ -139,7 +141,7 @@ const sysexit: Body = (e, x, w) => {
     level: 3,
     code,
     stack: e.op('i32.add', first, e.i32(24)),
-    tlbBank: e.i32(layout.tlb),
+    tlbBank: x.state('i32', layout.tlbBanks),
   });
   x.setRegister(32, rsp, x.register(32, rcx));
   x.jump(e.op('i64.extend_i32_u', target));

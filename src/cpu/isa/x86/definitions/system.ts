@@ -1,6 +1,6 @@
 /** System instructions, strings and port I/O: thin rows over the helpers of `system` (SDM 2, by mnemonic). */
 import type { Val } from '../../index.ts';
-import { layout, segment } from '../layout.ts';
+import { attention, layout, segment } from '../layout.ts';
 import { hex, type Row, type RowOptions, requires, row } from '../row.ts';
 import type { Body } from '../target.ts';
 
@@ -176,11 +176,22 @@ const randomRows: readonly Row[] = (['rdrand', 'rdseed'] as const).flatMap((name
 /** A hint or fence: nothing to do on a processor that keeps program order. */
 const nothing: Body = () => {};
 
+/** A loop that waits for another vCPU is left when that one could run instead (see layout.pauses). */
+const pause: Body = (e, x) => {
+  const left = x.state('i32', layout.pauses);
+  e.when(left, () => {
+    const rest = e.op('i32.sub', left, e.i32(1));
+    x.setState('i32', layout.pauses, rest);
+    const wanted = e.select(rest, e.i32(0), e.i32(attention.kick));
+    x.setState('i32', layout.attention, e.op('i32.or', x.state('i32', layout.attention), wanted));
+  });
+};
+
 const hints: readonly Row[] = [
   row('NP 90', 'nop', '', nothing, { withoutRexB: true }),
   row('66 90', 'nop', '', nothing, { withoutRexB: true }),
   row('F2 90', 'nop', '', nothing, { withoutRexB: true }),
-  row('F3 90', 'pause', '', nothing),
+  row('F3 90', 'pause', '', pause),
   row('0F 1F', 'nop', 'T', nothing),
   ...[0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e].map((b) => row(`0F ${hex(b)}`, 'hint', 'T', nothing)),
   row('0F 0D', 'prefetchw', 'T', nothing),

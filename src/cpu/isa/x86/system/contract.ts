@@ -2,6 +2,7 @@
 
 import type { ProcessorModel } from '../features.ts';
 import type { HypervisorInterface } from '../processor.ts';
+import type { X86StateOptions } from './x86-state.ts';
 
 export interface RamMap {
   /** Offset in the VM's linear memory of this guest-physical address, or -1 where there is no RAM. Constant within a page. */
@@ -39,8 +40,7 @@ export interface CodeTracker {
   written(ramOffset: number, length: number): void;
 }
 
-export interface X86CpuOptions {
-  readonly memory: WebAssembly.Memory;
+export interface X86CpuOptions extends X86StateOptions {
   readonly ram: RamMap;
   readonly bus: CpuBus;
   readonly code: CodeTracker;
@@ -51,11 +51,15 @@ export interface X86CpuOptions {
   readonly hypervisor?: HypervisorInterface | undefined;
   /** Initial local APIC identifier; 0 is the bootstrap processor. */
   readonly apicId?: number;
+  /** Processors of the package, 1 when absent. */
+  readonly cpuCount?: number;
 }
 
 /** Why the processor executes no further instruction. */
 export type CpuStop =
   | { readonly kind: 'halt' }
+  /** An application processor after power-up or INIT (SDM 3A, 9.4.3). */
+  | { readonly kind: 'wait-for-sipi' }
   | {
       readonly kind: 'triple-fault';
       readonly vector: number;

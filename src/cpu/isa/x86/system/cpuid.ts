@@ -37,7 +37,9 @@ const leaf1Edx = {
   sse2: 26,
   pse: 3,
 } as const;
-const leaf1Ecx = { pcid: 17, tscDeadline: 24 } as const;
+/** More than one processor in the package. */
+const multiThreading = 1 << 28;
+const leaf1Ecx = { pcid: 17, x2Apic: 21, tscDeadline: 24 } as const;
 const hypervisorPresent = 1 << 31;
 const osxsave = 1 << 27;
 /** Bits 6 and 13: the x87 data pointer changes with exceptions only, and there are no selectors beside it. */
@@ -96,14 +98,14 @@ const msrApicBase = 0x1b;
 
 function features(cpu: X86Cpu): Leaf {
   const hasApic = ((cpu.bus.readMsr(msrApicBase) ?? 0n) & apicGlobalEnable) !== 0n;
-  const edx = bits(...Object.values(leaf1Edx));
+  const edx = bits(...Object.values(leaf1Edx)) | (cpu.cpuCount > 1 ? multiThreading : 0);
   const enabled = cpu.state.cr4 & cr4.OSXSAVE ? osxsave : 0;
   const ecx = bits(...Object.values(leaf1Ecx)) | modelBits(cpu, 'leaf1Ecx') | enabled;
   const below = cpu.hypervisor === 'none' ? 0 : hypervisorPresent;
   const clflushUnits = 8;
   return [
     processorSignature,
-    (cpu.apicId << 24) | (1 << 16) | (clflushUnits << 8),
+    (cpu.apicId << 24) | (1 << (16 + packageShift(cpu))) | (clflushUnits << 8),
     ecx | below,
     hasApic ? edx : edx & ~(1 << leaf1Edx.apic),
   ];
@@ -115,13 +117,23 @@ function cache(type: number, level: number, ways: number, sets: number): Leaf {
   return [type | (level << 5) | selfInitializing, 63 | ((ways - 1) << 22), sets - 1, 0];
 }
 
+/** Bits of an APIC ID below the package's: each processor is a core, and all are in one package. */
+const packageShift = ({ cpuCount }: X86Cpu): number => 32 - Math.clz32(cpuCount - 1);
+
 const caches: readonly Leaf[] = [cache(1, 1, 8, 64), cache(2, 1, 8, 64), cache(3, 2, 8, 1024)];
 
+function cacheOf(cpu: X86Cpu, subleaf: number): Leaf {
+  const [eax, ebx, ecx, edx] = caches[subleaf] ?? none;
+  return eax === 0 ? none : [eax | (((1 << packageShift(cpu)) - 1) << 26), ebx, ecx, edx];
+}
+
+/** Threads of a core, then cores of the package. */
 function topology(cpu: X86Cpu, subleaf: number): Leaf {
   const levelTypes = [1, 2];
   const type = levelTypes[subleaf];
   if (type === undefined) return [0, 0, subleaf & 0xff, cpu.apicId];
-  return [0, 1, (type << 8) | subleaf, cpu.apicId];
+  const isCore = subleaf === 1;
+  return [isCore ? packageShift(cpu) : 0, isCore ? cpu.cpuCount : 1, (type << 8) | subleaf, cpu.apicId];
 }
 
 const structuredFeatures = (cpu: X86Cpu): Leaf => [
@@ -155,7 +167,7 @@ function basicLeaf(cpu: X86Cpu, leaf: number, subleaf: number): Leaf {
     case 2:
       return [0x00_00_ff_01, 0, 0, 0];
     case 4:
-      return caches[subleaf] ?? none;
+      return cacheOf(cpu, subleaf);
     case 6:
       return [1 << 2, 0, 0, 0];
     case 7:

@@ -47,11 +47,15 @@ export function bankFor(state: X86State, cpl: number): number {
 }
 
 /** The bank of the running program's own accesses. */
-export const currentBank = (state: X86State): number => (state.word(layout.tlbBank) - layout.tlb) / tlb.bankBytes;
+export const currentBank = (state: X86State): number =>
+  ((state.word(layout.tlbBank) >>> 0) - state.tlbBanks) / tlb.bankBytes;
+
+/** The address of a bank, as generated code finds it. */
+const bankAddress = (state: X86State, bankNumber: number): number => state.tlbBanks + bankNumber * tlb.bankBytes;
 
 export function setCpl(state: X86State, cpl: number): void {
   state.setWord(layout.cpl, cpl);
-  state.setWord(layout.tlbBank, layout.tlb + bankFor(state, cpl) * tlb.bankBytes);
+  state.setWord(layout.tlbBank, bankAddress(state, bankFor(state, cpl)));
   forgetStackPage(state);
   refreshLookupKeys(state);
 }
@@ -92,15 +96,24 @@ export function refreshLookupKeys(state: X86State): void {
 export function changeFetches(state: X86State, parts: { low: boolean; high: boolean }): void {
   forgetStackPage(state);
   beginEpoch(state);
-  if (parts.low) state.fetchGeneration++;
-  if (parts.high) state.fetchGenerationHigh++;
-  if (Math.max(state.fetchGeneration, state.fetchGenerationHigh) === generationLimit) {
+  const { generations } = state;
+  if (generations.last + 2 >= generationLimit) {
     // Numbers begin again: nothing may remember an old one.
-    state.u8.fill(0, layout.targetCache, layout.regionKeys + 0x10000);
-    state.fetchGeneration = 1;
-    state.fetchGenerationHigh = 1;
+    state.u8.fill(0, layout.targetCache, layout.linkKeys + 0x10000);
+    generations.last = 0;
+    generations.round++;
   }
+  const isOld = state.generationRound !== generations.round;
+  state.generationRound = generations.round;
+  if (parts.low || isOld) state.fetchGeneration = ++generations.last;
+  if (parts.high || isOld) state.fetchGenerationHigh = ++generations.last;
   refreshLookupKeys(state);
+}
+
+/** A vCPU has its turn again: numbers may have begun again in the meantime, and other stores may have made code of its stack. */
+export function resumeFetches(state: X86State): void {
+  if (state.generationRound !== state.generations.round) changeFetches(state, { low: true, high: true });
+  else forgetStackPage(state);
 }
 
 const flatMask =
@@ -169,7 +182,7 @@ export function refreshMode(state: X86State): void {
   setCpl(state, state.cpl);
   if (state.word(layout.lookupKey) === noLookupKey) beginEpoch(state);
   const withAc = state.cr4 & cr4.SMAP ? bank.supervisorWithAc : bank.supervisor;
-  state.setWord(layout.tlbBankWithAc, layout.tlb + withAc * tlb.bankBytes);
+  state.setWord(layout.tlbBankWithAc, bankAddress(state, withAc));
   const is64 = (key & modeKey.codeMask) === modeKey.code64;
   const hasFastCalls = is64 && !(key & modeKey.single) && (state.efer & efer.SCE) !== 0;
   state.setWord(layout.fastSystemCalls, hasFastCalls ? 1 : 0);

@@ -63,7 +63,7 @@ test('the feature words are what is implemented', () => {
   assert.deepEqual(words, [
     '106ca',
     '10800',
-    'c7da2203',
+    'c7fa2203',
     '78bfbf9'.replace('78bfbf9', (0x078bfbf9 & ~0x2 & ~0x4).toString(16)),
   ]);
   bus.apicBase = 0xfee00100n;
@@ -230,4 +230,16 @@ test('FSGSBASE instructions need CR4 and canonical values', () => {
   assert.deepEqual([state.gpr(1), state.gpr(2)], [0xffff888012345678n, 0x12345678n]);
   state.setGpr(0, 0x800000000000n);
   assert.deepEqual(fixture.fault('wrfsbase', 0, 8), [13, 0]);
+});
+
+test('CPUID tells each of six processors its place in the package', () => {
+  const { cpu } = new SystemFixture({ apicId: 5, cpuCount: 6 });
+  const [, ebx, , edx] = cpuidLeaf(cpu, 1, 0);
+  assert.equal((ebx >>> 16) & 0xff, 8);
+  assert.equal(ebx >>> 24, 5);
+  assert.ok(edx & (1 << 28));
+  assert.equal(cpuidLeaf(cpu, 4, 0)[0] >>> 26, 7);
+  assert.deepEqual(cpuidLeaf(cpu, 0xb, 0), [0, 1, 0x100, 5]);
+  assert.deepEqual(cpuidLeaf(cpu, 0xb, 1), [3, 6, 0x201, 5]);
+  assert.deepEqual(cpuidLeaf(cpu, 0xb, 2), [0, 0, 2, 5]);
 });

@@ -19,18 +19,26 @@ const codeAttributes = 0x9b;
 /** SDM 3A, table 9-1, column "Power up". */
 export function resetState(cpu: X86Cpu): void {
   const { state } = cpu;
+  state.cr0 = cr0.CD | cr0.NW;
+  state.xcr0 = xcr0.x87;
+  state.u8.fill(0, layout.xmm, layout.bounce);
+  resetFloatingPoint(cpu);
+  resetMsrs(state);
+  state.tscOffset = -BigInt(readTscNumber(cpu));
+  initState(cpu);
+}
+
+/** The same table, column "INIT": floating point, XCR0, the TSC and most MSRs stay. */
+export function initState(cpu: X86Cpu): void {
+  const { state } = cpu;
   state.u8.fill(0, layout.gpr, layout.budget);
   state.u8.fill(0, layout.faulted, layout.faulted + 4);
-  state.u8.fill(0, layout.xmm, layout.bounce);
   state.setGprWords(gprNumber.rdx, processorSignature, 0);
   state.storeEflags(2);
   state.leaveShadow();
   for (let number = 0; number < 6; number++) state.setSegment(number, 0, 0, 0xffff, dataAttributes);
   state.setSegment(segment.cs, 0xf000, 0xffff0000, 0xffff, codeAttributes);
   resetSystemRegisters(cpu);
-  resetFloatingPoint(cpu);
-  resetMsrs(state);
-  state.tscOffset = -BigInt(readTscNumber(cpu));
   cpu.kvmClock.reset();
   cpu.pendingVector = -1;
   cpu.pendingErrorCode = noErrorCode;
@@ -45,12 +53,11 @@ export function resetState(cpu: X86Cpu): void {
 
 function resetSystemRegisters(cpu: X86Cpu): void {
   const { state } = cpu;
-  state.cr0 = cr0.CD | cr0.NW | cr0.ET;
+  state.cr0 = (state.cr0 & (cr0.CD | cr0.NW)) | cr0.ET;
   state.cr2.setWords(0, 0);
   state.cr3.setWords(0, 0);
   state.cr4 = 0;
   state.efer = 0;
-  state.xcr0 = xcr0.x87;
   state.setWord(layout.xsaveComponents, 0);
   state.pdptes.fill(0);
   state.nmiBlocked = false;
@@ -61,6 +68,16 @@ function resetSystemRegisters(cpu: X86Cpu): void {
   for (const register of state.dr) register.setWords(0, 0);
   state.dr[6]?.setWords(0xffff0ff0, 0);
   state.dr[7]?.setWords(0x400, 0);
+}
+
+/** Execution begins in real mode at a page below 1 MiB. */
+export function startUp(cpu: X86Cpu, page: number): void {
+  const { state } = cpu;
+  state.setSegment(segment.cs, page << 8, page << 12, 0xffff, codeAttributes);
+  state.rip = 0n;
+  state.nextRip = 0n;
+  cpu.stop = undefined;
+  refreshMode(state);
 }
 
 function setSystemSegment(register: SystemSegment, limit: number, attributes: number): void {

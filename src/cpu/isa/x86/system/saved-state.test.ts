@@ -34,6 +34,14 @@ test('a halted processor is halted after restoring', () => {
   assert.deepEqual(other.cpu.stop, { kind: 'halt' });
 });
 
+test('a processor that waits for its start-up message waits after restoring', () => {
+  const fixture = new SystemFixture();
+  fixture.cpu.init();
+  const other = new SystemFixture();
+  other.cpu.restoreState(fixture.cpu.saveState());
+  assert.deepEqual(other.cpu.stop, { kind: 'wait-for-sipi' });
+});
+
 const spoiled: [string, unknown][] = [
   ['model', 'v1'],
   ['model', 'v3'],
@@ -56,7 +64,7 @@ const spoiled: [string, unknown][] = [
   ['msrs', {}],
   ['plainMsrs', [[1]]],
   ['xmm', 'zz'],
-  ['halted', 'yes'],
+  ['activity', 'shutdown'],
 ];
 
 for (const [field, value] of spoiled) {

@@ -62,7 +62,7 @@ export interface VcpuState {
   readonly mxcsr: number;
   readonly nmiBlocked: boolean;
   readonly interruptShadow: boolean;
-  readonly halted: boolean;
+  readonly activity: (typeof activities)[number];
 }
 
 const namedMsrs = [
@@ -81,6 +81,9 @@ const namedMsrs = [
 ] as const;
 type NamedMsr = (typeof namedMsrs)[number];
 
+/** What it does (SDM 3C, 25.4.2, leaves out a shutdown, which ends a VM). */
+const activities = ['active', 'halt', 'wait-for-sipi'] as const;
+
 const schemaId = 'x86-vcpu';
 const xmmBytes = 256;
 /** Registers, control words and pointers: from `layout.x87` up to `layout.mxcsr`. */
@@ -88,9 +91,9 @@ const x87Bytes = layout.mxcsr - layout.x87;
 
 export const vcpuSchema: StateSchema<VcpuState> = {
   id: schemaId,
-  version: 2,
+  version: 4,
   decode(version: number, fields: unknown): VcpuState {
-    if (version !== 2) throw new StateError(schemaId, 'version', `is ${version}, this program reads 2`);
+    if (version !== 4) throw new StateError(schemaId, 'version', `is ${version}, this program reads 4`);
     return decode(new FieldReader(schemaId, '', fields));
   },
 };
@@ -135,7 +138,7 @@ export function saveVcpu(cpu: X86Cpu): VcpuState {
     mxcsr: state.word(layout.mxcsr),
     nmiBlocked: state.nmiBlocked,
     interruptShadow: state.isInShadow,
-    halted: cpu.stop?.kind === 'halt',
+    activity: activities.find((activity) => activity === cpu.stop?.kind) ?? 'active',
   };
 }
 
@@ -194,7 +197,7 @@ function decode(fields: FieldReader): VcpuState {
     mxcsr: fields.field('mxcsr').integer(0, 0xffff),
     nmiBlocked: fields.field('nmiBlocked').boolean(),
     interruptShadow: fields.field('interruptShadow').boolean(),
-    halted: fields.field('halted').boolean(),
+    activity: fields.field('activity').oneOf(activities),
   };
   checkConsistency(state);
   return state;
@@ -265,7 +268,7 @@ export function restoreVcpu(cpu: X86Cpu, fields: unknown): void {
   state.setWord(layout.faulted, 0);
   cpu.pendingVector = -1;
   cpu.pendingErrorCode = noErrorCode;
-  cpu.stop = saved.halted ? { kind: 'halt' } : undefined;
+  cpu.stop = saved.activity === 'active' ? undefined : { kind: saved.activity };
   cpu.kvmClock.restore({
     systemTime: BigInt(saved.kvmClock.systemTime),
     wallClock: BigInt(saved.kvmClock.wallClock),

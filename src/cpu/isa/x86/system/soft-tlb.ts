@@ -1,4 +1,4 @@
-import { layout, tlb } from '../layout.ts';
+import { tlb } from '../layout.ts';
 import type { X86State } from './x86-state.ts';
 
 /** Bits of an entry's flags word; bits 8-13 hold log2 of the size of the guest page. */
@@ -11,7 +11,6 @@ export const tlbFlag = {
 
 const total = tlb.entries * tlb.banks;
 const entryWords = tlb.entryBytes / 4;
-const firstWord = layout.tlb / 4;
 
 /** What may be done through an entry. */
 export const right = { read: 1, write: 2, execute: 4 } as const;
@@ -119,30 +118,32 @@ export class SoftTlb {
   readonly #fetchedLow = new Uint32Array(fetchSlots);
   readonly #fetchedHigh = new Uint32Array(fetchSlots);
   readonly #state: X86State;
+  readonly #firstWord: number;
 
   constructor(state: X86State) {
     this.#state = state;
+    this.#firstWord = state.tlbBanks / 4;
     this.#i32 = state.i32;
     for (let number = 0; number < total; number++) this.#clearTags(number);
   }
 
   /** Linear-memory offset of an address whose tag (tlb.readTag, writeTag, executeTag) allows the access, or -1. */
   probe(bankNumber: number, lo: number, hi: number, tag: number): number {
-    const word = firstWord + (bankNumber * tlb.entries + tlbIndex(lo)) * entryWords;
+    const word = this.#firstWord + (bankNumber * tlb.entries + tlbIndex(lo)) * entryWords;
     if (this.#i32[word + tag / 4] !== (lo & ~0xfff) || this.#i32[word + tag / 4 + 1] !== (hi | 0)) return -1;
     return (lo + (this.#i32[word + tlb.addend / 4] ?? 0)) >>> 0;
   }
 
   /** True when the entry of this readable page allows writes apart from code tracking. */
   isWritable(bankNumber: number, lo: number): boolean {
-    const word = firstWord + (bankNumber * tlb.entries + tlbIndex(lo)) * entryWords;
+    const word = this.#firstWord + (bankNumber * tlb.entries + tlbIndex(lo)) * entryWords;
     return ((this.#i32[word + tlb.flags / 4] ?? 0) & tlbFlag.writable) !== 0;
   }
 
   /** Gives a page its write tag back: it has no code any more. */
   allowWrite(bankNumber: number, lo: number, hi: number): void {
     const number = bankNumber * tlb.entries + tlbIndex(lo);
-    const word = firstWord + number * entryWords + tlb.writeTag / 4;
+    const word = this.#firstWord + number * entryWords + tlb.writeTag / 4;
     this.#i32[word] = lo & ~0xfff;
     this.#i32[word + 1] = hi;
   }
@@ -153,7 +154,7 @@ export class SoftTlb {
     const pageLo = lo & ~0xfff;
     const i32 = this.#i32;
     this.#displace(bankNumber, number, pageLo, hi);
-    const word = firstWord + number * entryWords;
+    const word = this.#firstWord + number * entryWords;
     if (i32[word + tlb.executeTag / 4] !== invalidLow) this.#noteFetched(number);
     i32[word + tlb.readTag / 4] = rights & right.read ? pageLo : invalidLow;
     i32[word + tlb.readTag / 4 + 1] = rights & right.read ? hi : 0;
@@ -178,8 +179,8 @@ export class SoftTlb {
     const oldHi = this.#linearHi[number] ?? 0;
     if (page < 0 || (oldLo === pageLo && oldHi === hi)) return;
     const second = bankNumber * tlb.entries + secondTlbIndex(oldLo, oldHi);
-    const from = firstWord + number * entryWords;
-    this.#i32.copyWithin(firstWord + second * entryWords, from, from + entryWords);
+    const from = this.#firstWord + number * entryWords;
+    this.#i32.copyWithin(this.#firstWord + second * entryWords, from, from + entryWords);
     this.#pages.set(second, page);
     this.#linearLo[second] = oldLo;
     this.#linearHi[second] = oldHi;
@@ -253,11 +254,11 @@ export class SoftTlb {
   }
 
   #flags(number: number): number {
-    return this.#i32[firstWord + number * entryWords + tlb.flags / 4] ?? 0;
+    return this.#i32[this.#firstWord + number * entryWords + tlb.flags / 4] ?? 0;
   }
 
   #drop(number: number): void {
-    if (this.#i32[firstWord + number * entryWords + tlb.executeTag / 4] !== invalidLow) this.#noteFetched(number);
+    if (this.#i32[this.#firstWord + number * entryWords + tlb.executeTag / 4] !== invalidLow) this.#noteFetched(number);
     this.#pages.set(number, -1);
     this.#clearTags(number);
   }
@@ -269,7 +270,7 @@ export class SoftTlb {
   }
 
   #clearTag(number: number, tag: number): void {
-    const word = firstWord + number * entryWords + tag / 4;
+    const word = this.#firstWord + number * entryWords + tag / 4;
     this.#i32[word] = invalidLow;
     this.#i32[word + 1] = 0;
   }

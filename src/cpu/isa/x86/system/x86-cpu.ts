@@ -9,8 +9,8 @@ import { deliverDebugTrap, deliverException, deliverExternal } from './event-del
 import { GuestFault, noErrorCode, refused, vector } from './guest-fault.ts';
 import { KvmClock } from './kvm.ts';
 import { Mmu } from './mmu.ts';
-import { currentBank, forgetStackPage, isCode64 } from './mode.ts';
-import { enterDirect, resetState } from './reset.ts';
+import { currentBank, forgetStackPage, isCode64, resumeFetches } from './mode.ts';
+import { enterDirect, initState, resetState, startUp } from './reset.ts';
 import type { VcpuState } from './saved-state.ts';
 import { restoreVcpu, saveVcpu } from './saved-state.ts';
 import { segmentAddress } from './segment-access.ts';
@@ -31,6 +31,7 @@ export class X86Cpu {
   readonly code: CodeTracker;
   readonly tscHz: number;
   readonly apicId: number;
+  readonly cpuCount: number;
   readonly model: ProcessorModel;
   readonly hypervisor: HypervisorInterface;
   readonly mmu: Mmu;
@@ -63,7 +64,7 @@ export class X86Cpu {
   readonly #slow: SlowAccess;
 
   constructor(options: X86CpuOptions) {
-    this.state = new X86State(options.memory);
+    this.state = new X86State(options);
     writeCrcTables(this.state.i32);
     writeAesTables(this.state.u8);
     this.breakpoints = new Breakpoints(this.state);
@@ -72,6 +73,7 @@ export class X86Cpu {
     this.code = options.code;
     this.tscHz = options.tscHz;
     this.apicId = options.apicId ?? 0;
+    this.cpuCount = options.cpuCount ?? 1;
     this.model = checkedModel(options.model ?? 'max');
     this.hypervisor = options.hypervisor ?? 'kvm';
     this.state.modelKey = modelKey(this.model);
@@ -86,6 +88,22 @@ export class X86Cpu {
   /** Power-on state (SDM 3A, table 9-1). */
   reset(): void {
     resetState(this);
+  }
+
+  /** An INIT signal (SDM 3A, table 9-1): an application processor waits for its start-up message then. */
+  init(): void {
+    initState(this);
+    this.stop = { kind: 'wait-for-sipi' };
+  }
+
+  /** A start-up message (SDM 3A, 9.4.3); one that does not wait for it takes no notice. */
+  startUp(page: number): void {
+    if (this.stop?.kind === 'wait-for-sipi') startUp(this, page);
+  }
+
+  /** It has its turn again: others have run in its linear memory. */
+  resume(): void {
+    resumeFetches(this.state);
   }
 
   /** The state in which a loader hands over, in the mode that the entry names. */

@@ -54,6 +54,23 @@ const oddParity = (byte: number): number => {
   return (folded ^ (folded >> 1)) & 1;
 };
 
+/**
+ * The last number of a generation of translations that was given out, and how often numbers have begun again. The vCPUs of a
+ * linear memory take theirs from one source: what is cached by generation there is never another vCPU's.
+ */
+export interface FetchGenerations {
+  last: number;
+  round: number;
+}
+
+export interface X86StateOptions {
+  readonly memory: WebAssembly.Memory;
+  /** Where the banks of its TLB begin in linear memory: `layout.tlb` when absent. */
+  readonly tlbBanks?: number;
+  /** The same for all vCPUs of a linear memory. */
+  readonly generations?: FetchGenerations;
+}
+
 /** Everything that the program sees of one vCPU: views of the part in linear memory, fields for the rest. */
 export class X86State {
   readonly buffer: ArrayBufferLike;
@@ -99,16 +116,24 @@ export class X86State {
   tscOffsetNumber = 0;
   tscAdjust = 0n;
 
-  /** Counted up when RIPs of the lower, or the upper, half of the address space may mean other bytes than before. */
-  fetchGeneration = 1;
-  fetchGenerationHigh = 1;
+  /** Another one when RIPs of the lower, or the upper, half of the address space may mean other bytes than before. */
+  fetchGeneration = 0;
+  fetchGenerationHigh = 0;
+  /** Where these numbers come from, and in which round. */
+  readonly generations: FetchGenerations;
+  generationRound = 0;
 
   /** Set from NMI delivery to the next IRET. */
   nmiBlocked = false;
   /** Bases of ES, CS, SS, DS as loaded; 64-bit mode runs with zero in their place (SDM 3A, 3.4.4). */
   readonly legacyBase: Float64Array;
 
-  constructor(memory: WebAssembly.Memory) {
+  /** Where the banks of its TLB begin. */
+  readonly tlbBanks: number;
+
+  constructor({ memory, generations, tlbBanks }: X86StateOptions) {
+    this.generations = generations ?? { last: 0, round: 0 };
+    this.tlbBanks = tlbBanks ?? layout.tlb;
     this.buffer = memory.buffer;
     this.u8 = new Uint8Array(memory.buffer);
     this.u32 = new Uint32Array(memory.buffer);
@@ -123,6 +148,7 @@ export class X86State {
     this.sysenterEsp = new Register64(this.i32, layout.sysenterEsp);
     this.sysenterEip = new Register64(this.i32, layout.sysenterEip);
     this.legacyBase = new Float64Array(memory.buffer, layout.legacyBase, 4);
+    this.setWord(layout.tlbBanks, this.tlbBanks);
   }
 
   gpr(number: number): bigint {
