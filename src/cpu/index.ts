@@ -9,7 +9,8 @@ export {
   processorObstacle,
   type RamMap,
   type VcpuState,
+  vcpuTlbBytes,
 } from './isa/x86/index.ts';
 export { createJitEngine, type JitOptions, type ModuleWriter, ThreadWriter } from './jit/index.ts';
 export { describeDifference, LockstepDifference, LockstepEngine, type LockstepOptions } from './lockstep/index.ts';
-export type { Vcpu, VcpuCounters, VcpuProgress, VcpuStop } from './vcpu.ts';
+export type { Vcpu, VcpuCounters, VcpuPeer, VcpuProgress, VcpuStop } from './vcpu.ts';

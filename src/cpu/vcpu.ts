@@ -6,6 +6,8 @@ export type VcpuStop =
   | { readonly kind: 'halt' }
   /** `kick` was called. */
   | { readonly kind: 'kicked' }
+  /** It spins while others of its VM could run (see VcpuPeer.makeRoom). */
+  | { readonly kind: 'spin' }
   | { readonly kind: 'triple-fault'; readonly registers: string }
   /** The guest did something that is not built; the VM cannot go on. */
   | { readonly kind: 'unsupported'; readonly reason: string };
@@ -24,6 +26,18 @@ export interface VcpuProgress {
   readonly interrupts: number;
 }
 
+/** What a vCPU can do for the others of its VM, and they to it. */
+export interface VcpuPeer {
+  /** `run` returns after so many PAUSE instructions, with 'spin': someone else could use the time. 0: never. */
+  makeRoom(patience: number): void;
+  /** INTR is raised: it was asked for something, and has not answered. */
+  readonly isInterrupted: boolean;
+  /** An INIT signal: it waits for a start-up message then. */
+  init(): void;
+  /** A start-up message, for which it may be waiting: it begins in real mode at this page. */
+  startUp(page: number): void;
+}
+
 /** One virtual processor on some engine. Device accesses are served inside `run`. */
 export interface Vcpu<State> {
   /** Guest instructions retired. */
@@ -33,6 +47,8 @@ export interface Vcpu<State> {
    * is asked, at intervals far below 100 microseconds: true ends the run as `kick` does.
    */
   run(budget: number, isOver?: () => boolean): VcpuStop;
+  /** Absent: its VM has no other. */
+  readonly peer?: VcpuPeer;
   /** The guest sleeps nearly all the time: what costs time now to save some later can wait. */
   isResting: boolean;
   /** The one call that others may make while it runs: `run` returns soon. */

@@ -1,6 +1,7 @@
 import {
   attention,
   type CpuBus,
+  type DirectEntry,
   describeRegisters,
   effort,
   endAlarm,
@@ -14,15 +15,18 @@ import {
   type RamMap,
   sharedFunctions,
   type VcpuState,
-  X86Cpu,
+  type X86Cpu,
+  type X87,
 } from '../isa/x86/index.ts';
 import type { Vcpu, VcpuCounters, VcpuProgress, VcpuStop } from '../vcpu.ts';
 import { CodeCache } from './code-cache.ts';
+import { createCpus } from './create-cpus.ts';
 import { regionSlots } from './generator.ts';
-import { bindHelpers, helperNames } from './helpers.ts';
+import { bindHelpers, fpuOf, helperNames } from './helpers.ts';
 import type { HotCode } from './hot-code.ts';
 import { interpreterModule } from './interpreter-module.ts';
 import { exit, record } from './record.ts';
+import { SharedVcpu } from './shared-vcpu.ts';
 import { Stepper } from './stepper.ts';
 import { maximumInstructions, Translator } from './translator.ts';
 
@@ -31,6 +35,8 @@ export interface InterpreterOptions {
   readonly memory: WebAssembly.Memory;
   readonly ram: RamMap;
   readonly bus: CpuBus;
+  /** How further vCPUs see the machine. For each of them linear memory has `vcpuTlbBytes` more, at its end. */
+  readonly otherBuses?: readonly CpuBus[];
   readonly tscHz: number;
   /** What the processor has; everything when absent. */
   readonly model?: ProcessorModel | undefined;
@@ -48,13 +54,20 @@ const effortBetweenLooks = 256;
 const entriesBetweenNotes = 16;
 const never = (): boolean => false;
 
-/** The interpreter: generated Wasm handlers over decoded records, with the rest of the processor in TypeScript. */
+/**
+ * The interpreter: generated Wasm handlers over decoded records, with the rest of the processor in TypeScript. With one vCPU
+ * it is that vCPU itself; several take turns on it.
+ */
 export class InterpreterEngine implements Vcpu<VcpuState> {
-  readonly cpu: X86Cpu;
+  /** The processor whose turn it is. */
+  cpu: X86Cpu;
+  fpu: X87;
+  readonly vcpus: readonly (Vcpu<VcpuState> & { readonly cpu: X86Cpu })[];
+  readonly #shared: readonly SharedVcpu[];
+  #selected: SharedVcpu | undefined;
   readonly #cache: CodeCache;
   readonly #translator: Translator;
   readonly #stepper: Stepper;
-  readonly #bus: CpuBus;
   readonly #hot: HotCode | undefined;
   readonly #enter: (record: number, budget: number) => number;
   #instructions = 0;
@@ -68,16 +81,22 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   #isOver = never;
   isResting = false;
 
-  constructor({ memory, ram, bus, tscHz, model, hypervisor, hot, statistics = false }: InterpreterOptions) {
+  constructor(options: InterpreterOptions) {
+    const { memory, hot, statistics = false } = options;
     this.#hot = hot;
     if (statistics) this.#translated = 0;
     this.#cache = new CodeCache(memory);
-    this.#bus = bus;
-    this.cpu = new X86Cpu({ memory, ram, bus, tscHz, model, hypervisor, code: this.#cache });
+    const cpus = createCpus(options, this.#cache, (cpu) => new SharedVcpu(this, cpu));
+    this.cpu = cpus.first;
+    this.fpu = fpuOf(this.cpu);
+    this.#shared = cpus.shared;
+    this.vcpus = this.#shared.length > 0 ? this.#shared : [this];
+    const [bootstrap] = this.#shared;
+    if (bootstrap) this.select(bootstrap);
     const { table, module } = interpreterModule();
-    this.#translator = new Translator(this.cpu, this.#cache, table, memory, hot);
-    this.#stepper = new Stepper(this.cpu, this.#translator, (start, budget) => this.#runFrom(start, budget));
-    this.cpu.addressesThroughStack = () => this.#translator.addressesThroughStack();
+    this.#translator = new Translator(this, this.#cache, table, memory, hot);
+    this.#stepper = new Stepper(this, this.#translator, (start, budget) => this.#runFrom(start, budget));
+    for (const { cpu } of this.vcpus) cpu.addressesThroughStack = () => this.#translator.addressesThroughStack();
     const env = {
       memory,
       slowAccess: (low: number, high: number, size: number, kind: number) => this.#slowAccess(low, high, size, kind),
@@ -85,7 +104,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       raise: (vector: number, errorCode: number) =>
         this.cpu.recordFault(vector, errorCode < 0 ? noErrorCode : errorCode),
     };
-    const helper = bindHelpers(this.cpu, helperNames, () => this.#afterHelper());
+    const helper = bindHelpers(this, helperNames, () => this.#afterHelper());
     const { exports } = new WebAssembly.Instance(module, { env, helper });
     this.#enter = exports.run as (record: number, budget: number) => number;
     const helperSlots = new Map(helperNames.map((name, i) => [name, table.size + i]));
@@ -93,7 +112,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     const sharedSlots = new Map(Object.keys(sharedFunctions).map((name, i) => [name, firstShared + i]));
     const firstSlot = firstShared + sharedSlots.size;
     this.#cache.firstRegion = firstSlot;
-    this.#cache.onNewPage = (ramPage) => this.cpu.protectCodePage(ramPage);
+    this.#cache.onNewPage = (ramPage) => this.protectCodePage(ramPage);
     hot?.attach({
       memory,
       table: exports.table as WebAssembly.Table,
@@ -113,6 +132,28 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     this.#slowAccesses++;
     this.#spend(effort.slowAccess);
     return this.cpu.slowAccess(low, high, size, kind);
+  }
+
+  /** The first vCPU begins as a loader hands over; the others count their time from there too, and wait. */
+  enter(entry: DirectEntry): void {
+    this.cpu.enter(entry);
+    for (const { cpu } of this.#shared) cpu.state.tscOffset = this.cpu.state.tscOffset;
+  }
+
+  /** Gives one of several vCPUs the turn. */
+  select(next: SharedVcpu): void {
+    if (next === this.#selected) return;
+    this.#selected?.leave();
+    next.enter();
+    this.#selected = next;
+    this.cpu = next.cpu;
+    this.fpu = next.fpu;
+  }
+
+  /** A page of RAM has code from now on. */
+  protectCodePage(ramPage: number): void {
+    this.cpu.protectCodePage(ramPage);
+    for (const { cpu } of this.#shared) if (cpu !== this.cpu) cpu.mmu.tlb.protect(ramPage);
   }
 
   /** What was translated, while a translator is there. */
@@ -214,7 +255,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       engineEntries: this.#entries,
       interrupts: this.#interrupts,
       slowAccesses: this.#slowAccesses,
-      faults: this.cpu.faults,
+      faults: this.vcpus.reduce((sum, { cpu }) => sum + cpu.faults, 0),
       ...(this.#translated !== undefined && {
         interpreterInstructions: this.#instructions - this.#translated,
         translatedCodeInstructions: this.#translated,
@@ -341,7 +382,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       return;
     }
     this.#interrupts++;
-    this.cpu.deliverInterrupt(this.#bus.acknowledgeInterrupt());
+    this.cpu.deliverInterrupt(this.cpu.bus.acknowledgeInterrupt());
   }
 
   #stopped(): VcpuStop | undefined {
@@ -352,6 +393,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     }
     if (stop.kind === 'triple-fault') return { kind: 'triple-fault', registers: describeRegisters(this.cpu) };
     if (stop.kind === 'unsupported') return stop;
+    if (stop.kind === 'wait-for-sipi') return { kind: 'halt' };
     const canWake = state.word(layout.interruptLine) && state.eflagsRest & flag.IF;
     const hasNmi = (state.word(layout.attention) & attention.nmi) !== 0 && !state.nmiBlocked;
     if (!canWake && !hasNmi) return { kind: 'halt' };

@@ -33,24 +33,37 @@ const onCpu: Readonly<Record<string, Helper>> = {
 /** Every helper that an instruction may call. */
 export const helperNames: readonly string[] = [...new Set([...Object.keys(onCpu), ...Object.keys(x87Helpers)])];
 
-/**
- * The TypeScript helpers that generated code calls, bound to one processor. Guest faults thrown inside are recorded for
- * the engine; `afterCall` runs behind every call
- * that did not fault.
- */
-export function bindHelpers(cpu: X86Cpu, names: readonly string[], afterCall: () => void): Record<string, BoundHelper> {
+/** What helpers work on: the processor whose turn it is. */
+export interface HelperTarget {
+  readonly cpu: X86Cpu;
+  readonly fpu: X87;
+}
+
+/** The x87 unit of a processor. */
+export function fpuOf(cpu: X86Cpu): X87 {
   const linear = new LinearBytes(cpu);
-  const fpu = new X87(cpu.state.buffer, linear, {
+  return new X87(cpu.state.buffer, linear, {
     raiseMathFault: () => cpu.raise(vectorMathFault),
     raiseGeneralProtection: () => cpu.raise(vectorGeneralProtection, 0),
     addressingForm: () => addressingForm(cpu, linear),
   });
+}
+
+/**
+ * The TypeScript helpers that generated code calls. Guest faults thrown inside are recorded for the engine; `afterCall` runs
+ * behind every call that did not fault.
+ */
+export function bindHelpers(
+  target: HelperTarget,
+  names: readonly string[],
+  afterCall: () => void,
+): Record<string, BoundHelper> {
   const bound: Record<string, BoundHelper> = {};
   for (const name of names) {
     const helper = onCpu[name];
     const onFpu = x87Helpers[name];
-    if (helper) bound[name] = guarded(cpu, helper, afterCall);
-    else if (onFpu) bound[name] = guarded(cpu, (_cpu, a, b, c) => onFpu(fpu, a, b, c), afterCall);
+    if (helper) bound[name] = guarded(target, helper, afterCall);
+    else if (onFpu) bound[name] = guarded(target, (_cpu, a, b, c) => onFpu(target.fpu, a, b, c), afterCall);
     else throw new RangeError(`Cannot bind helper "${name}": no such helper`);
   }
   return bound;
@@ -65,14 +78,14 @@ function addressingForm({ state }: X86Cpu, linear: LinearBytes): number {
   return byteAt(at + 1n) & 0xc7;
 }
 
-function guarded(cpu: X86Cpu, helper: Helper, afterCall: () => void): BoundHelper {
+function guarded(target: HelperTarget, helper: Helper, afterCall: () => void): BoundHelper {
   return (a, b, c) => {
     try {
-      const result = helper(cpu, a, b, c);
+      const result = helper(target.cpu, a, b, c);
       afterCall();
       return result === undefined ? 0 : result | 0;
     } catch (error) {
-      cpu.catchFault(error);
+      target.cpu.catchFault(error);
       return 0;
     }
   };

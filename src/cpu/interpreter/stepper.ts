@@ -1,20 +1,28 @@
 import { attention, flag, layout, modeKey, type X86Cpu } from '../isa/x86/index.ts';
-import type { Translator } from './translator.ts';
+import type { RunningCpu, Translator } from './translator.ts';
 
 /**
  * Runs instructions one at a time: for EFLAGS.TF, for breakpoints of the debug registers, and where an interrupt must not
  * come before the next one. `#DB` traps and faults are delivered here (SDM 3B, 18.3.1).
  */
 export class Stepper {
-  readonly #cpu: X86Cpu;
+  readonly #running: Pick<RunningCpu, 'cpu'>;
   readonly #translator: Translator;
   readonly #runFrom: (start: number, budget: number) => number;
 
   /** `runFrom` runs code from a record; instructions retired. */
-  constructor(cpu: X86Cpu, translator: Translator, runFrom: (start: number, budget: number) => number) {
-    this.#cpu = cpu;
+  constructor(
+    running: Pick<RunningCpu, 'cpu'>,
+    translator: Translator,
+    runFrom: (start: number, budget: number) => number,
+  ) {
+    this.#running = running;
     this.#translator = translator;
     this.#runFrom = runFrom;
+  }
+
+  get #cpu(): X86Cpu {
+    return this.#running.cpu;
   }
 
   /** Runs one instruction without looking at interrupts, or takes the #DB before or behind it. */

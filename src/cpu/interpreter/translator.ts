@@ -26,9 +26,16 @@ const longestInstruction = 15;
 /** Each instruction takes at most two records, and one more ends the block. */
 const maximumBlockBytes = (2 * maximumInstructions + 2) * record.bytes;
 
+/** The vCPU whose turn it is. */
+export interface RunningCpu {
+  readonly cpu: X86Cpu;
+  /** A page of RAM has code from now on: no vCPU may write there unnoticed. */
+  protectCodePage(ramPage: number): void;
+}
+
 /** Decodes guest code into records, one basic block at a time. */
 export class Translator {
-  readonly #cpu: X86Cpu;
+  readonly #running: RunningCpu;
   readonly #cache: CodeCache;
   readonly #writer: BlockWriter;
   readonly #hot: HotCode | undefined;
@@ -40,13 +47,17 @@ export class Translator {
   #flushes = 0;
   #moves = 0;
 
-  constructor(cpu: X86Cpu, cache: CodeCache, table: HandlerTable, memory: WebAssembly.Memory, hot?: HotCode) {
+  constructor(running: RunningCpu, cache: CodeCache, table: HandlerTable, memory: WebAssembly.Memory, hot?: HotCode) {
     this.#hot = hot;
-    this.#cpu = cpu;
+    this.#running = running;
     this.#cache = cache;
     this.#bytes = new Uint8Array(memory.buffer);
     this.#writer = new BlockWriter(table, memory);
     this.#writer.at = layout.records;
+  }
+
+  get #cpu(): X86Cpu {
+    return this.#running.cpu;
   }
 
   /** Instructions decoded, and how often the record area was full. */
@@ -190,7 +201,7 @@ export class Translator {
     this.#cpu.effort += count * effort.decodedInstruction;
     const placed = this.#place(address, mode, start);
     for (const piece of pieces) {
-      if (!this.#cache.hasCode(piece.address >>> 12)) this.#cpu.protectCodePage(piece.address >>> 12);
+      if (!this.#cache.hasCode(piece.address >>> 12)) this.#running.protectCodePage(piece.address >>> 12);
     }
     this.#cache.add(address, mode, placed.start, placed.end, pieces);
     return placed.start;

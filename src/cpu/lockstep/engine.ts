@@ -1,5 +1,5 @@
 import { InterpreterEngine, type InterpreterOptions } from '../interpreter/index.ts';
-import { attention, flag, layout, type VcpuState, type X86Cpu } from '../isa/x86/index.ts';
+import { attention, type DirectEntry, flag, layout, type VcpuState, type X86Cpu } from '../isa/x86/index.ts';
 import type { Vcpu, VcpuCounters, VcpuProgress, VcpuStop } from '../vcpu.ts';
 import { type BusCall, describeCall, isSameCall, recordingBus, replayingBus } from './bus-log.ts';
 import { copyRam, differences, differingRam, looksEqual } from './compare.ts';
@@ -53,6 +53,7 @@ export class LockstepEngine implements Vcpu<VcpuState> {
   #ramDueAt: number;
 
   constructor(parts: InterpreterOptions, options: LockstepOptions) {
+    if (parts.otherBuses?.length) throw new RangeError('Cannot run in lock-step: there is more than one processor');
     this.#options = options;
     const bus = recordingBus(parts.bus, (call) => this.#record(call));
     const pages = parts.memory.buffer.byteLength / 0x10000;
@@ -62,6 +63,15 @@ export class LockstepEngine implements Vcpu<VcpuState> {
     this.#memory = { subject: new Uint8Array(parts.memory.buffer), reference: new Uint8Array(memory.buffer) };
     this.#base = { subject: this.subject.progress, reference: this.reference.progress };
     this.#ramDueAt = this.#ramInstructions;
+  }
+
+  /** One vCPU only: which of several runs when is nothing that could be repeated. */
+  get vcpus(): readonly [LockstepEngine] {
+    return [this];
+  }
+
+  enter(entry: DirectEntry): void {
+    this.subject.enter(entry);
   }
 
   /** The subject's processor. What is done to it after the first `run` needs `synchronize`. */
