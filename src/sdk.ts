@@ -33,6 +33,8 @@ export interface VmOptions {
   readonly engine?: EngineName | undefined;
   /** The processor: `v1`, `v2` (x86-64-v2) or `max`, everything, when absent; `max,hypervisor=off` is as on bare metal. */
   readonly cpu?: ProcessorName | undefined;
+  /** How many processors the guest has, 1 to 64; 1 when absent. */
+  readonly cpus?: number | undefined;
   /** A write of V to this I/O port ends the VM with the status (V << 1) | 1. */
   readonly debugExitPort?: number | undefined;
   /** Takes what the guest writes to its first serial port. */
@@ -69,6 +71,7 @@ export async function createVm(options: VmOptions): Promise<ConsoleVm> {
       debugExitPort: options.debugExitPort,
       engine: options.engine,
       cpu: options.cpu,
+      cpus: options.cpus,
     },
     nodeHost,
   );
@@ -83,6 +86,8 @@ export interface CommandOptions {
   readonly engine?: EngineName | undefined;
   /** The processor: `v1`, `v2` (x86-64-v2) or `max`, everything, when absent; `max,hypervisor=off` is as on bare metal. */
   readonly cpu?: ProcessorName | undefined;
+  /** How many processors the guest has, 1 to 64; 1 when absent. */
+  readonly cpus?: number | undefined;
   readonly input?: string | Uint8Array | undefined;
   readonly timeoutSeconds?: number | undefined;
 }
@@ -128,6 +133,7 @@ export async function runCommand(argv: readonly string[], options: CommandOption
       serialPorts: [nullSerial(), ...pipes],
       engine: options.engine,
       cpu: options.cpu,
+      cpus: options.cpus,
     },
     nodeHost,
   );

@@ -23,13 +23,14 @@ export interface RunningGuest {
 
 /** Makes the VM. The boot files are in its memory then, and gone from ours. */
 export async function createVm(run: GuestRun, serialPorts: PcVmConfig['serialPorts']): Promise<RunningGuest> {
-  const { memoryBytes, engine, cpu, debugExitPort, timeoutSeconds, stats } = run.options;
+  const { memoryBytes, engine, cpu, cpus, debugExitPort, timeoutSeconds, stats } = run.options;
   const statistics = stats !== undefined;
   const vm = await createPcVm(
     {
       memoryBytes,
       engine: (await openDebugSocket(run.options)) ?? engine,
       cpu,
+      cpus,
       debugExitPort,
       boot: run.boot,
       serialPorts,

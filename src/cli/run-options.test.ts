@@ -24,8 +24,13 @@ for (const [text, bytes] of [
 }
 
 test('values of options are understood', () => {
-  const { serial, debugExitPort, timeoutSeconds } = read({ serial: 'file:/a:b', 'debug-exit': '0xf4', timeout: '1.5' });
-  assert.deepEqual([serial, debugExitPort, timeoutSeconds], [{ kind: 'file', path: '/a:b' }, 0xf4, 1.5]);
+  const { serial, debugExitPort, timeoutSeconds, cpus } = read({
+    serial: 'file:/a:b',
+    'debug-exit': '0xf4',
+    timeout: '1.5',
+    cpus: '4',
+  });
+  assert.deepEqual([serial, debugExitPort, timeoutSeconds, cpus], [{ kind: 'file', path: '/a:b' }, 0xf4, 1.5, 4]);
 });
 
 for (const [options, message] of [
@@ -36,6 +41,9 @@ for (const [options, message] of [
   [{ cpu: 'v3' }, /Cannot use processor "v3": AVX and what came with it are not built yet/],
   [{ cpu: 'i486' }, /Cannot use processor "i486": there are v1, v2 and max/],
   [{ cpu: 'max,-pae' }, /Cannot use processor "max,-pae": "-pae" is no property: there are hypervisor and kvm/],
+  [{ cpus: '0' }, /Cannot use 0 processors: it is a number from 1 to 64/],
+  [{ cpus: '65' }, /Cannot use 65 processors/],
+  [{ cpus: 'two' }, /Cannot use two processors/],
   [{ serial: 'file:' }, /Cannot connect the serial port to "file:"/],
   [{ serial: 'tcp' }, /there are stdio, null and file:PATH/],
   [{ 'debug-exit': '0x10000' }, /Cannot use debug-exit port "0x10000"/],

@@ -1,4 +1,4 @@
-import { type EngineName, type ProcessorName, processorObstacle } from '../vm/index.ts';
+import { type EngineName, mostCpus, type ProcessorName, processorObstacle } from '../vm/index.ts';
 import { UsageError } from './errors.ts';
 import type { Arguments, Option } from './verb.ts';
 
@@ -12,6 +12,7 @@ export const runOptionTable = {
     value: 'MODEL',
     help: 'the processor: v1, v2 (x86-64-v2) or max, everything (the default); with ",kvm=off" or ",hypervisor=off" behind it guests see no KVM, or none at all',
   },
+  cpus: { value: 'N', help: 'how many processors the guest has: 1 (the default) to 64' },
   serial: {
     value: 'WHERE',
     help: "the guest's first serial port, its console: stdio (the default), null or file:PATH",
@@ -47,6 +48,7 @@ export interface RunOptions {
   readonly append: string | undefined;
   readonly engine: EngineName;
   readonly cpu: ProcessorName;
+  readonly cpus: number;
   readonly memoryBytes: number;
   readonly serial: SerialTarget;
   readonly debugExitPort: number | undefined;
@@ -77,6 +79,7 @@ export function readRunOptions({ operands, options, command }: Arguments): RunOp
     append: options.append,
     engine: parseEngine(options.engine ?? 'auto'),
     cpu: parseProcessor(options.cpu ?? 'max'),
+    cpus: parseCpus(options.cpus ?? '1'),
     memoryBytes: parseSize(options.memory ?? defaultMemory),
     serial: parseSerial(options.serial ?? (command ? 'null' : 'stdio')),
     debugExitPort: options['debug-exit'] === undefined ? undefined : parsePort(options['debug-exit']),
@@ -98,6 +101,12 @@ function parseProcessor(name: string): ProcessorName {
   const obstacle = processorObstacle(name);
   if (obstacle !== undefined) throw new UsageError(`use processor "${name}"`, obstacle);
   return name as ProcessorName;
+}
+
+function parseCpus(text: string): number {
+  const count = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (count >= 1 && count <= mostCpus) return count;
+  throw new UsageError(`use ${text} processors`, `it is a number from 1 to ${mostCpus}`);
 }
 
 const unitBytes: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };

@@ -14,7 +14,7 @@ export { MemorySizeError, memoryMaxBytes } from './linear-memory.ts';
 export type { LockstepVm, LockstepVmConfig } from './lockstep-vm.ts';
 export { createLockstepVm } from './lockstep-vm.ts';
 export type { EngineMaker, EngineName, PcVmConfig } from './pc-vm.ts';
-export { createPcVm } from './pc-vm.ts';
+export { createPcVm, mostCpus } from './pc-vm.ts';
 export type { VmStatistics } from './statistics.ts';
 export type { VmParts } from './virtual-machine.ts';
 export { VirtualMachine } from './virtual-machine.ts';

@@ -1,4 +1,4 @@
-import { layout } from '../cpu/index.ts';
+import { layout, vcpuTlbBytes } from '../cpu/index.ts';
 import { type BackedRamRange, backingSizeBytes } from '../machine/memory/index.ts';
 
 const wasmPageBytes = 0x10000;
@@ -19,13 +19,17 @@ export class MemorySizeError extends RangeError {
 /** The most RAM that fits in a 32-bit WebAssembly memory beside the engine's own state. */
 export const memoryMaxBytes = wasmPagesMax * wasmPageBytes - layout.ram;
 
-/** One VM's linear memory: the engine's state, then RAM at `layout.ram`. The host commits its pages as they are touched. */
-export function createLinearMemory(ranges: readonly BackedRamRange[]): WebAssembly.Memory {
+/**
+ * One VM's linear memory: the engine's state, RAM at `layout.ram`, and TLBs of all vCPUs but the first. The host commits its
+ * pages as they are touched.
+ */
+export function createLinearMemory(ranges: readonly BackedRamRange[], cpuCount: number): WebAssembly.Memory {
   const wanted = backingSizeBytes(ranges);
-  if (wanted > memoryMaxBytes) {
-    throw new MemorySizeError(wanted, `this engine has room for ${memoryMaxBytes / mebibyte}M`);
+  const tlbBytes = (cpuCount - 1) * vcpuTlbBytes;
+  if (wanted + tlbBytes > memoryMaxBytes) {
+    throw new MemorySizeError(wanted, `this engine has room for ${(memoryMaxBytes - tlbBytes) / mebibyte}M`);
   }
-  const pages = Math.ceil((layout.ram + wanted) / wasmPageBytes);
+  const pages = Math.ceil((layout.ram + wanted + tlbBytes) / wasmPageBytes);
   try {
     return new WebAssembly.Memory({ initial: pages, maximum: pages });
   } catch (cause) {

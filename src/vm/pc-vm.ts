@@ -1,5 +1,6 @@
 import { TimerQueue } from '../base/index.ts';
 import {
+  type CpuBus,
   createJitEngine,
   InterpreterEngine,
   type InterpreterOptions,
@@ -9,12 +10,12 @@ import {
   type ProcessorName,
   parseProcessor,
 } from '../cpu/index.ts';
-import { createPcBoard, ramRangesFor } from '../machine/boards/index.ts';
+import { type Board, createPcBoard, ramRangesFor } from '../machine/boards/index.ts';
 import type { SerialBackend } from '../machine/devices/index.ts';
 import { LinearGuestMemory } from '../machine/memory/index.ts';
 import { type BootImage, loadBootImage } from './boot-image.ts';
 import { ConsoleTap } from './console-tap.ts';
-import { cpuBusOf } from './cpu-bus.ts';
+import { type BusHost, cpuBusOf } from './cpu-bus.ts';
 import { createLinearMemory } from './linear-memory.ts';
 import { leaseWriter } from './module-writers.ts';
 import { VirtualMachine } from './virtual-machine.ts';
@@ -28,6 +29,8 @@ export interface PcVmConfig {
   readonly serialPorts: readonly [SerialBackend, ...(SerialBackend | undefined)[]];
   readonly debugExitPort?: number | undefined;
   readonly engine?: EngineName | EngineMaker | undefined;
+  /** How many processors the guest has, up to `mostCpus`; 1 when absent. */
+  readonly cpus?: number | undefined;
   /** What the guest's processor has; everything when absent. */
   readonly cpu?: ProcessorName | undefined;
   /** Count what costs time to count; see VmStatistics. */
@@ -43,12 +46,15 @@ const engineMakers: Readonly<Record<EngineName, EngineMaker>> = {
   jit: (parts, writer) => createJitEngine(parts, {}, writer),
 };
 
+/** A byte of flat logical destinations is not enough for more than 8; clusters and x2APIC are for more. */
+export const mostCpus = 64;
+
 /** One tick a nanosecond: what the guest reads is our clock itself. */
 const tscHz = 1_000_000_000;
 
 /**
  * Builds a PC, on the JIT unless told otherwise, and loads a kernel into it, ready to start. Throws MemorySizeError,
- * BootImageError, or RangeError for a debug-exit port that is taken.
+ * BootImageError, or RangeError for a debug-exit port that is taken or a number of processors that cannot be.
  */
 export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<VirtualMachine> {
   host.prepareEngine?.();
@@ -66,7 +72,8 @@ export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<Virt
 async function buildPcVm(config: PcVmConfig, host: VmHost, writer: ModuleWriter | undefined): Promise<VirtualMachine> {
   host.compactMemory?.(); // What was needed to get here makes room for the engine's generation.
   const ranges = ramRangesFor(config.memoryBytes);
-  const linear = createLinearMemory(ranges);
+  const cpuCount = checkedCpuCount(config.cpus ?? 1);
+  const linear = createLinearMemory(ranges, cpuCount);
   const memory = new LinearGuestMemory({ buffer: linear.buffer, baseOffset: layout.ram, ranges });
   const clock = new VmClock(host);
   const timers = new TimerQueue(clock);
@@ -75,6 +82,7 @@ async function buildPcVm(config: PcVmConfig, host: VmHost, writer: ModuleWriter 
   const { debugExitPort } = config;
   const board = createPcBoard(
     {
+      cpuCount,
       com1: console,
       ...(com2 && { com2 }),
       ...(com3 && { com3 }),
@@ -84,7 +92,10 @@ async function buildPcVm(config: PcVmConfig, host: VmHost, writer: ModuleWriter 
     {
       clock: timers,
       wallClock: () => host.wallClockMs(),
-      tsc: () => ({ read: () => engine.cpu.readTsc(), whenReachesNs: (value) => engine.cpu.tscToNs(value) }),
+      tsc: (cpuIndex) => ({
+        read: () => cpuOf(cpuIndex).readTsc(),
+        whenReachesNs: (value) => cpuOf(cpuIndex).tscToNs(value),
+      }),
       memory,
     },
   );
@@ -94,15 +105,17 @@ async function buildPcVm(config: PcVmConfig, host: VmHost, writer: ModuleWriter 
       return offset < 0 ? -1 : offset + layout.ram;
     },
   };
-  const bus = cpuBusOf(board, 0, {
+  const busHost = {
     clock: timers,
     wallClockMs: () => host.wallClockMs(),
     readEntropy: () => host.readEntropy(),
-  });
+  };
+  const [bus, ...otherBuses] = [cpuBusOf(board, 0, busHost), ...furtherBuses(board, busHost)];
   const parts = {
     memory: linear,
     ram,
     bus,
+    otherBuses,
     tscHz,
     ...parseProcessor(config.cpu ?? 'max'),
     statistics: config.statistics,
@@ -111,8 +124,18 @@ async function buildPcVm(config: PcVmConfig, host: VmHost, writer: ModuleWriter 
   const engine = typeof wanted === 'string' ? engineMakers[wanted](parts, writer) : wanted(parts, writer);
   memory.onHostWrite((offset, length) => engine.hostWrote(offset + layout.ram, length));
   host.compactMemory?.();
-  engine.cpu.enter(await loadBootImage(config.boot, memory, board.acpi));
+  const cpuOf = (index: number) => engine.vcpus[index]?.cpu ?? engine.cpu;
+  engine.enter(await loadBootImage(config.boot, memory, board.acpi));
   const words = new Uint32Array(linear.buffer, 0, layout.ram / 4);
   const isInUserMode = (): boolean => words[layout.cpl / 4] === 3;
-  return new VirtualMachine({ vcpu: engine, board, timers, clock, console, isInUserMode }, host);
+  return new VirtualMachine({ engine, vcpus: engine.vcpus, board, timers, clock, console, isInUserMode }, host);
+}
+
+function furtherBuses(board: Board, host: BusHost): CpuBus[] {
+  return Array.from({ length: board.cpuCount - 1 }, (_, i) => cpuBusOf(board, i + 1, host));
+}
+
+function checkedCpuCount(count: number): number {
+  if (Number.isInteger(count) && count >= 1 && count <= mostCpus) return count;
+  throw new RangeError(`Cannot give the guest ${count} processors: it has between 1 and ${mostCpus}`);
 }

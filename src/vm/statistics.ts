@@ -12,4 +12,9 @@ export interface VmStatistics {
   readonly peakRssBytes: number;
   /** The engine's own counters, and how often the VM slept for want of work. */
   readonly counters: VcpuCounters & { readonly sleeps: number; readonly slices: number };
+  /** Where there are several, each by itself. */
+  readonly vcpus?: readonly VcpuFigures[];
 }
+
+/** What one of several vCPUs has done, and how long it ran. */
+export type VcpuFigures = VcpuCounters & { readonly slices: number; readonly seconds: number };

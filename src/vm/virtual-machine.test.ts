@@ -110,7 +110,10 @@ function setUp(...script: ((budget: number) => VcpuStop)[]) {
     },
   };
   const user = { mode: false };
-  const vm = new VirtualMachine({ vcpu, board, timers, clock, console, isInUserMode: () => user.mode }, host);
+  const vm = new VirtualMachine(
+    { engine: vcpu, vcpus: [vcpu], board, timers, clock, console, isInUserMode: () => user.mode },
+    host,
+  );
   const print = (text: string) => console.write(new TextEncoder().encode(text));
   return { host, vcpu, clock, timers, wires, vm, print, user };
 }

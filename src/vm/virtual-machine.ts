@@ -3,9 +3,10 @@ import type { Vcpu, VcpuStop } from '../cpu/index.ts';
 import type { Board } from '../machine/boards/index.ts';
 import { Activity } from './activity.ts';
 import type { ConsoleTap } from './console-tap.ts';
-import { Pace, sliceLengthNs } from './pace.ts';
+import { sliceLengthNs } from './pace.ts';
 import { Sleeper } from './sleeper.ts';
-import type { VmStatistics } from './statistics.ts';
+import type { VcpuFigures, VmStatistics } from './statistics.ts';
+import { type Seat, Turns } from './turns.ts';
 import type { VmClock } from './vm-clock.ts';
 import type { VmEnd } from './vm-end.ts';
 import type { VmHost } from './vm-host.ts';
@@ -13,7 +14,10 @@ import { isLegalTransition, type VmState, VmStateError } from './vm-state.ts';
 
 /** The parts that a VM brings to life. */
 export interface VmParts {
-  readonly vcpu: Vcpu<unknown>;
+  /** What counts for all vCPUs, and knows that the guest is at rest. */
+  readonly engine: Pick<Vcpu<unknown>, 'counters' | 'isResting'>;
+  /** The first one boots; the others wait for its start-up messages. */
+  readonly vcpus: readonly Vcpu<unknown>[];
   readonly board: Pick<Board, 'connectCpu' | 'selectCpu' | 'listen'>;
   readonly timers: TimerQueue;
   readonly clock: VmClock;
@@ -25,16 +29,22 @@ export interface VmParts {
 const turnNs = 5_000_000;
 /** A panicked kernel that neither resets nor says more is given up after this. */
 const panicSilenceNs = 3_000_000_000;
+const figuresOf = ({ vcpu, slices, ranNs }: Seat): VcpuFigures => ({
+  ...vcpu.counters(),
+  slices,
+  seconds: ranNs / 1e9,
+});
+
 const isFinal = (state: VmState): boolean => state === 'stopped' || state === 'failed';
 
-/** One VM's life: it runs its vCPU in slices, serves timers between them and sleeps while the guest is idle. */
+/** One VM's life: it runs its vCPUs in slices, serves timers between them and sleeps while the guest is idle. */
 export class VirtualMachine {
   /** Resolves when the VM has ended by itself or by `stop`. Never rejects. */
   readonly ended: Promise<VmEnd>;
   readonly #parts: VmParts;
   readonly #host: VmHost;
   readonly #sleeper: Sleeper;
-  readonly #pace = new Pace();
+  readonly #turns: Turns;
   readonly #resolveEnded: (end: VmEnd) => void;
   #state: VmState = 'created';
   #end: VmEnd | undefined;
@@ -53,6 +63,7 @@ export class VirtualMachine {
     this.#parts = parts;
     this.#host = host;
     this.#sleeper = new Sleeper(host);
+    this.#turns = new Turns(parts.vcpus);
     const { promise, resolve } = Promise.withResolvers<VmEnd>();
     this.ended = promise;
     this.#resolveEnded = resolve;
@@ -76,7 +87,7 @@ export class VirtualMachine {
     this.#running = before.then(() => this.#run());
   }
 
-  /** Resolves when the vCPU executes no more; the guest's clock stands. Throws VmStateError. */
+  /** Resolves when no vCPU executes any more; the guest's clock stands. Throws VmStateError. */
   async pause(): Promise<void> {
     this.#enter('paused');
     this.#interruptLoop();
@@ -108,8 +119,8 @@ export class VirtualMachine {
   }
 
   statistics(): VmStatistics {
-    const { clock, vcpu, console } = this.#parts;
-    const counters = { ...vcpu.counters(), slices: this.#slices, sleeps: this.#sleeper.sleeps };
+    const { clock, engine, console } = this.#parts;
+    const counters = { ...engine.counters(), slices: this.#slices, sleeps: this.#sleeper.sleeps };
     const untilNs = this.#endedNs ?? clock.nowNs();
     const seconds = (ns: number): number => (ns - (this.#startedNs ?? ns)) / 1e9;
     return {
@@ -118,38 +129,55 @@ export class VirtualMachine {
       secondsToFirstConsoleByte: console.firstByteNs === undefined ? undefined : seconds(console.firstByteNs),
       ...this.#host.resources(),
       counters,
+      ...(this.#turns.seats.length > 1 && { vcpus: this.#turns.seats.map(figuresOf) }),
     };
   }
 
   #connect(): void {
-    const { board, vcpu, timers } = this.#parts;
+    const { board, timers } = this.#parts;
     timers.onArm = (deadlineNs) => this.#shortenSlice(deadlineNs);
     board.listen({
       onPowerOff: () => this.stop({ kind: 'power-off' }),
       onReset: () => this.stop({ kind: 'reset' }),
       onDebugExit: (status) => this.stop({ kind: 'debug-exit', status }),
     });
-    board.connectCpu(0, {
+    for (const { index, vcpu } of this.#turns.seats) this.#connectCpu(index, vcpu);
+    board.selectCpu(0);
+  }
+
+  #connectCpu(index: number, vcpu: Vcpu<unknown>): void {
+    this.#parts.board.connectCpu(index, {
       setInterrupt: (level) => {
         vcpu.setInterrupt(level);
-        if (level) this.#sleeper.wake();
+        if (level) this.#wake(index);
       },
       nmi: () => {
         vcpu.nonMaskableInterrupt();
-        this.#sleeper.wake();
+        this.#wake(index);
       },
-      // The one processor would reset into firmware, which a direct boot has not.
-      init: () => this.stop({ kind: 'reset' }),
-      sipi: () => {},
+      init: () => {
+        // The first processor would reset into firmware, which a direct boot has not.
+        if (index === 0) this.stop({ kind: 'reset' });
+        else vcpu.peer?.init();
+        this.#wake(index);
+      },
+      sipi: (page) => {
+        vcpu.peer?.startUp(page);
+        this.#wake(index);
+      },
     });
-    board.selectCpu(0);
+  }
+
+  #wake(index: number): void {
+    this.#turns.wake(index);
+    this.#sleeper.wake();
   }
 
   /** A timer that the guest arms in a slice ends it when it is due before the slice's end. */
   #shortenSlice(deadlineNs: number): void {
     if (deadlineNs >= this.#sliceEndNs) return;
     this.#sliceEndNs = deadlineNs;
-    this.#parts.vcpu.kick();
+    this.#turns.current.vcpu.kick();
   }
 
   #enter(state: VmState): void {
@@ -158,7 +186,7 @@ export class VirtualMachine {
   }
 
   #interruptLoop(): void {
-    this.#parts.vcpu.kick();
+    this.#turns.current.vcpu.kick();
     this.#sleeper.wake();
   }
 
@@ -188,7 +216,7 @@ export class VirtualMachine {
       this.#sleeper.reset();
       const stop = this.#slice();
       this.#takeStop(stop);
-      if (stop.kind === 'halt' && !this.#sleeper.isAwake) {
+      if (stop.kind === 'halt' && !this.#sleeper.isAwake && !this.#turns.isAnyAwake) {
         console.panic.dismiss();
         return !this.#isDue();
       }
@@ -198,15 +226,22 @@ export class VirtualMachine {
   }
 
   #slice(): VcpuStop {
-    const { clock, timers, vcpu } = this.#parts;
+    const { clock, timers, board } = this.#parts;
+    const before = this.#turns.current;
+    const seat = this.#turns.next();
+    const { vcpu, pace } = seat;
+    if (seat !== before) board.selectCpu(seat.index);
     const beginNs = clock.nowNs();
-    const sliceNs = sliceLengthNs((timers.nextDeadlineNs() ?? Number.POSITIVE_INFINITY) - beginNs);
-    const before = vcpu.instructions;
+    const untilDeadlineNs = sliceLengthNs((timers.nextDeadlineNs() ?? Number.POSITIVE_INFINITY) - beginNs);
+    const sliceNs = Math.min(untilDeadlineNs, this.#turns.longestNs);
+    const { instructions } = vcpu;
     this.#sliceEndNs = beginNs + sliceNs;
-    const stop = vcpu.run(this.#pace.budget(sliceNs), this.#isSliceOver);
+    const stop = vcpu.run(pace.budget(sliceNs), this.#isSliceOver);
     this.#sliceEndNs = Number.NEGATIVE_INFINITY;
     this.#slices++;
-    this.#pace.measure(vcpu.instructions - before, clock.nowNs() - beginNs);
+    const elapsedNs = clock.nowNs() - beginNs;
+    pace.measure(vcpu.instructions - instructions, elapsedNs);
+    this.#turns.took(elapsedNs, stop);
     return stop;
   }
 
@@ -230,13 +265,13 @@ export class VirtualMachine {
   }
 
   async #sleepTillDue(): Promise<void> {
-    const { clock, timers, vcpu } = this.#parts;
+    const { clock, timers, engine } = this.#parts;
     const deadlineNs = timers.nextDeadlineNs();
     const nowNs = clock.nowNs();
     this.#activity.fellAsleep(nowNs);
     await this.#sleeper.sleep(deadlineNs === undefined ? undefined : deadlineNs - nowNs);
     this.#activity.wokeUp(clock.nowNs());
-    vcpu.isResting = this.#activity.isResting;
+    engine.isResting = this.#activity.isResting;
   }
 
   #standStill(): Promise<void> {
@@ -245,7 +280,7 @@ export class VirtualMachine {
   }
 
   #yield(): Promise<void> {
-    this.#parts.vcpu.isResting = false; // It runs for longer than a guest at rest does.
+    this.#parts.engine.isResting = false; // It runs for longer than a guest at rest does.
     return new Promise((resolve) => this.#host.yieldToHost(resolve));
   }
 
