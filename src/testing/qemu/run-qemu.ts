@@ -30,7 +30,8 @@ export function runOnQemu(name: string): string[] {
     const run = spawnSync(
       qemu,
       [
-        ...['-smp', `${processorCountOf(name)}`, '-machine', 'pc', '-accel', 'tcg', '-cpu', cpu, '-m', `${guestMemoryMib}`, '-nodefaults'],
+        ...['-machine', 'pc', '-accel', 'tcg', '-cpu', cpu, '-smp', `${processorCountOf(name)}`],
+        ...['-m', `${guestMemoryMib}`, '-nodefaults'],
         ...['-display', 'none', '-no-reboot', '-serial', `file:${serial}`],
         ...['-device', `isa-debug-exit,iobase=${debugExitPort},iosize=4`, '-kernel', program],
       ],
