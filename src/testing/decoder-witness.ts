@@ -88,6 +88,8 @@ function addressDifference(
   const [shown, segmentName, displacement = '0', inside] = operand.exec(text) ?? [];
   // Absolute addresses and string operands are shown otherwise.
   if (shown === undefined || inside === undefined || memory === undefined) return undefined;
+  // The index of a gather is a vector: the formatter's witness looks at it.
+  const hasVectorIndex = /%[xy]mm/.test(inside);
   const [base = '', index = '', factor = '1'] = inside.split(',').map((part) => part.replace('%', ''));
   const bits = memory.addressBits;
   const expected = {
@@ -100,7 +102,7 @@ function addressDifference(
   };
   const actual = {
     base,
-    index: /^[re]iz$/.test(index) ? '' : index,
+    index: /^[re]iz$/.test(index) || hasVectorIndex ? '' : index,
     displacement: BigInt.asIntN(bits === 64 ? 64 : 32, hexNumber(displacement)),
   };
   const isScaled = expected.index !== '' && bits !== 16;

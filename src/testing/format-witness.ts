@@ -13,7 +13,7 @@ type Departure = readonly [why: string, pattern: RegExp, replacement: string];
 /** Of objdump's style, applied to its text in this order. */
 const departures: readonly Departure[] = [
   ['the target of a RIP-relative address is a comment', /\s+# 0x[0-9a-f]+.*$/, ''],
-  ['sizes are followed by PTR', /\b(byte|word|dword|fword|qword|tbyte|xmmword|oword) ptr /g, '$1 '],
+  ['sizes are followed by PTR', /\b(byte|word|dword|fword|qword|tbyte|xmmword|ymmword|oword) ptr /g, '$1 '],
   ['16 bytes are an octuple word', /\boword /g, 'xmmword '],
   ['an absolute address is written after its segment', /\b([c-gs]s):(0x[0-9a-f]+)/g, '$1:[$2]'],
   ['the default segment is shown when there is a prefix for it', /\b[ds]s:\[/g, '['],
@@ -30,9 +30,18 @@ const departures: readonly Departure[] = [
   ['segment registers are loaded from wide ones', /^mov ([c-gs]s),(r\d+)d?$/, 'mov $1,$2w'],
   ['LAR and LSL read a register of 32 bits', /^(la|ls)([rl]) (r\w+),r([a-ds].)$/, '$1$2 $3,e$4'],
   ['LAR and LSL read a register of 32 bits', /^(la|ls)([rl]) (r\w+),(r\d+)$/, '$1$2 $3,$4d'],
-  ['REX.W is shown though bits 63-32 are zero anyway', /^(p?movmsk\w+|pextr[bw]|extractps) r([a-ds].),/, '$1 e$2,'],
-  ['REX.W is shown though bits 63-32 are zero anyway', /^(p?movmsk\w+|pextr[bw]|extractps) (r\d+),/, '$1 $2d,'],
-  ['REX.W is shown where lengths are in registers', /^(pcmpestr[im])q\b/, '$1'],
+  [
+    'REX.W is shown though bits 63-32 are zero anyway',
+    /^(v?p?movmsk\w+|v?pextr[bw]|v?extractps) r([a-ds].),/,
+    '$1 e$2,',
+  ],
+  ['REX.W is shown though bits 63-32 are zero anyway', /^(v?p?movmsk\w+|v?pextr[bw]|v?extractps) (r\d+),/, '$1 $2d,'],
+  ['REX.W is shown where lengths are in registers', /^(v?pcmpestr[im])q\b/, '$1'],
+  [
+    'the destination of a scalar move of registers goes by a bit that means nothing',
+    /^(vmovs[sd]) ymm(\d+),/,
+    '$1 xmm$2,',
+  ],
   ['an operand size prefix is taken for another mandatory one', /^movdq2q xmm(\d),/, 'movdq2q mm$1,'],
 ];
 
@@ -40,7 +49,7 @@ const departures: readonly Departure[] = [
 const ownDepartures: readonly Departure[] = [
   ['far jumps to memory are called so', /^(call|jmp) far (?=[a-z[])/, '$1 '],
   ['REX.W makes far pointers wider', /^((call|jmp|l[fgs]s) .*)\btbyte /, '$1fword '],
-  ['LDDQU has no size', /^(lddqu .*)xmmword /, '$1'],
+  ['LDDQU has no size', /^(v?lddqu .*)[xy]mmword /, '$1'],
   ['the factor of an index is always shown', /\*1\b/g, ''],
 ];
 
@@ -58,7 +67,10 @@ function withSuffix(text: string, mode: DisassemblerMode): string {
 }
 
 /** Comparisons of vectors have their predicate in the mnemonic. */
-const predicates = ['eq', 'lt', 'le', 'unord', 'neq', 'nlt', 'nle', 'ord'];
+const predicates = (
+  'eq lt le unord neq nlt nle ord eq_uq nge ngt false neq_oq ge gt true ' +
+  'eq_os lt_oq le_oq unord_s neq_us nlt_uq nle_uq ord_s eq_us nge_uq ngt_uq false_os neq_os ge_oq gt_oq true_us'
+).split(' ');
 
 function oursInOneForm(text: string, { row }: Variant): string {
   let found = text;
@@ -94,14 +106,15 @@ function withoutNoIndex(text: string): string {
 }
 
 function withPredicate(text: string): string {
-  const [, name, kind, rest] = /^cmp(eq|lt|le|unord|neq|nlt|nle|ord)(ps|pd|ss|sd) (.*)$/.exec(text) ?? [];
-  return name === undefined ? text : `cmp${kind} ${rest},0x${predicates.indexOf(name).toString(16)}`;
+  const [, v, name = '', kind, rest] = /^(v?)cmp([a-z_]+)(ps|pd|ss|sd) (.*)$/.exec(text) ?? [];
+  const predicate = predicates.indexOf(name);
+  return predicate < 0 ? text : `${v}cmp${kind} ${rest},0x${predicate.toString(16)}`;
 }
 
 /** Carry-less multiplications have the halves that they take in the mnemonic. */
 function withHalves(text: string): string {
-  const [, a, b, rest] = /^pclmul([lh])q([lh])qdq (.*)$/.exec(text) ?? [];
-  return a === undefined ? text : `pclmulqdq ${rest},0x${b === 'h' ? '1' : ''}${a === 'h' ? '1' : '0'}`;
+  const [, v, a, b, rest] = /^(v?)pclmul([lh])q([lh])qdq (.*)$/.exec(text) ?? [];
+  return a === undefined ? text : `${v}pclmulqdq ${rest},0x${b === 'h' ? '1' : ''}${a === 'h' ? '1' : '0'}`;
 }
 
 const stringName = /^(rep |repne |)(movs|cmps|stos|lods|scas|ins|outs) .*?\b(byte|word|dword|qword) .*$/;

@@ -28,6 +28,8 @@ export class BlockWriter {
   readonly #table: HandlerTable;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  /** Called before the first record of a further handler is written. */
+  needsFurther: (() => void) | undefined;
   /** Address of the next record. */
   at = 0;
 
@@ -46,7 +48,12 @@ export class BlockWriter {
       return;
     }
     const operand = instruction.memory && this.#memoryOperand(instruction, variant, position);
-    const at = this.#begin(this.#table.indexOf(variant), position, instruction.length);
+    const handler = this.#table.indexOf(variant);
+    if (this.needsFurther && handler >= this.#table.firstFurther) {
+      this.needsFurther();
+      this.needsFurther = undefined;
+    }
+    const at = this.#begin(handler, position, instruction.length);
     if (operand) {
       this.#bytes[at + record.r3] = operand.base;
       this.#view.setInt32(at + record.displacement, operand.displacement, true);
@@ -233,5 +240,6 @@ const isFlat = (memory: EffectiveAddress, mode: number): boolean =>
 
 function accessBytes(type: number | string): number {
   if (typeof type === 'number') return type / 8;
+  if (type === 'v256') return 32;
   return type === 'v128' ? 16 : type === 'f64' || type === 'v128.low64' ? 8 : 4;
 }

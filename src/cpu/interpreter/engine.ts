@@ -24,7 +24,7 @@ import { createCpus } from './create-cpus.ts';
 import { regionSlots } from './generator.ts';
 import { bindHelpers, fpuOf, helperNames } from './helpers.ts';
 import type { HotCode } from './hot-code.ts';
-import { interpreterModule } from './interpreter-module.ts';
+import { furtherModule, interpreterModule } from './interpreter-module.ts';
 import { exit, record } from './record.ts';
 import { SharedVcpu } from './shared-vcpu.ts';
 import { Stepper } from './stepper.ts';
@@ -110,7 +110,9 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     const helperSlots = new Map(helperNames.map((name, i) => [name, table.size + i]));
     const firstShared = table.size + helperNames.length;
     const sharedSlots = new Map(Object.keys(sharedFunctions).map((name, i) => [name, firstShared + i]));
-    const firstSlot = firstShared + sharedSlots.size;
+    const firstSlot = table.firstRegion;
+    const core = exports as WebAssembly.ModuleImports;
+    this.#translator.needsFurther = () => void new WebAssembly.Instance(furtherModule(), { env, core });
     this.#cache.firstRegion = firstSlot;
     this.#cache.onNewPage = (ramPage) => this.protectCodePage(ramPage);
     hot?.attach({
@@ -119,7 +121,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       firstSlot,
       slots: regionSlots,
       env,
-      core: exports as WebAssembly.ModuleImports,
+      core,
       cache: this.#cache,
       countsInstructions: statistics,
       helperSlots,

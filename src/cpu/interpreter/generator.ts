@@ -26,24 +26,26 @@ import { exit, jumpCache, maximumFrames, pointOffsetShift, record, targetCache }
 import { type CoreFunctions, InterpreterTarget } from './target.ts';
 import { emitTargetProbe, lookupKeyOf, targetSlot } from './target-cache.ts';
 
-const handlerParams: readonly WasmType[] = ['i32', 'i32', 'i32'];
+export const handlerParams: readonly WasmType[] = ['i32', 'i32', 'i32'];
+/** (low, high, size, kind) -> as X86Cpu.slowAccess. */
+export const slowAccessParams: readonly WasmType[] = ['i32', 'i32', 'i32', 'i32'];
 const lookupParams: readonly WasmType[] = ['i64', 'i32', 'i32'];
-const handlerResult: readonly WasmType[] = ['i32'];
+export const handlerResult: readonly WasmType[] = ['i32'];
 /** Room in the function table for translated regions, behind the handlers. */
 export const regionSlots = 16384;
 const plainShape: Shape = { width: 64, code: 64, stack: 'rsp' };
 
 /**
  * The interpreter's one module. Imports: `env.memory`, `env.slowAccess`, `env.flushBounce`, `env.raise` and
- * `helper.NAME` for each helper that an instruction calls. Exports: `run(record, budget)`, an `exit` code; for
+ * `helper.NAME` for each helper that an instruction calls. Exports, besides `slowAccess` for the further handlers: `run(record, budget)`, an `exit` code; for
  * translated regions `lookup(rip, budget, frames)`, `access`, `stackAccess`, `afterWrite`, `settleFlags` and the function `table`: handlers, then the helpers in the
- * order of `names`, the shared functions, then room for regions.
+ * order of `names`, the shared functions, then room for further handlers (see further-module.ts) and for regions.
  */
 export function generateInterpreter(table: HandlerTable, names: readonly string[]): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory('env', 'memory', 65536);
   const handlerType = module.type(handlerParams, handlerResult);
-  const missed = module.importFunction('env', 'slowAccess', ['i32', 'i32', 'i32', 'i32'], ['i32']);
+  const missed = module.importFunction('env', 'slowAccess', slowAccessParams, ['i32']);
   const imports = {
     flushBounce: module.importFunction('env', 'flushBounce', [], []),
     raise: module.importFunction('env', 'raise', ['i32', 'i32'], []),
@@ -57,10 +59,14 @@ export function generateInterpreter(table: HandlerTable, names: readonly string[
   };
   const settleFlags = module.define([], [], emitSettleFlags, 'settleFlags');
   const sharedIndices = defineShared(module, helper);
-  const shared = (name: string): number => sharedIndices.get(name) ?? 0;
-  const slowAccess = module.define(['i32', 'i32', 'i32', 'i32'], handlerResult, (b) => emitSecondProbe(b, missed));
-  const partial = { handlerType, lookup: 0, lookupSlowly: 0, settleFlags, helper, shared, slowAccess, ...imports };
-  const firstRegion = table.size + names.length + sharedIndices.size;
+  const calls = {
+    callHelper: (body: FunctionBody, name: string): void => void body.call(helper(name)),
+    callShared: (body: FunctionBody, name: string): void => void body.call(sharedIndices.get(name) ?? 0),
+  };
+  const probe = (b: FunctionBody): void => emitSecondProbe(b, missed);
+  const slowAccess = module.define(slowAccessParams, handlerResult, probe, 'slowAccess');
+  const partial = { handlerType, lookup: 0, lookupSlowly: 0, settleFlags, ...calls, slowAccess, ...imports };
+  const { firstRegion } = table;
   const slow = (body: FunctionBody): void => emitLookup(body, partial, firstRegion);
   const lookupSlowly = module.define(lookupParams, handlerResult, slow);
   const fast = (body: FunctionBody): void => emitTargetLookup(body, { ...partial, lookupSlowly }, firstRegion);
@@ -74,7 +80,7 @@ export function generateInterpreter(table: HandlerTable, names: readonly string[
     ),
   ];
   const elements = [...functions, ...names.map((name) => helper(name)), ...sharedIndices.values()];
-  module.setTable(elements, elements.length + regionSlots, 'table');
+  module.setTable(elements, firstRegion + regionSlots, 'table');
   module.define(['i64', 'i32', 'i32'], handlerResult, (body) => emitAccess(body, core), 'access');
   module.define(
     ['i64', 'i32', 'i32'],
@@ -201,7 +207,7 @@ function emitRun(body: FunctionBody, { handlerType, lookup, settleFlags }: CoreF
   body.i32(0).memory('i32.load', layout.exitCode);
 }
 
-function emitVariant(body: FunctionBody, core: CoreFunctions, variant: Variant): void {
+export function emitVariant(body: FunctionBody, core: CoreFunctions, variant: Variant): void {
   const e = new WasmEmitter(body);
   const x = new InterpreterTarget(e, core, variant.shape);
   const { results } = emitInstruction(e, x, variant);

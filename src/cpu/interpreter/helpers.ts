@@ -1,11 +1,13 @@
 import {
   divide128,
+  gatherHelpers,
   LinearBytes,
   maskedStore,
   segment,
   sseHelpers,
   stringHelpers,
   systemHelpers,
+  vectorHelpers,
   type X86Cpu,
   X87,
   x87Helpers,
@@ -28,6 +30,8 @@ const onCpu: Readonly<Record<string, Helper>> = {
   ...stringHelpers,
   ...integerHelpers,
   ...sseHelpers,
+  ...vectorHelpers,
+  ...gatherHelpers,
 };
 
 /** Every helper that an instruction may call. */

@@ -20,6 +20,9 @@ import {
 import type { FunctionBody } from '../wasm/index.ts';
 import { exit, link, record } from './record.ts';
 
+const pairBytes = 32;
+const zeroBytes: readonly number[] = new Array(16).fill(0);
+
 /** Locals of every handler. */
 const ip = 0;
 const budget = 1;
@@ -41,9 +44,9 @@ export interface CoreFunctions {
   readonly slowAccess: number;
   readonly flushBounce: number;
   readonly raise: number;
-  helper(name: string): number;
-  /** Function index of a shared function. */
-  shared(name: string): number;
+  /** Writes the call of a helper, or of a shared function, whose arguments are on the Wasm stack. */
+  callHelper(body: FunctionBody, name: string): void;
+  callShared(body: FunctionBody, name: string): void;
 }
 
 /** The interpreter's view of the processor: operands are dug out of the record, state lies in linear memory. */
@@ -115,6 +118,14 @@ export class InterpreterTarget implements X86Target, OperandSource {
 
   writeVector({ type, field }: VariantOperand & { kind: 'vector' }, value: Val): void {
     this.#e.storeMemory(accessOf(type).store, this.field(field), layout.xmm, value);
+  }
+
+  readVectorHigh({ field }: VariantOperand & { kind: 'vector' }): Val {
+    return this.#e.loadMemory('v128.load', this.field(field), layout.ymmHigh);
+  }
+
+  writeVectorHigh({ field }: VariantOperand & { kind: 'vector' }, value: Val | undefined): void {
+    this.#e.storeMemory('v128.store', this.field(field), layout.ymmHigh, value ?? this.#e.v128(zeroBytes));
   }
 
   secondImmediate(): Val {
@@ -201,16 +212,32 @@ export class InterpreterTarget implements X86Target, OperandSource {
       read: () => this.#e.loadMemory(load, host, 0),
       write: (value) => {
         this.#e.storeMemory(store, host, 0, value);
-        this.#e.rarely(this.#e.op('i32.eq', host, this.#e.i32(layout.bounce)), () =>
-          this.#body.call(this.#core.flushBounce),
-        );
+        this.#flushFrom(host);
       },
     };
   }
 
-  /** Raises #GP(0) unless the address is a multiple of 16 (SDM 1, 10.4.1.1). */
-  requireAligned(linear: Val): void {
-    const low = this.#e.op('i32.and', this.#e.op('i32.wrap_i64', linear), this.#e.i32(15));
+  /** After a write at an address in linear memory. */
+  #flushFrom(host: Val): void {
+    this.#e.rarely(this.#e.op('i32.eq', host, this.#e.i32(layout.bounce)), () =>
+      this.#body.call(this.#core.flushBounce),
+    );
+  }
+
+  loadPair(linear: Val): readonly [Val, Val] {
+    const host = this.#host(linear, pairBytes, accessKind.read);
+    return [this.#e.loadMemory('v128.load', host, 0), this.#e.loadMemory('v128.load', host, pairBytes / 2)];
+  }
+
+  storePair(linear: Val, low: Val, high: Val): void {
+    const host = this.#host(linear, pairBytes, accessKind.write);
+    this.#e.storeMemory('v128.store', host, 0, low);
+    this.#e.storeMemory('v128.store', host, pairBytes / 2, high);
+    this.#flushFrom(host);
+  }
+
+  requireAligned(linear: Val, bytes: 16 | 32): void {
+    const low = this.#e.op('i32.and', this.#e.op('i32.wrap_i64', linear), this.#e.i32(bytes - 1));
     this.#e.when(low, () => this.#raise(13, 0));
   }
 
@@ -246,7 +273,7 @@ export class InterpreterTarget implements X86Target, OperandSource {
     this.#storeRip();
     this.setState('i64', layout.nextRip, this.nextRip());
     e.push(...[...args, e.i32(0), e.i32(0), e.i32(0)].slice(0, 3));
-    this.#body.call(this.#core.helper(name));
+    this.#core.callHelper(this.#body, name);
     const result = e.pop('i32');
     e.rarely(this.state('i32', layout.faulted), () => this.#exitWithFault());
     return result;
@@ -258,7 +285,7 @@ export class InterpreterTarget implements X86Target, OperandSource {
 
   shared(name: string, ...args: readonly Val[]): readonly Val[] {
     this.#e.push(...args);
-    this.#body.call(this.#core.shared(name));
+    this.#core.callShared(this.#body, name);
     return takeResults(this.#e, sharedFunction(name));
   }
 

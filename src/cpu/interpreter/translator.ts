@@ -60,6 +60,11 @@ export class Translator {
     return this.#running.cpu;
   }
 
+  /** Called when a guest first uses an instruction whose handlers are not there yet. */
+  set needsFurther(load: () => void) {
+    this.#writer.needsFurther = load;
+  }
+
   /** Instructions decoded, and how often the record area was full. */
   get counters(): { decodedInstructions: number; recordFlushes: number } {
     return { decodedInstructions: this.#decoded, recordFlushes: this.#flushes };

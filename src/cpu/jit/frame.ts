@@ -6,6 +6,7 @@ import { includesTame, noTameVectors, type TameVectors, tameAfterWrite, withTame
 import { type FormSet, formOf, generalBit, type RegisterSet, type Touches, vectorBit } from './touches.ts';
 
 const registerCount = 16;
+const zeroBytes: readonly number[] = new Array(16).fill(0);
 
 /** What is known of the locals at a point of the code. */
 export interface FrameState {
@@ -181,6 +182,17 @@ export class RegionFrame implements BranchWatcher {
 
   setVector(number: number, value: Val): void {
     this.#write(vectorBit(number), registerCount + number, value);
+  }
+
+  /** Bits 128 to 255 of a YMM register are in memory only. */
+  vectorHigh(number: number): Val {
+    return this.#e.loadMemory('v128.load', this.#e.i32(0), layout.ymmHigh + 16 * number);
+  }
+
+  /** No value: they become zero. */
+  setVectorHigh(number: number, value: Val | undefined): void {
+    const e = this.#e;
+    e.storeMemory('v128.store', e.i32(0), layout.ymmHigh + 16 * number, value ?? e.v128(zeroBytes));
   }
 
   isTame(number: number, elements: FloatElements): boolean {

@@ -21,6 +21,7 @@ const op = {
   shiftRight: opcode('i32.shr_u'),
 } as const;
 
+const pairBytes = 32;
 const entryMask = (tlb.entries - 1) * tlb.entryBytes;
 
 /** An access, and what becomes of its address in both ways. */
@@ -95,6 +96,24 @@ export class RegionMemory {
         this.#wrote = true;
       },
     };
+  }
+
+  loadPair(linear: Val): readonly [Val, Val] {
+    const e = this.#e;
+    this.settle();
+    this.#probe(linear, pairBytes, accessKind.read, 'i32', () => {});
+    const host = e.pop('i32');
+    return [e.loadMemory('v128.load', host, 0), e.loadMemory('v128.load', host, pairBytes / 2)];
+  }
+
+  storePair(linear: Val, low: Val, high: Val): void {
+    const e = this.#e;
+    this.settle();
+    this.#probe(linear, pairBytes, accessKind.write, 'i32', () => {});
+    const host = e.pop('i32');
+    e.storeMemory('v128.store', host, 0, low);
+    e.storeMemory('v128.store', host, pairBytes / 2, high);
+    this.#wrote = true;
   }
 
   /** Leaves what `then` makes of the address of the access in linear memory, which is on the Wasm stack, there. */

@@ -138,6 +138,14 @@ export class JitTarget implements X86Target, OperandSource {
     this.#tame.noteWrite(number, operand.type, value);
   }
 
+  readVectorHigh({ source }: VariantOperand & { kind: 'vector' }): Val {
+    return this.#frame.vectorHigh(this.#here.instruction.registers[source]);
+  }
+
+  writeVectorHigh({ source }: VariantOperand & { kind: 'vector' }, value: Val | undefined): void {
+    this.#frame.setVectorHigh(this.#here.instruction.registers[source], value);
+  }
+
   isTame(value: Val, elements: FloatElements): boolean {
     return this.#tame.isTame(value, elements);
   }
@@ -194,8 +202,8 @@ export class JitTarget implements X86Target, OperandSource {
     return emitSegmentAddress(e, this, { number: e.i32(number), kind: e.i32(kind), bytes: e.i32(bytes), offset });
   }
 
-  requireAligned(linear: Val): void {
-    const low = this.#e.op('i32.and', this.#e.op('i32.wrap_i64', linear), this.#e.i32(15));
+  requireAligned(linear: Val, bytes: 16 | 32): void {
+    const low = this.#e.op('i32.and', this.#e.op('i32.wrap_i64', linear), this.#e.i32(bytes - 1));
     this.#e.when(low, () => this.raise(13, 0));
   }
 
@@ -243,6 +251,15 @@ export class JitTarget implements X86Target, OperandSource {
   writable(type: MemoryType, linear: Val, access: 'write' | 'read-write', onStack?: 'stack'): WritableMemory {
     this.#stores = true;
     return this.#memory.writable(type, linear, access, onStack);
+  }
+
+  loadPair(linear: Val): readonly [Val, Val] {
+    return this.#memory.loadPair(linear);
+  }
+
+  storePair(linear: Val, low: Val, high: Val): void {
+    this.#stores = true;
+    this.#memory.storePair(linear, low, high);
   }
 
   // Helpers and faults.

@@ -123,6 +123,7 @@ function placeOf(
     const isHighByte = operand.width === 8 && !hasRex && number >= 4 && number < 8;
     return { bit: generalBit(isHighByte ? number - 4 : number), isWhole: operand.width >= 32 };
   }
-  if (operand.kind === 'vector') return { bit: vectorBit(registers[operand.source]), isWhole: operand.type === 'v128' };
+  if (operand.kind === 'vector')
+    return { bit: vectorBit(registers[operand.source]), isWhole: operand.type === 'v128' || operand.type === 'v256' };
   return undefined;
 }

@@ -10,7 +10,7 @@ interface Explanation {
 export const explanations: readonly Explanation[] = [
   {
     reason: 'processors differ in the bits of these approximations: the error bound is tested',
-    names: ['rcpps', 'rcpss', 'rsqrtps', 'rsqrtss'],
+    names: ['rcpps', 'rcpss', 'rsqrtps', 'rsqrtss', 'vrcpps', 'vrcpss', 'vrsqrtps', 'vrsqrtss'],
   },
   { reason: "QEMU 7.2's software mode has no INVPCID, and a host's kernel lets no program run it", names: ['invpcid'] },
 ];

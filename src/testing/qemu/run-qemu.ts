@@ -4,7 +4,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeLog } from './log.ts';
-import { processorCountOf, programFile } from './programs.ts';
 
 const qemu = 'qemu-system-x86_64';
 /** What our processor has and TCG offers, nothing that would make reserved bits writable. */
@@ -21,17 +20,15 @@ export const recordedVersion = '7.2';
 export const hasQemu = (): boolean =>
   spawnSync(qemu, ['--version'], { encoding: 'utf8' }).stdout?.includes(`version ${recordedVersion}.`) ?? false;
 
-/** Runs a program by its name; its log as text, and how the machine ended. */
-export function runOnQemu(name: string): string[] {
-  const program = programFile(name);
+/** Runs a program; its log as text, and how the machine ended. */
+export function runOnQemu(program: string): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'mezz-qemu-'));
   const serial = join(folder, 'serial');
   try {
     const run = spawnSync(
       qemu,
       [
-        ...['-machine', 'pc', '-accel', 'tcg', '-cpu', cpu, '-smp', `${processorCountOf(name)}`],
-        ...['-m', `${guestMemoryMib}`, '-nodefaults'],
+        ...['-machine', 'pc', '-accel', 'tcg', '-cpu', cpu, '-m', `${guestMemoryMib}`, '-nodefaults'],
         ...['-display', 'none', '-no-reboot', '-serial', `file:${serial}`],
         ...['-device', `isa-debug-exit,iobase=${debugExitPort},iosize=4`, '-kernel', program],
       ],

@@ -1,3 +1,5 @@
+import { vectorImage } from './state-seeds.ts';
+
 /** Values of vector registers, and MXCSR where a case draws it: the x87 status has a witness of its own. */
 const xmmAt = 160;
 const stAt = 32;
@@ -16,6 +18,8 @@ export function compareVectors(native: Uint8Array, ours: Uint8Array, hasFloats: 
   for (let i = 0; i < 16; i++) {
     const at = xmmAt + 16 * i;
     found.push(...compareBlock(`xmm${i}`, 16, native.subarray(at), ours.subarray(at)));
+    const high = vectorImage.high + 16 * i;
+    found.push(...compareBlock(`ymm${i} high`, 16, native.subarray(high), ours.subarray(high)));
   }
   for (let i = 0; i < 8; i++) {
     const at = stAt + 16 * i;

@@ -9,6 +9,7 @@ export interface Draft {
   readonly variant: Variant;
   readonly operandSize: 16 | 32 | 64;
   readonly isMemory: boolean;
+  readonly isGather: boolean;
   readonly hasRex: boolean;
   /** Register numbers of r/m, reg and opcode fields. */
   rm: number;

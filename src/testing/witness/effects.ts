@@ -77,7 +77,7 @@ const table: Readonly<Record<string, FlagEffects>> = {
   ...named('adcx', sets(CF, 0, CF)),
   ...named('adox', sets(OF, 0, OF)),
   ...named('lzcnt', sets(all, OF | SF | PF | AF)),
-  ...named('comiss comisd ucomiss ucomisd ptest', sets(all)),
+  ...named('comiss comisd ucomiss ucomisd ptest vtestps vtestpd', sets(all)),
 };
 
 function named(names: string, effects: FlagEffects): Record<string, FlagEffects> {
@@ -86,7 +86,7 @@ function named(names: string, effects: FlagEffects): Record<string, FlagEffects>
 
 /** `count` is the masked shift count, undefined when it is not known; `bits` the operand size. */
 export function flagEffects(name: string, bits: number, count: number | undefined): FlagEffects {
-  const known = table[name];
+  const known = table[name] ?? table[name.replace(/^v/, '')];
   if (known) return known;
   const condition = conditionReads[name.replace(/^(set|cmov|j)/, '')];
   if (condition !== undefined && /^(set|cmov|j)/.test(name)) return sets(0, 0, condition);
@@ -179,6 +179,6 @@ const implicit: Readonly<Record<string, readonly [readonly number[], readonly nu
 /** IMUL has forms with and without implied registers. */
 export function implicitRegisters(name: string, operands: string): ImplicitRegisters {
   const key = name === 'imul' && !operands.includes(',') ? 'mul' : name;
-  const [reads, writes] = implicit[key] ?? [[], []];
+  const [reads, writes] = implicit[key] ?? implicit[key.replace(/^v/, '')] ?? [[], []];
   return { reads, writes };
 }

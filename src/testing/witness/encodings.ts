@@ -10,7 +10,7 @@ export interface Encoding {
   readonly weight: number;
 }
 
-export type WitnessUnit = 'integer' | 'sse' | 'mmx' | 'x87' | 'xsave';
+export type WitnessUnit = 'integer' | 'sse' | 'mmx' | 'x87' | 'xsave' | 'avx';
 export const unitOf = ({ candidate }: Encoding): WitnessUnit => candidate.row.unit ?? 'integer';
 
 /** Fault whenever a program executes them, and end the sequence. */
@@ -45,7 +45,7 @@ function collect(): Encoding[] {
 export const encodings: readonly Encoding[] = collect();
 
 const floats =
-  /^(add|sub|mul|div|sqrt|min|max|cmp|u?comis|round)([ps][sd]|[sd])$|^(hadd|hsub|addsub|dp)p[sd]$|^cvt|^(ld|st)mxcsr$/;
+  /^v?(add|sub|mul|div|sqrt|min|max|cmp|u?comis|round)([ps][sd]|[sd])$|^v?(hadd|hsub|addsub|dp)p[sd]$|^v?cvt|^v?(ld|st)mxcsr$|^vf(n?m)(add|sub)/;
 
 /** Those that MXCSR steers. */
 export const floatEncodings: readonly Encoding[] = encodings

@@ -9,7 +9,7 @@ export const exclusions: Readonly<Record<string, string>> = {
   ),
   ...because('it changes the stack segment', 'lss'),
   ...because('the host has other components: tested with programs of our own', 'xsave xrstor xsaveopt xsetbv'),
-  ...because('approximations differ between processors', 'rcpps rcpss rsqrtps rsqrtss'),
+  ...because('approximations differ between processors', 'rcpps rcpss rsqrtps rsqrtss vrcpps vrcpss vrsqrtps vrsqrtss'),
   ...because('the x87 unit has a witness of its own', 'fnsave frstor fnstenv fldenv fxsave fxrstor'),
 };
 

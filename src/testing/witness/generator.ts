@@ -5,7 +5,7 @@ import { chooseAim, directOffset, encodeAddress, segmentPrefix } from './address
 import type { WitnessCase, WitnessMode } from './case.ts';
 import type { Draft } from './draft.ts';
 import { arithmeticFlags, flagEffects, implicitRegisters } from './effects.ts';
-import { type EncodedInstruction, encode, littleEndian } from './encoding.ts';
+import { type EncodedAddress, type EncodedInstruction, encode, littleEndian } from './encoding.ts';
 import { type Encoding, EncodingDraw, encodings, floatEncodings, unitOf, type WitnessUnit } from './encodings.ts';
 import { prepare, prepareFloats } from './preparation.ts';
 import { Random } from './random.ts';
@@ -117,19 +117,20 @@ function drawDraft(sequence: Sequence, encoding: Encoding): Draft {
   const variant = variantOf(row, { operandSize, form, stack });
   const memory = variant.operands.find((o) => o.kind === 'memory');
   const bytes = memory?.kind === 'memory' ? accessBytes(memory) : operandSize / 8;
-  const isAligned = memory?.kind === 'memory' && memory.isAligned && memory.type === 'v128';
+  const isAligned = memory?.kind === 'memory' && memory.isAligned && (memory.type === 'v128' || memory.type === 'v256');
   return {
     encoding,
     name: row.name,
     variant,
     operandSize,
     isMemory,
+    isGather: row.hasVectorIndex === true,
     hasRex: mode === 64 && random.oneIn(3),
     rm: pickRegister(sequence),
     reg: pickRegister(sequence),
     opcodeRegister: pickRegister(sequence),
     vexRegister: encoding.candidate.vex ? pickRegister(sequence) : 0,
-    aim: chooseAim(sequence, bytes, isAligned ? 16 : 1),
+    aim: chooseAim(sequence, bytes, isAligned ? bytes : 1),
     repeat: 0,
     immediate: undefined,
     takesTarget: undefined,
@@ -138,6 +139,7 @@ function drawDraft(sequence: Sequence, encoding: Encoding): Draft {
 
 function accessBytes(operand: VariantOperand & { kind: 'memory' }): number {
   if (typeof operand.type === 'number') return operand.type / 8;
+  if (operand.type === 'v256') return 32;
   return operand.type === 'v128' ? 16 : operand.type === 'f64' ? 8 : 4;
 }
 
@@ -160,7 +162,8 @@ function assemble(sequence: Sequence, draft: Draft): EncodedInstruction {
   const { random, mode } = sequence;
   const { encoding, variant } = draft;
   const { candidate } = encoding;
-  const address = draft.isMemory ? encodeAddress(sequence, draft.aim) : undefined;
+  const plain = draft.isMemory ? encodeAddress(sequence, draft.aim) : undefined;
+  const address = plain && draft.isGather ? withVectorIndex(sequence, plain) : plain;
   const hasModrm = candidate.hasModrm;
   const regField = candidate.digit ?? draft.reg;
   const fixed = candidate.modrm;
@@ -182,6 +185,16 @@ function assemble(sequence: Sequence, draft: Draft): EncodedInstruction {
     opcodeHigh: encoding.opcodes.length === 8 && draft.opcodeRegister > 7,
     tail: drawImmediates(sequence, draft, variant),
   };
+}
+
+/** A vector register as the index; an address that has no base, or one in the other modes, is kept as it is. */
+function withVectorIndex({ random, mode }: Sequence, address: EncodedAddress): EncodedAddress {
+  if (random.oneIn(20)) return address;
+  const hasSib = address.sib !== undefined;
+  const base = hasSib ? (address.sib as number) & 7 : address.rm;
+  if (!hasSib && address.mod === 0 && address.rm === 5) return address;
+  const sib = (random.below(4) << 6) | (random.below(8) << 3) | base;
+  return { ...address, rm: 4, sib, x: mode === 64 && random.oneIn(2) };
 }
 
 /** Seldom with a register where none may be. */
@@ -216,7 +229,8 @@ function drawPrefixes(sequence: Sequence, draft: Draft): number[] {
   } else if (prefix === 'F3') prefixes.push(0xf3);
   else if (prefix === 'F2') prefixes.push(0xf2);
   else if (draft.repeat !== 0) prefixes.push(draft.repeat);
-  const usesMemory = draft.isMemory || row.repeats === true || row.operands.includes('O') || /^maskmov/.test(row.name);
+  const usesMemory =
+    draft.isMemory || row.repeats === true || row.operands.includes('O') || /^v?maskmovdqu|^maskmovq/.test(row.name);
   if (usesMemory) {
     prefixes.push(...segmentPrefix(draft.aim.segment));
     if (draft.aim.addressBits !== (mode === 64 ? 64 : mode === 16 ? 16 : 32)) prefixes.push(0x67);
@@ -243,6 +257,8 @@ function drawImmediates(sequence: Sequence, draft: Draft, variant: Variant): num
   for (const operand of variant.operands) {
     if (operand.kind === 'immediate') {
       bytes.push(...littleEndian(random.value(), immediateBytes(operand.encoding, sizeBytes)));
+    } else if (operand.kind === 'vector' && operand.source === 'immediate') {
+      bytes.push(random.below(256));
     } else if (operand.kind === 'relative') {
       bytes.push(...new Array<number>(relativeBytes(operand.encoding, sizeBytes)).fill(0));
     } else if (operand.kind === 'memory' && operand.isDirect) {
@@ -273,6 +289,8 @@ const registerNumbers = ({ rm, reg, opcodeRegister, vexRegister }: Draft): Omit<
 /** Number of the register that an operand changes; AH is part of the first. */
 function touched(operand: VariantOperand, draft: Draft): number | undefined {
   const numbers = registerNumbers(draft);
+  // Numbers of vector registers are in those of AVX.
+  if (operand.kind === 'number' && draft.encoding.candidate.row.unit === 'avx') return undefined;
   if (operand.kind === 'number') return operand.source === 'rm' ? draft.rm : draft.reg;
   if (operand.kind !== 'register' || operand.access === 'read') return undefined;
   const number = numbers[operand.source];
@@ -299,7 +317,7 @@ function noteRegisters(sequence: Sequence, draft: Draft): void {
   if (isWritten && (linear < 0x2000_0000n || linear > 0x2fff_ffffn)) sequence.isStackDirty = true;
 }
 
-const writesMemory = /^(movs|stos|pop_mem|bts|btr|btc|cmpxchg8b|fst|fist|mask)/;
+const writesMemory = /^(movs|stos|pop_mem|bts|btr|btc|cmpxchg8b|fst|fist|mask|vmask|vpmaskmov)/;
 
 function byteAlias(operand: VariantOperand & { kind: 'register' }, draft: Draft): number {
   return registerNumbers(draft)[operand.source];

@@ -7,7 +7,7 @@ import type { WitnessCase, WitnessOutcome } from './case.ts';
 
 const decoder = new Decoder(x86OpcodeMaps);
 /** They tell the modes apart by more than their operands. */
-const seesMode = /_seg$|^sys|^ver[rw]$|^l(ar|sl)$|^mov_(from|to)_/;
+const seesMode = /_seg$|^sys|^vzero|^ver[rw]$|^l(ar|sl)$|^mov_(from|to)_/;
 const doubleWord = (1n << 32n) - 1n;
 
 /** What the host runs, and what our processor runs beside it. */
@@ -36,6 +36,7 @@ function meanTheSame(narrow: Instruction, wide: Instruction): boolean {
   if (narrow.fault !== wide.fault || String(narrow.immediates) !== String(wide.immediates)) return false;
   const operands = ({ variant }: Instruction): string => JSON.stringify([variant?.operands, variant?.shape.width]);
   if (operands(narrow) !== operands(wide)) return false;
+  if (narrow.registers.immediate !== wide.registers.immediate) return false;
   const { memory } = wide;
   if (!narrow.memory || !memory) return narrow.memory === memory;
   const isPlain = [segment.es, segment.ss, segment.ds].includes(narrow.memory.segment as 0 | 2 | 3);

@@ -1,6 +1,7 @@
 import { attention, type CpuBus, flag, layout, type RamMap, segment, type X86Cpu } from '../../cpu/isa/x86/index.ts';
+import { refreshXsave } from '../../cpu/isa/x86/system/extended-control.ts';
 import { refreshMode } from '../../cpu/isa/x86/system/mode.ts';
-import { cr0, cr4, efer } from '../../cpu/isa/x86/system/registers.ts';
+import { cr0, cr4, efer, xcr0BitsOf } from '../../cpu/isa/x86/system/registers.ts';
 import { codeBytes, finishOf, type Patch, type WitnessCase, type WitnessOutcome } from './case.ts';
 import { interpreterEngine, type MakeEngine } from './engines.ts';
 import { arenaImage } from './image.ts';
@@ -75,7 +76,9 @@ export class WitnessMachine {
   #setUp(): void {
     const { state } = this.#cpu;
     state.cr0 = cr0.PE | cr0.MP | cr0.ET | cr0.NE | cr0.WP | cr0.AM | cr0.PG;
-    state.cr4 = cr4.PAE | cr4.PGE | cr4.OSFXSR | cr4.OSXMMEXCPT | cr4.FSGSBASE | cr4.PSE;
+    state.cr4 = cr4.PAE | cr4.PGE | cr4.OSFXSR | cr4.OSXMMEXCPT | cr4.FSGSBASE | cr4.PSE | cr4.OSXSAVE;
+    state.xcr0 = xcr0BitsOf(this.#cpu.model);
+    refreshXsave(state);
     state.efer = efer.LME | efer.LMA | efer.NXE | efer.SCE;
     state.cr3.value = BigInt(this.#tables.root);
     Object.assign(state.gdtr, this.#tables.gdt);

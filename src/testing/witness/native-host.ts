@@ -31,7 +31,7 @@ function hostProgram(): HostProgram {
 
 const processorInfo = (): string => readFileSync('/proc/cpuinfo', 'utf8');
 
-const allUnits: readonly WitnessUnit[] = ['integer', 'sse', 'mmx'];
+const allUnits: readonly WitnessUnit[] = ['integer', 'sse', 'mmx', 'avx'];
 
 /** Why there is no native witness of these units on this machine, of code of this mode; undefined: there is one. */
 export function nativeObstacle(mode: WitnessMode = 64, units: readonly WitnessUnit[] = allUnits): string | undefined {

@@ -30,6 +30,16 @@
 #define ARENA_BYTES (4 * PAGE)
 #define IMAGES 64
 
+/* An XSAVE area with the upper halves of YMM registers; without AVX its first part is that of FXSAVE. */
+struct vectors {
+  uint8_t fx[512];
+  uint64_t components;
+  uint8_t header[56];
+  uint8_t high[256];
+};
+#define VECTOR_BYTES (512 + 256)
+#define ALL_COMPONENTS 7
+
 /* The control page: what the stubs load and store. The assembly below has these offsets as numbers. */
 struct control {
   uint64_t in[16];       /* 0x000 */
@@ -45,9 +55,11 @@ struct control {
   uint32_t has_vector;   /* 0x138 */
   uint32_t ds, es, fs, gs; /* 0x13c, 0x140, 0x144, 0x148 */
   uint32_t has_fsgsbase;   /* 0x14c: else the kernel sets the bases */
-  uint8_t pad[0x200 - 0x150];
-  uint8_t in_fx[512];    /* 0x200 */
-  uint8_t out_fx[512];   /* 0x400 */
+  uint32_t has_avx;        /* 0x150 */
+  uint8_t pad[0x200 - 0x154];
+  struct vectors in_vectors;  /* 0x200 */
+  uint8_t pad2[0x600 - 0x540];
+  struct vectors out_vectors; /* 0x600 */
 };
 #define control ((struct control *)CONTROL)
 
@@ -76,6 +88,11 @@ __asm__(
     "3:\n"
     "  cmpl $0, 0x0f000138\n"
     "  je 1f\n"
+    "  cmpl $0, 0x0f000150\n"
+    "  je 4f\n"
+    "  mov $7, %eax; xor %edx, %edx; xrstor64 0x0f000200\n"
+    "  jmp 1f\n"
+    "4:\n"
     "  fxrstor64 0x0f000200\n"
     "1:\n"
     "  pushq 0x0f000100; popfq\n"
@@ -95,7 +112,12 @@ __asm__(
     "  pushq $2; popfq\n"
     "  cmpl $0, 0x0f000138\n"
     "  je 1f\n"
-    "  fxsave64 0x0f000400\n"
+    "  cmpl $0, 0x0f000150\n"
+    "  je 4f\n"
+    "  mov $7, %eax; xor %edx, %edx; xsave64 0x0f000600\n"
+    "  jmp 1f\n"
+    "4:\n"
+    "  fxsave64 0x0f000600\n"
     "1:\n"
     "  jmp stub_tail_copy\n"
     ".fill 16, 1, 0x90\n"
@@ -179,7 +201,15 @@ static __attribute__((noreturn)) void leave(int kind, ucontext_t *context) {
   result.rip = registers[REG_RIP];
   control->out_flags = registers[REG_EFL];
   for (int i = 0; i < 16; i++) control->out[i] = registers[order[i]];
-  if (control->has_vector) __builtin_memcpy(control->out_fx, context->uc_mcontext.fpregs, 512);
+  if (control->has_vector) {
+    /* The kernel leaves an XSAVE area in the standard format there. */
+    const struct vectors *vectors = (const void *)context->uc_mcontext.fpregs;
+    __builtin_memcpy(control->out_vectors.fx, vectors->fx, 512);
+    if (control->has_avx) {
+      int is_used = (vectors->components & 4) != 0;
+      for (int i = 0; i < 256; i++) control->out_vectors.high[i] = is_used ? vectors->high[i] : 0;
+    }
+  }
   __asm__ volatile("pushq $2; popfq; jmp *%0" ::"r"(tail) : "memory");
   __builtin_unreachable();
 }
@@ -305,8 +335,13 @@ static const uint8_t *prepare(const struct request *request) {
   control->in_flags = request->flags;
   control->has_vector = request->has_vector;
   if (request->has_vector) {
-    memcpy(control->in_fx, at, 512);
-    at += 512;
+    memcpy(control->in_vectors.fx, at, 512);
+    memcpy(control->in_vectors.high, at + 512, 256);
+    memcpy(control->out_vectors.high, at + 512, 256);
+    memset(control->in_vectors.header, 0, sizeof control->in_vectors.header);
+    control->in_vectors.components = ALL_COMPONENTS;
+    control->out_vectors.components = 0;
+    at += VECTOR_BYTES;
   }
   memcpy(code + request->code_offset, at, request->code_length);
   at += request->code_length;
@@ -362,8 +397,9 @@ static uint8_t *run(const struct request *request, uint8_t *out) {
   result.has_vector = request->has_vector;
   uint8_t *at = out + sizeof result;
   if (request->has_vector) {
-    memcpy(at, control->out_fx, 512);
-    at += 512;
+    memcpy(at, control->out_vectors.fx, 512);
+    memcpy(at + 512, control->out_vectors.high, 256);
+    at += VECTOR_BYTES;
   }
   uint16_t differences = 0;
   at = put_differences(at, &differences);
@@ -402,6 +438,7 @@ static void probe(void) {
   uint32_t zeros;
   __asm__ volatile("lzcnt %1, %0" : "=r"(zeros) : "r"(1) : "cc");
   if (zeros == 31) printf("lzcnt ");
+  if (__builtin_cpu_supports("avx")) printf("avx ");
   set_up_memory();
   if (has_selector(0x0f)) printf("local-segments ");
   if (has_selector(0x23)) printf("code32 ");
@@ -415,6 +452,7 @@ int main(int count, char **arguments) {
     return 0;
   }
   set_up_memory();
+  control->has_avx = __builtin_cpu_supports("avx") != 0;
   control->has_fsgsbase = (getauxval(AT_HWCAP2) & 2) != 0;
   set_up_signals();
   syscall(SYS_arch_prctl, ARCH_GET_FS, &control->host_fs);
@@ -424,7 +462,7 @@ int main(int count, char **arguments) {
     read_all(head, sizeof head);
     uint8_t *in = malloc(head[1]);
     /* At worst every other byte of the arena differs. */
-    size_t room = sizeof(struct response) + 512 + ARENA_BYTES * 3;
+    size_t room = sizeof(struct response) + VECTOR_BYTES + ARENA_BYTES * 3;
     uint8_t *out = malloc(64 + (size_t)head[0] * room);
     if (!in || !out) die("Cannot get memory for a batch");
     read_all(in, head[1]);

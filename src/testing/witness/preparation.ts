@@ -302,10 +302,10 @@ const byName: Readonly<Record<string, Preparation>> = {
   ...each('pop_seg', popSegment),
   ...each('les lds lfs lgs', farPointer),
   ...each('wrfsbase wrgsbase', setBase),
-  ...each('maskmovq maskmovdqu', maskedMove),
+  ...each('maskmovq maskmovdqu vmaskmovdqu', maskedMove),
   ...each('push pop push_seg pushf pusha call', needsStack),
   ...each('sha1rnds4 sha1nexte sha1msg1 sha1msg2 sha256rnds2 sha256msg1 sha256msg2', alignedOperand),
-  ...each('pcmpestri pcmpestrm', stringLengths),
+  ...each('pcmpestri pcmpestrm vpcmpestri vpcmpestrm', stringLengths),
   popa: popAll,
   pop_mem: popToMemory,
   arpl: adjustLevel,
@@ -331,13 +331,13 @@ export function prepareFloats(sequence: Sequence, draft: Draft): void {
   const { random } = sequence;
   if (!draft.isMemory) return;
   const at = Number(draft.aim.linear);
-  if (draft.name === 'ldmxcsr') {
+  if (/^v?ldmxcsr$/.test(draft.name)) {
     const value = mxcsrOf(random.next32()) | (random.oneIn(8) ? reservedBit : 0);
     if (!sequence.patch(at, bytesOf(BigInt(value), 4))) sequence.prefer(0, 0n);
     return;
   }
-  const bytes = new Uint8Array(16);
-  unusualFloats(() => random.next32(), new DataView(bytes.buffer));
+  const bytes = new Uint8Array(32);
+  for (const at of [0, 16]) unusualFloats(() => random.next32(), new DataView(bytes.buffer, at, 16));
   if (!random.oneIn(8)) sequence.patch(at, bytes);
 }
 

@@ -1,9 +1,10 @@
 /** Cases and outcomes as bytes between us and native.c (`struct request` and `struct response`). */
 import { codeBytes, type Patch, type WitnessCase, type WitnessOutcome } from './case.ts';
+import { vectorImage } from './state-seeds.ts';
 
 const requestBytes = 148;
 const responseBytes = 164;
-const vectorBytes = 512;
+const { bytes: vectorBytes } = vectorImage;
 const kinds = ['completed', 'fault', 'timeout'] as const;
 
 export function encodeCase(test: WitnessCase): Uint8Array {

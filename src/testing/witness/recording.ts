@@ -6,7 +6,7 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { ByteReader, ByteWriter } from './byte-stream.ts';
 import type { Patch, WitnessCase, WitnessMode, WitnessOutcome } from './case.ts';
 import { listInstructions } from './listing.ts';
-import { fillerRegisters, fillerVectors, floatingVectors } from './state-seeds.ts';
+import { fillerRegisters, fillerVectors, floatingVectors, vectorImage } from './state-seeds.ts';
 
 export interface RecordedCase {
   readonly test: WitnessCase;
@@ -16,6 +16,7 @@ export interface RecordedCase {
 const formatVersion = 1;
 const xmm = { at: 160, bytes: 16, count: 16 } as const;
 const mxcsr = { at: 24, bytes: 4, count: 1 } as const;
+const high = { at: vectorImage.high, bytes: 16, count: 16 } as const;
 const mmx = { at: 32, bytes: 8, count: 8 } as const;
 const pageFault = 14;
 
@@ -122,7 +123,7 @@ function readOutcome(reader: ByteReader, test: WitnessCase): WitnessOutcome {
 /** Registers that change, whole: only the values are compared. */
 function vectorDifferences(before: Uint8Array, after: Uint8Array, hasFloats: boolean): Patch[] {
   const found: Patch[] = [];
-  for (const { at, bytes, count } of hasFloats ? [mxcsr, xmm, mmx] : [xmm, mmx]) {
+  for (const { at, bytes, count } of hasFloats ? [mxcsr, xmm, high, mmx] : [xmm, high, mmx]) {
     for (let i = 0; i < count; i++) {
       const start = at + 16 * i;
       const now = after.slice(start, start + bytes);

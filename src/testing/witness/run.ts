@@ -25,7 +25,7 @@ const { values } = parseArgs({
     sequences: { type: 'string', default: '20000' },
     seed: { type: 'string' },
     mode: { type: 'string', default: '64,32,16' },
-    units: { type: 'string', default: 'integer,sse,mmx' },
+    units: { type: 'string', default: 'integer,sse,mmx,avx' },
     floats: { type: 'boolean', default: false },
     engine: { type: 'string', default: 'interpreter' },
     reports: { type: 'string', default: '10' },

@@ -39,12 +39,15 @@ export function fillerRegisters(seed: number): bigint[] {
   return Array.from({ length: 16 }, () => registerValue(next));
 }
 
-const fxsave = { control: 0, tag: 4, mxcsr: 24, mxcsrMask: 28, st: 32, xmm: 160, bytes: 512 } as const;
+/** FXSAVE's image, and behind it the upper halves of YMM registers. */
+export const vectorImage = { high: 512, bytes: 512 + 256 } as const;
 
-/** XMM and MMX registers as an FXSAVE image; exceptions are masked, rounding is to nearest. */
+const fxsave = { control: 0, tag: 4, mxcsr: 24, mxcsrMask: 28, st: 32, xmm: 160 } as const;
+
+/** XMM and MMX registers as an FXSAVE image, and upper halves; exceptions are masked, rounding is to nearest. */
 export function fillerVectors(seed: number): Uint8Array {
   const next = wordsOf(seed);
-  const image = new Uint8Array(fxsave.bytes);
+  const image = new Uint8Array(vectorImage.bytes);
   const view = new DataView(image.buffer);
   view.setUint16(fxsave.control, 0x37f, true);
   image[fxsave.tag] = 0xff;
@@ -55,6 +58,8 @@ export function fillerVectors(seed: number): Uint8Array {
     view.setBigUint64(fxsave.st + 16 * i, registerValue(next), true);
     view.setUint16(fxsave.st + 16 * i + 8, 0xffff, true);
   }
+  const nextHigh = wordsOf(seed ^ 0x4196);
+  for (let i = 0; i < 16; i++) fillVector(nextHigh, new DataView(image.buffer, vectorImage.high + 16 * i, 16));
   return image;
 }
 
@@ -65,6 +70,7 @@ export function floatingVectors(seed: number): Uint8Array {
   const view = new DataView(image.buffer);
   view.setUint32(fxsave.mxcsr, mxcsrOf(next()), true);
   for (let i = 0; i < 16; i++) unusualFloats(next, new DataView(image.buffer, fxsave.xmm + 16 * i, 16));
+  for (let i = 0; i < 16; i++) unusualFloats(next, new DataView(image.buffer, vectorImage.high + 16 * i, 16));
   return image;
 }
 

@@ -61,6 +61,9 @@ export class Decoder {
   #vexPrefix: MandatoryPrefix | undefined;
   #vexRegister = 0;
   #vexLength: 128 | 256 = 128;
+  /** Index and scale of an address that a vector register makes many of. */
+  #vectorIndex = 0;
+  #vectorScale = 0;
   #modrm = 0;
   #memory: EffectiveAddress | undefined;
 
@@ -98,6 +101,8 @@ export class Decoder {
     this.#hasRex = false;
     this.#vexPrefix = undefined;
     this.#vexRegister = 0;
+    this.#vectorIndex = 0;
+    this.#vectorScale = 0;
     this.#memory = undefined;
   }
 
@@ -279,6 +284,7 @@ export class Decoder {
   #complete(candidate: Candidate, opcode: number): Instruction {
     const isMemory = candidate.hasModrm && candidate.modrm === undefined && this.#modrm < 0xc0;
     if (isMemory) this.#memory = this.#effectiveAddress();
+    if (candidate.row.hasVectorIndex && !this.#takeVectorIndex()) return this.#faulting(vectorUndefined);
     const operandSize = this.#operandSize(candidate);
     const { wideFeature } = candidate.row;
     if (wideFeature && operandSize === 64 && !keyHas(this.#mode, wideFeature)) return this.#faulting(vectorUndefined);
@@ -328,11 +334,25 @@ export class Decoder {
   /** #UD or #NM for instructions of a unit that is switched off (SDM 3A, tables 13-1 and 2-2). */
   #unitFault(unit: Row['unit']): number | undefined {
     if (unit === undefined) return undefined;
-    if (unit === 'xsave') return this.#mode & modeKey.taskSwitched ? vectorNotAvailable : undefined;
+    if (unit === 'avx' && this.#mode & modeKey.noAvx) return vectorUndefined;
+    if (unit === 'xsave' || unit === 'avx') return this.#mode & modeKey.taskSwitched ? vectorNotAvailable : undefined;
     const isEmulated = (this.#mode & modeKey.emulate) !== 0;
     if (unit === 'x87') return this.#mode & (modeKey.emulate | modeKey.taskSwitched) ? vectorNotAvailable : undefined;
     if (isEmulated || (unit === 'sse' && this.#mode & modeKey.noSse)) return vectorUndefined;
     return this.#mode & modeKey.taskSwitched ? vectorNotAvailable : undefined;
+  }
+
+  /** The index of an address is the number of a vector register; false: there is none, or it meets another operand (SDM 2A, 2.3.12). */
+  #takeVectorIndex(): boolean {
+    const memory = this.#memory;
+    if (!memory || memory.addressBits === 16 || (this.#modrm & 7) !== 4) return false;
+    // 4 is a register here.
+    this.#vectorIndex = memory.index === noRegister ? 4 : memory.index;
+    this.#vectorScale = memory.scale;
+    memory.index = noRegister;
+    memory.scale = 0;
+    const reg = ((this.#modrm >> 3) & 7) | (this.#rex & 4 ? 8 : 0);
+    return new Set([this.#vectorIndex, reg, this.#vexRegister]).size === 3;
   }
 
   #effectiveAddress(): EffectiveAddress {
@@ -423,9 +443,13 @@ export class Decoder {
   }
 
   #form(): number {
+    const vector = (this.#vectorIndex << 24) | (this.#vectorScale << 28);
     const repeat = this.#repeat === 'F3' ? 1 : this.#repeat === 'F2' ? 2 : 0;
     return (
-      (this.#addressBits() / 8) | (repeat << 8) | ((this.#segmentOverride ?? this.#memory?.segment ?? segment.ds) << 16)
+      vector |
+      (this.#addressBits() / 8) |
+      (repeat << 8) |
+      ((this.#segmentOverride ?? this.#memory?.segment ?? segment.ds) << 16)
     );
   }
 

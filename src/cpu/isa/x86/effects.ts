@@ -148,6 +148,21 @@ class EffectsRecorder implements X86Target, OperandSource, Effects {
     this.vectorWrites.push({ operand, elements: this.#tame.get(value), source: this.#sources.get(value) });
   }
 
+  readVectorHigh(): Val {
+    return this.#unknown('v128');
+  }
+
+  writeVectorHigh(): void {}
+
+  loadPair(): readonly [Val, Val] {
+    this.loads = true;
+    return [this.#unknown('v128'), this.#unknown('v128')];
+  }
+
+  storePair(): void {
+    this.stores = true;
+  }
+
   vectorOffset(): Val {
     return this.#unknown('i32');
   }

@@ -34,12 +34,20 @@ const encodings = Object.entries(x86OpcodeMaps).flatMap(([map, opcodes]) =>
 
 function bytesOf(candidate: Candidate, map: OpcodeMapName, opcode: number) {
   const { prefix = 'NP', modrm, digit = 0, allowsRegister, vex } = candidate;
-  const field = modrm ?? (digit << 3) | (allowsRegister ? 0xc1 : 0x01);
-  const fields = { map, prefix, length: vex?.length ?? 128, w: vex?.isWide ?? false, register: 0 } as const;
+  // A gather has an index besides its two vectors.
+  const isGather = candidate.row.hasVectorIndex === true;
+  const field = isGather ? 0x04 : (modrm ?? (digit << 3) | (allowsRegister ? 0xc1 : 0x01));
+  const fields = {
+    map,
+    prefix,
+    length: vex?.length ?? 128,
+    w: vex?.isWide ?? false,
+    register: isGather ? 1 : 0,
+  } as const;
   const front = vex
     ? vexPrefix({ ...fields, r: false, x: false, b: false, isLong: false })
     : [...(prefixes[prefix] ?? []), ...(escapes[map] ?? [])];
-  return Uint8Array.from([...front, opcode, field, ...new Array(8).fill(0)]);
+  return Uint8Array.from([...front, opcode, field, isGather ? 0x10 : 0, ...new Array(8).fill(0)]);
 }
 
 /** What they mean without the feature. */
@@ -68,6 +76,7 @@ const engines = {
 };
 
 const [rbx, rsp, rdi] = [3, 4, 7];
+const xsetbv = [0x0f, 0x01, 0xd1];
 const setCr4 = [0x0f, 0x20, 0xe0, 0x09, 0xd8, 0x0f, 0x22, 0xe0]; // mov rax, cr4; or eax, ebx; mov cr4, rax
 
 /** 64-bit code that ends at `hlt`, or by #UD where the processor lacks the feature. */
@@ -83,6 +92,8 @@ const programs = [
   ['sse42', [0xf2, 0x48, 0x0f, 0x38, 0xf1, 0xc1]], // crc32 rax, rcx
   ['aes', [0x66, 0x0f, 0x38, 0xdc, 0xc1]], // aesenc xmm0, xmm1
   ['adx', [0x66, 0x0f, 0x38, 0xf6, 0xc1]], // adcx eax, ecx
+  ['avx', [0xc5, 0xf4, 0x58, 0xc2]], // vaddps ymm0, ymm1, ymm2
+  ['avx2', [0xc5, 0xf5, 0xfe, 0xc2]], // vpaddd ymm0, ymm1, ymm2
   ['bmi1', [0xc4, 0xe2, 0x70, 0xf2, 0xc2]], // andn eax, ecx, edx
   ['bmi2', [0xc4, 0xe2, 0x73, 0xf5, 0xc2]], // pdep eax, ecx, edx
   ['fsgsbase', [0xf3, 0x48, 0x0f, 0xae, 0xc0]], // rdfsbase rax
@@ -102,6 +113,8 @@ for (const [engine, create] of Object.entries(engines)) {
       const optional = (feature: Feature, bit: number): number => (modelHas(model, feature) ? bit : 0);
       const bits = cr4.OSFXSR | optional('fsgsbase', cr4.FSGSBASE) | optional('xsave', cr4.OSXSAVE);
       assert.equal(machine.set(rbx, bits).run(setCr4), undefined);
+
+      if (modelHas(model, 'avx')) machine.set(0, 7).set(1, 0).set(2, 0).run(xsetbv);
 
       const ended = programs.map(([feature, code]) => {
         machine.set(rdi, TrapMachine.data).set(rsp, 0x9000);
@@ -132,7 +145,7 @@ test('CPUID says what each processor has', () => {
     return [...ask(1, 1), ...ask(7, rbx), ...ask(0x8000_0001, 1), ...ask(0xd, 0, rbx, 1)].join();
   });
 
-  assert.deepEqual(words, ['81220000,1026c2,0,0,0,0', '81ba2201,1026c2,1,0,0,0', 'c7fa2203,201c27cb,21,3,240,240']);
+  assert.deepEqual(words, ['81220000,1026c2,0,0,0,0', '81ba2201,1026c2,1,0,0,0', 'd7fa2203,201c27eb,21,7,240,340']);
 });
 
 test('models that are not built are refused with their reason', () => {

@@ -30,6 +30,8 @@ const firstModel = {
   sse42: 'v2',
   adx: 'max',
   aes: 'max',
+  avx: 'max',
+  avx2: 'max',
   bmi1: 'max',
   bmi2: 'max',
   fsgsbase: 'max',

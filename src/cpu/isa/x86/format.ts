@@ -18,6 +18,7 @@ const sizeWords: Readonly<Record<string, string>> = {
   f32: 'dword',
   f64: 'qword',
   v128: 'xmmword',
+  v256: 'ymmword',
   'v128.low32': 'dword',
   'v128.low64': 'qword',
 };
@@ -33,6 +34,8 @@ export function formatInstruction(instruction: Instruction, rip: bigint): string
   const { variant, fault, immediates } = instruction;
   if (!variant) return fault === 6 ? '(undefined)' : `(raises vector ${fault})`;
   const { name } = variant.row;
+  if (takesVectorsByNumber(variant))
+    return `${mnemonicOf(variant, 0)} ${numberedVectors(instruction, variant).join(', ')}`;
   let next = 0;
   let form = 0;
   const operands: string[] = [];
@@ -51,6 +54,29 @@ export function formatInstruction(instruction: Instruction, rip: bigint): string
   const shown = withImplied(variant, operands);
   const source = /^(movs|cmps|lods|outs)$/.test(name) ? sourceSegment(form) : '';
   return `${prefix}${source}${mnemonicOf(variant, form & 0xff)} ${shown.join(', ')}`.trimEnd();
+}
+
+/** Masked moves and gathers of vectors: their rows have numbers of registers and an address. */
+const takesVectorsByNumber = ({ row }: Variant): boolean => row.unit === 'avx' && row.operands === 'K,L,k';
+
+function numberedVectors({ registers, memory, immediates }: Instruction, { row }: Variant): string[] {
+  const isWide = row.opcode.startsWith('VEX.256');
+  const vector = (is256: boolean, number: number): string => `${is256 ? 'ymm' : 'xmm'}${number}`;
+  if (!row.hasVectorIndex) {
+    const [value, mask] = [registers.reg, registers.vex].map((number) => vector(isWide, number)) as [string, string];
+    const operand = sized(isWide ? 'v256' : 'v128', memory);
+    return / (2[EF]|8E)$/.test(row.opcode) ? [operand, mask, value] : [value, mask, operand];
+  }
+  const [, index, element] = /gather([dq])(\w\w?)$/.exec(row.name) ?? [];
+  const isWideElement = /q|pd/.test(element ?? '');
+  const [value, mask] = [registers.reg, registers.vex].map((number) =>
+    vector(isWide && (isWideElement || index === 'd'), number),
+  ) as [string, string];
+  const form = Number(immediates[0] ?? 0);
+  const indexRegister = vector(isWide && (index === 'q' || !isWideElement), (form >> 24) & 15);
+  const scaled = `${indexRegister}*${1 << ((form >> 28) & 3)}`;
+  const address = addressText(memory, scaled);
+  return [value, `${isWideElement ? 'qword' : 'dword'} ${address}`, mask];
 }
 
 /** What is not touched, and XMM0 where it only takes the result. */
@@ -101,7 +127,7 @@ function operandText(operand: VariantOperand, instruction: Instruction, rip: big
     case 'register':
       return registerName(registers[operand.source], shownWidth(operand.width, variant), hasRex);
     case 'vector':
-      return `xmm${registers[operand.source]}`;
+      return `${operand.type === 'v256' ? 'ymm' : 'xmm'}${registers[operand.source]}`;
     case 'mmx':
       return `mm${registers[operand.source] & 7}`;
     case 'number':
@@ -123,7 +149,7 @@ function operandText(operand: VariantOperand, instruction: Instruction, rip: big
 function shownWidth(width: number, variant: Variant | undefined): number {
   const { name = '' } = variant?.row ?? {};
   if (name === 'crc32' && width === 32 && variant?.shape.width === 64) return 64;
-  if (width === 16 && (name === 'pinsrw' || (/^(lar|lsl)$/.test(name) && variant?.shape.width !== 16))) return 32;
+  if (width === 16 && (/^v?pinsrw$/.test(name) || (/^(lar|lsl)$/.test(name) && variant?.shape.width !== 16))) return 32;
   return width;
 }
 
@@ -149,7 +175,8 @@ function registerName(number: number, width: number, hasRex: boolean): string {
   return width === 64 ? name : `${width === 32 ? 'e' : ''}${name.slice(1)}`;
 }
 
-function addressText(memory: EffectiveAddress | undefined): string {
+/** `vectorIndex`: what stands for the index. */
+function addressText(memory: EffectiveAddress | undefined, vectorIndex?: string): string {
   if (!memory) return '[?]';
   const { base, index, scale, displacement, addressBits } = memory;
   const name = (number: number): string =>
@@ -157,6 +184,7 @@ function addressText(memory: EffectiveAddress | undefined): string {
   const parts: string[] = [];
   if (base !== noRegister) parts.push(name(base));
   if (index !== noRegister) parts.push(`${name(index)}${addressBits === 16 ? '' : `*${1 << scale}`}`);
+  if (vectorIndex !== undefined) parts.push(vectorIndex);
   const sum = parts.join('+');
   const isAbsolute = parts.length === 0;
   const distance = isAbsolute ? hex(BigInt.asUintN(addressBits, BigInt(displacement))) : signed(displacement);

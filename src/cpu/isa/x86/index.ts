@@ -18,6 +18,7 @@ export {
 } from './flag-forms.ts';
 export { flagsFromWords, wordsFromFlags } from './flags.ts';
 export { formatInstruction } from './format.ts';
+export { gatherHelpers } from './gather.ts';
 export { type EffectiveAddress, type Instruction, noRegister, type RegisterNumbers, ripBase } from './instruction.ts';
 export {
   attention,
@@ -34,6 +35,7 @@ export {
 } from './layout.ts';
 export { LinearBytes } from './linear-bytes.ts';
 export { maskedStore } from './masked-store.ts';
+export { vectorHelpers } from './masked-vector.ts';
 export { modeKey } from './mode.ts';
 export { endAlarm, setMxcsr } from './mxcsr.ts';
 export type { Candidate, OpcodeMap, OpcodeMapName, VexForm } from './opcode-map.ts';

@@ -206,12 +206,12 @@ export const upperPart = { code64: 1n << 63n, others: 0xc0000000n } as const;
 export const vcpuTlbBytes = tlb.banks * tlb.bankBytes;
 
 /** The bit of a lookup key that says with which rights code is fetched. */
-export const supervisorKey = 1 << 11;
+export const supervisorKey = 1 << 12;
 /** Never the key of an entry. */
 export const noLookupKey = -1;
 
-/** `stackPage` when none is remembered: never equal to an address without its bits 4 to 11. */
-export const noStackPage = 0x10n;
+/** `stackPage` when none is remembered: never equal to an address without its bits 5 to 11, as accesses of 32 bytes compare it. */
+export const noStackPage = 0x20n;
 
 /** Segment register numbers, as the ModRM reg field encodes them (SDM 2A, 3.1.1.1). */
 export const segment = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5 } as const;

@@ -65,6 +65,8 @@ export function mnemonicOf({ row, shape, operands }: Variant, addressBytes: numb
   if (/^(movs|cmps|stos|lods|scas)$/.test(name)) return `${name}${sizeLetters[width]}`;
   if (/^(ins|outs)$/.test(name)) return `${name}${sizeLetters[Math.min(width, 32)]}`;
   if (name === 'movd' && !operands.some(({ kind }) => kind === 'mmx' || kind === 'vector')) return name;
+  const legacy = name.startsWith('v') ? bySize[name.slice(1)]?.[width] : undefined;
+  if (legacy !== undefined) return `v${legacy}`;
   const known = bySize[name]?.[width] ?? reversed[name] ?? plain[name];
   if (known !== undefined) return known;
   return unit === 'x87' ? name.replace(/(M\d\d|ToSti|Sti)$/, '') : name.replace(/^mov_(to|from)_.*$/, 'mov');

@@ -22,4 +22,6 @@ export const modeKey = {
   /** Bits 9-10: how many models the processor is below the one that has everything (see features.ts). */
   oneModelLess: 512,
   modelMask: 512 * 3,
+  /** CR4.OSXSAVE is clear, or XCR0 has not both of SSE and AVX state: AVX instructions raise #UD. */
+  noAvx: 2048,
 } as const;

@@ -18,6 +18,9 @@ export const mxcsr = {
   initial: 0x1f80,
 } as const;
 
+/** All exceptions masked. */
+export const exceptionMasks = 0x1f80;
+
 export const maskOf = (flag: number): number => flag << mxcsr.maskShift;
 
 type Element = 'f32' | 'f64';

@@ -13,6 +13,9 @@ export interface OperandSource {
   /** The low bits of an XMM register, as the operand's type says. Writing keeps what is above. */
   readVector(operand: OperandOf<'vector'>): Val;
   writeVector(operand: OperandOf<'vector'>, value: Val): void;
+  /** Bits 128 to 255 of a YMM register; written without a value, they are cleared. */
+  readVectorHigh(operand: OperandOf<'vector'>): Val;
+  writeVectorHigh(operand: OperandOf<'vector'>, value: Val | undefined): void;
   /** 16 times the number of an MMX register, as an i32. */
   vectorOffset(operand: OperandOf<'mmx'>): Val;
   /** Linear address of the memory operand; of the effective address itself for LEA. */
@@ -23,7 +26,8 @@ export interface OperandSource {
   /** The form operand of branches that count (see `repeats` in row.ts): the address size. */
   branchForm(): Val;
   number(operand: OperandOf<'number'>): Val;
-  requireAligned(linear: Val): void;
+  /** Raises #GP(0) unless the address is a multiple of so many bytes (SDM 1, 10.4.1.1 and 14.9). */
+  requireAligned(linear: Val, bytes: 16 | 32): void;
 }
 
 export interface MemoryAccess {
@@ -40,6 +44,7 @@ const memoryAccesses: Readonly<Record<string, MemoryAccess>> = {
   64: { load: 'i64.load', store: 'i64.store', bytes: 8 },
   f32: { load: 'f32.load', store: 'f32.store', bytes: 4 },
   f64: { load: 'f64.load', store: 'f64.store', bytes: 8 },
+  v256: { load: 'v128.load', store: 'v128.store', bytes: 32 },
   v128: { load: 'v128.load', store: 'v128.store', bytes: 16 },
   // Only read: the emitter refuses a store without a name.
   'v128.low64': { load: 'v128.load64_zero', store: '', bytes: 8 },
@@ -89,6 +94,15 @@ export function emitInstruction(
   return { results: results.length, isConditional };
 }
 
+const lowHalves = new WeakMap<OperandOf<'vector'>, OperandOf<'vector'>>();
+
+/** A YMM register's operand as that of its XMM register. */
+function lowHalfOf(operand: OperandOf<'vector'>): OperandOf<'vector'> {
+  let low = lowHalves.get(operand);
+  if (!low) lowHalves.set(operand, (low = { ...operand, type: 'v128' }));
+  return low;
+}
+
 class OperandAccess {
   readonly values: Val[] = [];
   readonly writers: ((value: Val) => void)[] = [];
@@ -114,11 +128,8 @@ class OperandAccess {
         );
         return;
       case 'vector':
-        this.#access(
-          operand,
-          () => x.readVector(operand),
-          (value) => x.writeVector(operand, value),
-        );
+        if (operand.type === 'v256') this.#pair(operand);
+        else this.#vector(operand);
         return;
       case 'mmx':
         this.#mmx(operand, x.vectorOffset(operand));
@@ -150,6 +161,29 @@ class OperandAccess {
     if (access !== 'read') this.writers.push(write);
   }
 
+  #vector(operand: OperandOf<'vector'>): void {
+    const x = this.#x;
+    this.#access(
+      operand,
+      () => x.readVector(operand),
+      (value) => {
+        x.writeVector(operand, value);
+        if (operand.clearsHigh) x.writeVectorHigh(operand, undefined);
+      },
+    );
+  }
+
+  #pair(operand: OperandOf<'vector'>): void {
+    const x = this.#x;
+    const low = lowHalfOf(operand);
+    if (operand.access !== 'write') this.values.push(x.readVector(low), x.readVectorHigh(operand));
+    if (operand.access === 'read') return;
+    this.writers.push(
+      (value) => x.writeVector(low, value),
+      (value) => x.writeVectorHigh(operand, value),
+    );
+  }
+
   /** A write to MMi sets sign and exponent of the x87 register that it is part of (SDM 3A, 13.2). */
   #mmx(operand: OperandOf<'mmx'>, offset: Val): void {
     const e = this.#e;
@@ -166,13 +200,37 @@ class OperandAccess {
   #memory(operand: OperandOf<'memory'>): void {
     const x = this.#x;
     const linear = x.operandAddress();
-    if (operand.type === 'v128' && operand.isAligned) x.requireAligned(linear);
+    if (operand.isAligned) this.#requireAligned(operand, linear);
+    if (operand.type === 'v256') {
+      this.#memoryPair(operand, linear);
+      return;
+    }
     if (operand.access === 'read') {
       this.values.push(x.load(operand.type, linear));
       return;
     }
     const memory: WritableMemory = x.writable(operand.type, linear, operand.access);
     this.#access(operand, memory.read, memory.write);
+  }
+
+  #requireAligned({ type }: OperandOf<'memory'>, linear: Val): void {
+    if (type === 'v128') this.#x.requireAligned(linear, 16);
+    else if (type === 'v256') this.#x.requireAligned(linear, 32);
+  }
+
+  /** The halves are written together, last the low one: see `emitInstruction`. */
+  #memoryPair({ access }: OperandOf<'memory'>, linear: Val): void {
+    if (access === 'read') {
+      this.values.push(...this.#x.loadPair(linear));
+      return;
+    }
+    let high: Val | undefined;
+    this.writers.push(
+      (low) => this.#x.storePair(linear, low, high as Val),
+      (value) => {
+        high = value;
+      },
+    );
   }
 
   #immediate(operand: OperandOf<'immediate'>): void {

@@ -1,5 +1,8 @@
 import { aes } from './definitions/aes.ts';
 import { arithmetic } from './definitions/arithmetic.ts';
+import { avx } from './definitions/avx.ts';
+import { avxLanes } from './definitions/avx-lanes.ts';
+import { avx2 } from './definitions/avx2.ts';
 import { bitCount } from './definitions/bit-count.ts';
 import { bitManipulation } from './definitions/bit-manipulation.ts';
 import { carryless } from './definitions/carryless.ts';
@@ -62,6 +65,9 @@ export const x86Families: Readonly<Record<string, readonly Row[]>> = {
   crc32,
   bitCount,
   bitManipulation,
+  avx,
+  avxLanes,
+  avx2,
   aes,
   carryless,
   sha,

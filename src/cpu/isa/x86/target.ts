@@ -37,7 +37,7 @@ export interface WritableMemory {
   write(value: Val): void;
 }
 
-export type MemoryType = Width | 'f32' | 'f64' | 'v128' | 'v128.low32' | 'v128.low64';
+export type MemoryType = Width | 'f32' | 'f64' | 'v128' | 'v256' | 'v128.low32' | 'v128.low64';
 
 /**
  * What instruction bodies see of the processor, besides arithmetic (`WasmEmitter`). Engines implement it.
@@ -56,6 +56,9 @@ export interface X86Target {
   load(type: MemoryType, linear: Val, onStack?: 'stack'): Val;
   store(type: MemoryType, linear: Val, value: Val, onStack?: 'stack'): void;
   writable(type: MemoryType, linear: Val, access: 'write' | 'read-write', onStack?: 'stack'): WritableMemory;
+  /** 256 bits of memory, as two halves, the low one first. */
+  loadPair(linear: Val): readonly [Val, Val];
+  storePair(linear: Val, low: Val, high: Val): void;
   /** Wraps an address computed by a body as the mode's address size does. */
   wrapAddress(linear: Val): Val;
 

@@ -12,12 +12,19 @@ export type VectorSource = 'rm' | 'reg' | 'accumulator' | 'vex' | 'immediate';
 
 export type VariantOperand = { readonly access: 'read' | 'write' | 'read-write' } & (
   | { readonly kind: 'register'; readonly width: Width; readonly source: RegisterSource; readonly field: RecordField }
-  | { readonly kind: 'vector'; readonly type: MemoryType; readonly source: VectorSource; readonly field: RecordField }
+  | {
+      readonly kind: 'vector';
+      readonly type: MemoryType;
+      readonly source: VectorSource;
+      readonly field: RecordField;
+      /** A write of at most 128 bits clears the upper half of the YMM register. */
+      readonly clearsHigh: boolean;
+    }
   | { readonly kind: 'mmx'; readonly type: 32 | 64; readonly source: 'rm' | 'reg'; readonly field: RecordField }
   | { readonly kind: 'memory'; readonly type: MemoryType; readonly isAligned: boolean; readonly isDirect: boolean }
   | { readonly kind: 'address'; readonly isLinear: boolean; readonly bytes: number }
   | { readonly kind: 'immediate'; readonly width: Width; readonly encoding: ImmediateEncoding }
-  | { readonly kind: 'number'; readonly source: 'rm' | 'reg'; readonly field: RecordField }
+  | { readonly kind: 'number'; readonly source: 'rm' | 'reg' | 'vex'; readonly field: RecordField }
   | { readonly kind: 'relative'; readonly encoding: 'b' | 'z' }
   | { readonly kind: 'untouched' }
 );
@@ -81,6 +88,8 @@ const vectorTypes: Record<string, MemoryType> = {
   ss: 'f32',
   zq: 'v128.low64',
   zd: 'v128.low32',
+  qq: 'v256',
+  qx: 'v256',
 };
 function vectorType(size: string): MemoryType {
   const type = vectorTypes[size];
@@ -95,7 +104,7 @@ export const hasModrm = (row: Row): boolean =>
 
 /** Whether VEX.vvvv names an operand. */
 export const usesVexRegister = (row: Row): boolean =>
-  parseOperands(row.operands).some(({ letter }) => letter === 'h' || letter === 'b');
+  parseOperands(row.operands).some(({ letter }) => /[hbk]/.test(letter));
 
 /** Which forms of the r/m operand a row has. */
 export function formsOf(row: Row): readonly ('register' | 'memory')[] {
@@ -107,13 +116,21 @@ export function formsOf(row: Row): readonly ('register' | 'memory')[] {
   return ['register', 'memory'];
 }
 
-function resolve(code: Code, operandSize: Width, isMemory: boolean, nextField: () => RecordField): VariantOperand {
+function resolve(
+  code: Code,
+  { operandSize, isMemory, isVex }: { operandSize: Width; isMemory: boolean; isVex: boolean },
+  nextField: () => RecordField,
+): VariantOperand {
   const { letter, size, access } = code;
+  const vector = (source: VectorSource, field: RecordField = nextField()): VariantOperand => {
+    const type = vectorType(size);
+    return { kind: 'vector', access, type, source, field, clearsHigh: isVex && type !== 'v256' };
+  };
   const memory = (type: MemoryType, isDirect = false): VariantOperand => ({
     kind: 'memory',
     access,
     type,
-    isAligned: size === 'x',
+    isAligned: size === 'x' || size === 'qx',
     isDirect,
   });
   const register = (source: RegisterSource): VariantOperand => ({
@@ -159,20 +176,22 @@ function resolve(code: Code, operandSize: Width, isMemory: boolean, nextField: (
     case 'C':
     case 'K':
       return { kind: 'number', access, source: 'reg', field: nextField() };
+    case 'k':
+      return { kind: 'number', access, source: 'vex', field: nextField() };
     case 'B':
       return { kind: 'number', access, source: 'rm', field: nextField() };
     case 'V':
-      return { kind: 'vector', access, type: vectorType(size), source: 'reg', field: nextField() };
+      return vector('reg');
     case 'W':
     case 'U':
       if (isMemory) return memory(vectorType(size));
-      return { kind: 'vector', access, type: vectorType(size), source: 'rm', field: nextField() };
+      return vector('rm');
     case 'h':
-      return { kind: 'vector', access, type: vectorType(size), source: 'vex', field: nextField() };
+      return vector('vex');
     case 'l':
-      return { kind: 'vector', access, type: vectorType(size), source: 'immediate', field: 'immediate' };
+      return vector('immediate', 'immediate');
     case 'X':
-      return { kind: 'vector', access, type: vectorType(size), source: 'accumulator', field: nextField() };
+      return vector('accumulator');
     case 'P':
       return { kind: 'mmx', access, type: size === 'd' ? 32 : 64, source: 'reg', field: nextField() };
     case 'Q':
@@ -215,7 +234,9 @@ export function variantOf(row: Row, { operandSize, form, stack }: VariantChoice)
     return field;
   };
   const codes = parseOperands(row.operands);
-  const operands = codes.map((code) => resolve(code, operandSize, form === 'memory', nextField));
+  const isVex = row.opcode.startsWith('VEX.');
+  const context = { operandSize, isMemory: form === 'memory', isVex };
+  const operands = codes.map((code) => resolve(code, context, nextField));
   if (row.repeats) operands.push({ kind: 'immediate', access: 'read', width: 32, encoding: 'form' });
   const width = row.width ?? bodyWidth(codes, operandSize);
   const shape: Shape = { width, code: stack === 'rsp' ? 64 : 32, stack };
@@ -226,7 +247,7 @@ export function variantOf(row: Row, { operandSize, form, stack }: VariantChoice)
 
 function bodyWidth(codes: readonly Code[], operandSize: Width): Width {
   if (codes.some((code) => code.letter === 'K')) return operandSize;
-  const general = codes.filter((code) => !'SCKBTVWUXPQHhl'.includes(code.letter));
+  const general = codes.filter((code) => !'SCKkBTVWUXPQHhl'.includes(code.letter));
   const sized = general.find((code) => 'vzy'.includes(code.size) && code.size !== '');
   if (sized) return sized.size === 'y' ? widthOf('y', operandSize) : operandSize;
   const first = general.find((code) => !'IJ'.includes(code.letter));

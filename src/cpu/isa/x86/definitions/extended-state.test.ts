@@ -35,7 +35,7 @@ test('XGETBV and XSETBV need CR4.OSXSAVE, and XCR0 keeps x87', () => {
   assert.equal(plain.set(rdi, data).run(xsave)?.vector, undefinedOpcode);
   assert.equal(enabled.set(rax, 0).run(xgetbv), undefined);
   assert.deepEqual([enabled.get(rax), enabled.get(rdx)], [3n, 0n]);
-  for (const value of [0, 2, 7]) assert.equal(enabled.set(rax, value).run(xsetbv)?.vector, generalProtection);
+  for (const value of [0, 2, 5, 8, 15]) assert.equal(enabled.set(rax, value).run(xsetbv)?.vector, generalProtection);
   assert.equal(enabled.set(rax, 3).set(rcx, 1).run(xsetbv)?.vector, generalProtection);
   assert.equal(enabled.run(xgetbv)?.vector, generalProtection);
 });
@@ -133,6 +133,42 @@ for (const [what, spoil] of [
     assert.equal(stateOf(m).u8[layout.xmm], 0x5a);
   });
 }
+
+test('XSAVE has the upper halves of YMM registers behind the header, and says when they are zero', () => {
+  const m = machine(4);
+  const state = stateOf(m);
+  assert.equal(m.set(rax, 7).set(rdx, 0).set(rcx, 0).run(xsetbv), undefined);
+  state.u8.fill(0x5a, layout.ymmHigh, layout.ymmHigh + 256);
+  setMxcsr(state.i32, 0x1fa0);
+  m.bare.ram.fill(0xee, data, data + 832);
+  m.bare.ram.fill(0, header, header + 64);
+
+  m.set(rax, 4).run(xsave);
+  state.u8.fill(0, layout.ymmHigh, layout.ymmHigh + 256);
+  m.set(rdi, data + 1024).run(xsave);
+  m.set(rdi, data).run(xrstor);
+
+  assert.equal(m.bare.view.getUint32(header, true), 4);
+  assert.equal(m.bare.view.getUint32(header + 1024, true), 0);
+  // MXCSR goes with either vector component.
+  assert.equal(m.bare.view.getUint32(data + 24, true), 0x1fa0);
+  assert.equal(m.bare.view.getUint32(data + 160, true), 0xeeeeeeee);
+  assert.equal(state.u8[layout.ymmHigh + 255], 0x5a);
+  m.set(rdi, data + 1024).run(xrstor);
+  assert.equal(state.u8[layout.ymmHigh], 0);
+});
+
+test('AVX needs CR4.OSXSAVE and both vector components of XCR0', () => {
+  const vzeroupper = [0xc5, 0xf8, 0x77];
+  const m = machine();
+  const after = (value: number): number | undefined => {
+    m.set(rax, value).set(rdx, 0).set(rcx, 0).run(xsetbv);
+    return m.run(vzeroupper)?.vector;
+  };
+
+  assert.equal(new TrapMachine().run(vzeroupper)?.vector, undefinedOpcode);
+  assert.deepEqual([after(3), after(7), after(1), after(7)], [undefinedOpcode, undefined, undefinedOpcode, undefined]);
+});
 
 test('XSAVE reports a write to a page that is missing, and #NM while CR0.TS is set', () => {
   const m = machine();

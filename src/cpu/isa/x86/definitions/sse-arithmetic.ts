@@ -60,10 +60,16 @@ function arithmeticRows({ prefix, suffix, format, size }: Format): Row[] {
       floatArithmetic(e, x, format, 'sqrt', a as Val),
     ),
     sseRow(opcode(0xc2), `cmp${suffix}`, `V${size}+,W${size},Ib`, (e, x, _w, a, b, predicate) =>
-      floatCompare(e, x, format, a as Val, b as Val, predicate as Val),
+      floatCompare(e, x, format, a as Val, b as Val, e.op('i32.and', predicate as Val, e.i32(7))),
     ),
   ];
 }
+
+/** With a VEX prefix the predicate has five bits. */
+export const avxCompare =
+  (format: FloatFormat): Body =>
+  (e, x, _w, a, b, predicate) =>
+    floatCompare(e, x, format, a as Val, b as Val, e.op('i32.and', predicate as Val, e.i32(31)));
 
 /** Denormals become zeros of the same sign, as the approximations treat them (SDM 2B, RCPPS). */
 function withoutDenormals(e: WasmEmitter, vector: Val): Val {

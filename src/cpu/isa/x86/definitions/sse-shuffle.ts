@@ -38,7 +38,7 @@ function wordSelector(e: WasmEmitter, immediate: Val): Val {
 
 const swizzle = (e: WasmEmitter, vector: Val, bytes: Val): Val => e.op('i8x16.swizzle', vector, bytes);
 
-const pshufd: VectorOperation = (e, source, immediate) => {
+export const pshufd: VectorOperation = (e, source, immediate) => {
   const known = e.known(immediate);
   if (known !== undefined) return shuffleLanes(e, 4, source, source, selectors(known));
   return swizzle(e, source, doubleWordSelector(e, immediate));
@@ -52,7 +52,7 @@ const shufps: VectorOperation = (e, a, b, immediate) => {
   return shuffleLanes(e, 4, swizzle(e, a, selector), swizzle(e, b, selector), keepAndTake([0, 1, 2, 3]));
 };
 
-const shufpd: VectorOperation = (e, a, b, immediate) => {
+export const shufpd: VectorOperation = (e, a, b, immediate) => {
   const half = (vector: Val, bit: number): Val => {
     const [low, high] = [e.lane('i64x2.extract_lane', 0, vector), e.lane('i64x2.extract_lane', 1, vector)];
     return e.select(e.op('i32.and', immediate, e.i32(bit)), high, low);

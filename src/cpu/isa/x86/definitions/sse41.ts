@@ -2,7 +2,7 @@
 import type { Val, WasmEmitter } from '../../index.ts';
 import { carryFrom } from '../arithmetic-flags.ts';
 import { hex, type Row, requires } from '../row.ts';
-import type { Body } from '../target.ts';
+import type { X86Target } from '../target.ts';
 import {
   combine,
   identityBytes,
@@ -42,13 +42,13 @@ const laneWise: readonly (readonly [number, string, VectorOperation])[] = [
 ];
 
 /** What the sign bits of the lanes of XMM0 choose. */
-const blendBySigns =
+export const blendBySigns =
   (lanes: 'i8x16' | 'i32x4' | 'i64x2'): VectorOperation =>
   (e, a, b, signs) =>
     e.op('v128.bitselect', b, a, e.op(`${lanes}.gt_s`, zeroVector(e), signs));
 
 /** What the low bits of the immediate choose, one for a lane. */
-const blendByImmediate =
+export const blendByImmediate =
   (laneBytes: 2 | 4 | 8): VectorOperation =>
   (e, a, b, immediate) => {
     const count = 16 / laneBytes;
@@ -63,13 +63,26 @@ const blendByImmediate =
     return e.op('v128.bitselect', b, a, isChosen);
   };
 
-/** PTEST: ZF when nothing of `b` is in `a`, CF when nothing of it is outside; the other flags are cleared. */
-const testBits: Body = (e, x, _w, a, b) => {
-  const outside = e.op('v128.any_true', e.op('v128.andnot', b as Val, a as Val));
-  const cf = e.op('i64.extend_i32_u', e.op('i32.eqz', outside));
-  const zero = e.op('i64.extend_i32_u', e.op('v128.any_true', e.op('v128.and', a as Val, b as Val)));
+/** PTEST and VTESTPS: the halves of one operand, then those of the other; only bits of `mask` count. ZF when nothing of `b` is in `a`, CF when nothing of it is outside; the other flags are cleared. */
+export function testBits(e: WasmEmitter, x: X86Target, values: readonly (Val | undefined)[], mask?: Val): void {
+  const width = values.length / 2;
+  const [a, b] = [values.slice(0, width), values.slice(width)] as [Val[], Val[]];
+  const masked = (vector: Val): Val => (mask === undefined ? vector : e.op('v128.and', vector, mask));
+  const some = (operation: (p: Val, q: Val) => Val): Val =>
+    e.op('v128.any_true', masked(a.map((p, i) => operation(p, b[i] as Val)).reduce((p, q) => e.op('v128.or', p, q))));
+  const cf = e.op(
+    'i64.extend_i32_u',
+    e.op(
+      'i32.eqz',
+      some((p, q) => e.op('v128.andnot', q, p)),
+    ),
+  );
+  const zero = e.op(
+    'i64.extend_i32_u',
+    some((p, q) => e.op('v128.and', p, q)),
+  );
   x.setFlags({ zero, sign: e.i64(1n), carry: carryFrom(e, cf, e.i64(0n)) });
-};
+}
 
 /** PHMINPOSUW: values and lane numbers are compared as one. */
 const smallestWord: VectorOperation = (e, a) => {
@@ -166,7 +179,7 @@ export const sse41: readonly Row[] = [
       sseRow(`66 0F 3A ${hex(byte)}`, name, 'Vx+,Wx,Ib', combine(blendByImmediate(laneBytes))),
     ),
     ...extensionRows,
-    sseRow('66 0F 38 17', 'ptest', 'Vx,Wx', testBits),
+    sseRow('66 0F 38 17', 'ptest', 'Vx,Wx', (e, x, _w, a, b) => testBits(e, x, [a, b])),
     sseRow('66 0F 38 2A', 'movntdqa', 'Vx=,Mx', move),
     sseRow('66 0F 38 41', 'phminposuw', 'Vx=,Wx', combine(smallestWord)),
     sseRow('66 0F 3A 42', 'mpsadbw', 'Vx+,Wx,Ib', combine(slidingDifferences)),

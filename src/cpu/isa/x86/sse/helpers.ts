@@ -80,6 +80,9 @@ function raiseSimdException(cpu: X86Cpu): never {
   return cpu.raise(cpu.state.cr4 & cr4.OSXMMEXCPT ? vector.simd : vector.invalidOpcode);
 }
 
+/** Flags that wait for those of other elements of the same instruction; undefined: they are reported at once. */
+let held: number | undefined;
+
 /** Sets sticky flags; raises what is not masked. Those found before the computation keep the others from being found. */
 function report(cpu: X86Cpu, words: Int32Array, raised: number): void {
   const value = words[layout.mxcsr >> 2]!;
@@ -108,7 +111,8 @@ export const sseHelpers = {
       words[at] = unit.low;
       if (isWide) words[at + 1] = unit.high;
     }
-    if (unit.raised !== 0) report(cpu, words, unit.raised);
+    if (held !== undefined) held |= unit.raised;
+    else if (unit.raised !== 0) report(cpu, words, unit.raised);
     if (unit.hasDenormal) noteDenormal(words);
   },
   /** Translated code met a denormal where it expects none. */
@@ -117,8 +121,17 @@ export const sseHelpers = {
   },
   /** A result was inexact, which is masked. */
   sseInexact(cpu: X86Cpu): void {
-    const words = wordsOf(cpu);
-    raiseFlags(words, exception.PE);
+    if (held !== undefined) held |= exception.PE;
+    else raiseFlags(wordsOf(cpu), exception.PE);
+  },
+  /** What the operations until `sseRelease` find is reported there. */
+  sseHold(): void {
+    held = 0;
+  },
+  sseRelease(cpu: X86Cpu): void {
+    const raised = held ?? 0;
+    held = undefined;
+    if (raised !== 0) report(cpu, wordsOf(cpu), raised);
   },
   /** (value) */
   loadMxcsr(cpu: X86Cpu, value: number): void {

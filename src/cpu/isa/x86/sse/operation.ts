@@ -30,6 +30,19 @@ export type OperationName = keyof typeof operation;
 /** Outcomes of COMIS and UCOMIS. */
 export const order = { greater: 0, less: 1, equal: 2, unordered: 3 } as const;
 
+/**
+ * Predicates of CMPPS and its kin (SDM 2A, CMPPD, table 3-1). Outcomes for which one holds are bits: less 1, equal 2, greater 4,
+ * unordered 8. Those of predicates 0 to 15, four bits each, are in `table`; 16 to 31 differ in what they signal.
+ */
+const outcomes: readonly number[] = [2, 1, 3, 8, 13, 14, 12, 7, 10, 9, 11, 0, 5, 6, 4, 15];
+export const predicates = {
+  ordered: 7,
+  outcomesOf: (predicate: number): number => outcomes[predicate & 15] ?? 0,
+  table: outcomes.reduce((table, bits, i) => table | (BigInt(bits) << BigInt(4 * i)), 0n),
+  /** Quiet NaNs are invalid operands too. */
+  isSignaling: (predicate: number): boolean => ((predicate ^ (predicate >> 1)) & 1) !== ((predicate >> 4) & 1),
+} as const;
+
 /** Width of the floating-point elements, and how many of them there are. */
 export interface Elements {
   readonly bits: 32 | 64;

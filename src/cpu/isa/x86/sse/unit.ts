@@ -27,7 +27,7 @@ import {
   toInteger,
   x87Exception,
 } from '../x87/index.ts';
-import { order } from './operation.ts';
+import { order, predicates } from './operation.ts';
 
 const { IE, DE, ZE, OE, UE, PE } = exception;
 const topBit = 0x80000000 | 0;
@@ -263,15 +263,11 @@ export class SseUnit {
     return found === 0 ? order.equal : found < 0 ? order.less : order.greater;
   }
 
-  /** CMPccPS and its kin: the low two bits of the predicate name it, bit 2 negates it (SDM 2A, CMPPD, table 3-1). */
+  /** CMPccPS and its kin. */
   predicate(format: Format, predicate: number, aLow: number, aHigh: number, bLow: number, bHigh: number): void {
-    const which = predicate & 3;
-    const found = this.compare(format, which === 1 || which === 2, aLow, aHigh, bLow, bHigh);
-    const isEqual = found === order.equal;
-    const isLess = found === order.less;
-    const holds =
-      which === 0 ? isEqual : which === 1 ? isLess : which === 2 ? isEqual || isLess : found === order.unordered;
-    const word = holds !== ((predicate & 4) !== 0) ? -1 : 0;
+    const found = this.compare(format, predicates.isSignaling(predicate), aLow, aHigh, bLow, bHigh);
+    const outcome = found === order.less ? 1 : found === order.equal ? 2 : found === order.greater ? 4 : 8;
+    const word = predicates.outcomesOf(predicate) & outcome ? -1 : 0;
     this.#set(word, word);
   }
 

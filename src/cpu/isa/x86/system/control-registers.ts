@@ -128,7 +128,7 @@ export function writeCr4(cpu: X86Cpu, value: number): void {
   state.cr4 = value;
   refreshXsave(state);
   if (changed & (paging | cr4.SMAP | cr4.PCIDE)) cpu.flushTlb();
-  if (changed & (cr4.SMAP | cr4.OSFXSR)) refreshMode(state);
+  if (changed & (cr4.SMAP | cr4.OSFXSR | cr4.OSXSAVE)) refreshMode(state);
 }
 
 /** CR3 as a task switch loads it, outside IA-32e mode. */

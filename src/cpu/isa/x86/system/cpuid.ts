@@ -1,7 +1,7 @@
 /** What CPUID reports (SDM 2A, "CPUID"): exactly what is implemented. */
 import type { Feature } from '../features.ts';
 import { kvmFeatures, kvmSignature } from './kvm.ts';
-import { cr4, implementedXcr0, physicalAddressBits } from './registers.ts';
+import { cr4, physicalAddressBits, xcr0, xcr0BitsOf } from './registers.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 import { gprNumber } from './x86-state.ts';
 
@@ -62,9 +62,10 @@ const featureBits: Readonly<
     popcnt: 23,
     aes: 25,
     xsave: 26,
+    avx: 28,
     rdrand: 30,
   },
-  leaf7Ebx: { fsgsbase: 0, bmi1: 3, bmi2: 8, rdseed: 18, adx: 19, sha: 29 },
+  leaf7Ebx: { fsgsbase: 0, bmi1: 3, avx2: 5, bmi2: 8, rdseed: 18, adx: 19, sha: 29 },
   leafDEax: { xsaveopt: 0 },
   extendedEcx: { lahf64: 0, lzcnt: 5 },
 };
@@ -82,7 +83,10 @@ const kvmFeatureLeaf = 0x40000001;
 const maxHypervisor = 0x40000010;
 /** The clock of the local APIC timer and the unit of leaf 0x15. */
 const crystalHz = 1_000_000_000;
+/** Of the x87 and SSE parts with the header, and of the AVX part behind them (SDM 1, 13.4). */
 const xsaveBytes = 576;
+const avxBytes = 256;
+const sizeOfComponents = (components: number): number => xsaveBytes + (components & xcr0.avx ? avxBytes : 0);
 const none: Leaf = [0, 0, 0, 0];
 
 /** Four characters as CPUID spells them. */
@@ -146,8 +150,10 @@ const structuredFeatures = (cpu: X86Cpu): Leaf => [
 /** x87 and SSE state need the legacy region and the header, whichever of them is on. */
 function extendedState(cpu: X86Cpu, subleaf: number): Leaf {
   if (!cpu.has('xsave')) return none;
-  if (subleaf === 0) return [implementedXcr0, xsaveBytes, xsaveBytes, 0];
-  return subleaf === 1 ? [modelBits(cpu, 'leafDEax'), 0, 0, 0] : none;
+  const supported = xcr0BitsOf(cpu.model);
+  if (subleaf === 0) return [supported, sizeOfComponents(cpu.state.xcr0), sizeOfComponents(supported), 0];
+  if (subleaf === 1) return [modelBits(cpu, 'leafDEax'), 0, 0, 0];
+  return subleaf === 2 && supported & xcr0.avx ? [avxBytes, xsaveBytes, 0, 0] : none;
 }
 
 const greatestCommonDivisor = (a: number, b: number): number => (b === 0 ? a : greatestCommonDivisor(b, a % b));

@@ -7,6 +7,7 @@ export { currentBank, refreshMode } from './mode.ts';
 export { cr0, cr4 } from './registers.ts';
 export type { VcpuState } from './saved-state.ts';
 export { vcpuSchema } from './saved-state.ts';
+export { requireSegmentAddress } from './segment-access.ts';
 export { isCanonicalHigh } from './words.ts';
 export { X86Cpu } from './x86-cpu.ts';
 export { gprNumber, X86State } from './x86-state.ts';

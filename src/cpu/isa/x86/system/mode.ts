@@ -10,7 +10,7 @@ import {
   upperPart,
 } from '../layout.ts';
 import { modeKey } from '../mode.ts';
-import { attribute, cr0, cr4, efer } from './registers.ts';
+import { attribute, cr0, cr4, efer, xcr0 } from './registers.ts';
 import type { X86State } from './x86-state.ts';
 
 /**
@@ -74,7 +74,7 @@ const beginEpoch = (state: X86State): void => state.setWord(layout.fetchEpoch, (
 export const upperPart32 = Number(upperPart.others);
 
 /** Where in a lookup key, behind the mode key and `supervisorKey`, the generation begins. */
-const generationShift = 12;
+const generationShift = 13;
 const generationLimit = 2 ** (32 - generationShift);
 
 /** What the bytes at a RIP depend on, besides RIP: see layout.ts. */
@@ -150,12 +150,16 @@ function computeModeKey(state: X86State): number {
   return state.eflagsRest & flag.TF ? key | modeKey.single | unitBits(state) : key | unitBits(state);
 }
 
+const avxState = xcr0.sse | xcr0.avx;
+
 /** What the processor has, and which floating-point and vector instructions are switched off. */
 function unitBits(state: X86State): number {
   const noSse = state.cr4 & cr4.OSFXSR ? 0 : modeKey.noSse;
+  const hasAvx = (state.word(layout.xsaveComponents) & avxState) === avxState;
   return (
     state.modelKey |
     noSse |
+    (hasAvx ? 0 : modeKey.noAvx) |
     (state.cr0 & cr0.TS ? modeKey.taskSwitched : 0) |
     (state.cr0 & cr0.EM ? modeKey.emulate : 0)
   );
@@ -173,7 +177,7 @@ function refreshLimits(state: X86State, is64: boolean): void {
 
 /**
  * Recomputes what generated code reads from the mode: `modeKey`, `tlbBank`, masks, the bases in effect and the single-step
- * attention bit. Called after any change of CS, SS, DS, ES, CPL, VM, TF, AC, RF, CR0, CR4.SMAP, CR4.OSFXSR or EFER.LMA.
+ * attention bit. Called after any change of CS, SS, DS, ES, CPL, VM, TF, AC, RF, CR0, CR4.SMAP, CR4.OSFXSR, CR4.OSXSAVE, XCR0 or EFER.LMA.
  */
 export function refreshMode(state: X86State): void {
   const key = computeModeKey(state);

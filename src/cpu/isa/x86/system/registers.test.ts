@@ -63,14 +63,14 @@ test('the feature words are what is implemented', () => {
   assert.deepEqual(words, [
     '106ca',
     '10800',
-    'c7fa2203',
+    'd7fa2203',
     '78bfbf9'.replace('78bfbf9', (0x078bfbf9 & ~0x2 & ~0x4).toString(16)),
   ]);
   bus.apicBase = 0xfee00100n;
   assert.equal((cpuidLeaf(cpu, 1, 0)[3] ?? 0) & 0x200, 0);
   assert.deepEqual(
     cpuidLeaf(cpu, 7, 0).map((word) => word >>> 0),
-    [0, 0x201c27cb, 0, 0x24000000],
+    [0, 0x201c27eb, 0, 0x24000000],
   );
   assert.deepEqual(
     cpuidLeaf(cpu, 0x80000001, 0).map((word) => word >>> 0),

@@ -39,8 +39,15 @@ export function cr4BitsOf(model: ProcessorModel): number {
 }
 
 /** Bits of XCR0 that can be set. */
-export const xcr0 = { x87: 1 << 0, sse: 1 << 1 } as const;
-export const implementedXcr0 = xcr0.x87 | xcr0.sse;
+export const xcr0 = { x87: 1 << 0, sse: 1 << 1, avx: 1 << 2 } as const;
+export const xcr0BitsOf = (model: ProcessorModel): number =>
+  xcr0.x87 | xcr0.sse | (modelHas(model, 'avx') ? xcr0.avx : 0);
+
+/** What XSETBV accepts (SDM 3A, 2.6): x87 state always, AVX state with SSE state only. */
+export function isLegalXcr0(model: ProcessorModel, value: number): boolean {
+  const needsSse = (value & xcr0.avx) !== 0 && !(value & xcr0.sse);
+  return (value & ~xcr0BitsOf(model)) === 0 && (value & xcr0.x87) !== 0 && !needsSse;
+}
 
 export const efer = { SCE: 1 << 0, LME: 1 << 8, LMA: 1 << 10, NXE: 1 << 11 } as const;
 

@@ -8,7 +8,7 @@ import { refreshXsave } from './extended-control.ts';
 import { noErrorCode } from './guest-fault.ts';
 import type { SavedKvmClock } from './kvm.ts';
 import { refreshMode } from './mode.ts';
-import { cr0, cr4, cr4BitsOf, efer, implementedXcr0, physicalAddressBits, xcr0 } from './registers.ts';
+import { cr0, cr4, cr4BitsOf, efer, isLegalXcr0, physicalAddressBits } from './registers.ts';
 import { FieldReader } from './state-fields.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 import type { SystemSegment, TableRegister, X86State } from './x86-state.ts';
@@ -234,8 +234,7 @@ function checkConsistency(saved: VcpuState): void {
     reject('cr4', `is 0x${saved.cr4.toString(16)}, with bits that are not implemented`);
   if (saved.efer & ~implementedEfer)
     reject('efer', `is 0x${saved.efer.toString(16)}, with bits that are not implemented`);
-  if (saved.xcr0 & ~implementedXcr0 || !(saved.xcr0 & xcr0.x87))
-    reject('xcr0', `is 0x${saved.xcr0.toString(16)}, which no XSETBV leaves`);
+  if (!isLegalXcr0(saved.model, saved.xcr0)) reject('xcr0', `is 0x${saved.xcr0.toString(16)}, which no XSETBV leaves`);
   if (isLong !== (isPaging && (saved.efer & efer.LME) !== 0)) reject('efer', 'disagrees with cr0 about 64-bit mode');
   if (isLong && !(saved.cr4 & cr4.PAE)) reject('cr4', 'lacks PAE in 64-bit mode');
   if (BigInt(saved.cr3) >> BigInt(physicalAddressBits))

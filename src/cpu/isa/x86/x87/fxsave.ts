@@ -20,7 +20,7 @@ export const image = {
 } as const;
 
 /** Bytes up to and including the last XMM register that the mode has: 8 of them, or 16 in 64-bit mode. */
-function imageBytes(fpu: X87): number {
+export function imageBytes(fpu: X87): number {
   const is64 = (fpu.words[layout.modeKey >> 2]! & modeKey.codeMask) === modeKey.code64;
   return image.xmm + 16 * (is64 ? 16 : 8);
 }
@@ -47,11 +47,14 @@ export function saveLegacy(fpu: X87, bytes: Uint8Array, hasRexW: number): void {
   writeRegisters(fpu, bytes, image.registers, 16);
 }
 
-/** SSE state into an image: as many registers as the mode has. */
-export function saveSse(fpu: X87, bytes: Uint8Array): void {
+export function saveMxcsr(fpu: X87, bytes: Uint8Array): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   view.setUint32(image.mxcsr, fpu.words[layout.mxcsr >> 2]!, true);
   view.setUint32(image.mxcsrMask, mxcsr.valid, true);
+}
+
+/** The vector registers into an image: as many as the mode has. */
+export function saveSse(fpu: X87, bytes: Uint8Array): void {
   bytes.set(fpu.bytes.subarray(layout.xmm, layout.xmm + imageBytes(fpu) - image.xmm), image.xmm);
 }
 
@@ -84,6 +87,7 @@ export function fxsave(fpu: X87, hasRexW: number): void {
   const linear = alignedAddress(fpu);
   const bytes = new Uint8Array(imageBytes(fpu));
   saveLegacy(fpu, bytes, hasRexW);
+  saveMxcsr(fpu, bytes);
   saveSse(fpu, bytes);
   fpu.linear.write(linear, bytes);
 }

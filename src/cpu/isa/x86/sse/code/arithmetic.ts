@@ -1,7 +1,7 @@
 /** Arithmetic and comparison of SSE floating-point elements: plain Wasm, and whatever is unusual by the slow ways. */
 import type { Val, WasmEmitter } from '../../../index.ts';
 import type { X86Target } from '../../target.ts';
-import { order } from '../operation.ts';
+import { order, predicates } from '../operation.ts';
 import {
   areAllStrange,
   bitsOf,
@@ -121,20 +121,41 @@ export function floatExtreme(
   return value;
 }
 
-/** The four predicates that the low two bits of the immediate name; bit 2 negates (SDM 2A, CMPPD, table 3-1). */
+/** Elements of numbers that are in one of these relations: see `predicates`. */
+function related(e: WasmEmitter, vector: string, p: Val, q: Val, outcomes: number): Val {
+  const test = (name: string, a = p, b = q): Val => e.op(`${vector}.${name}`, a, b);
+  switch (outcomes & predicates.ordered) {
+    case 0:
+      return e.v128(new Array<number>(16).fill(0));
+    case 1:
+      return test('lt');
+    case 2:
+      return test('eq');
+    case 3:
+      return test('le');
+    case 4:
+      return test('lt', q, p);
+    case 5:
+      return test('ne');
+    case 6:
+      return test('le', q, p);
+    default:
+      return e.v128(new Array<number>(16).fill(0xff));
+  }
+}
+
+/** None of the elements is a NaN. */
 function compared(e: WasmEmitter, vector: string, p: Val, q: Val, predicate: Val): Val {
-  const bit = (n: number): Val => e.op('i32.and', predicate, e.i32(n));
-  const test = (name: string) => (): Val => e.op(`${vector}.${name}`, p, q);
-  const unordered = (): Val => e.op('v128.or', e.op(`${vector}.ne`, p, p), e.op(`${vector}.ne`, q, q));
-  const high = (): Val => e.choose('v128', bit(1), unordered, test('le'));
-  const low = (): Val => e.choose('v128', bit(1), test('lt'), test('eq'));
-  const positive = e.choose('v128', bit(2), high, low);
-  return e.choose(
-    'v128',
-    bit(4),
-    () => e.op('v128.not', positive),
-    () => positive,
-  );
+  const known = e.known(predicate);
+  if (known !== undefined) return related(e, vector, p, q, predicates.outcomesOf(known));
+  const place = e.op('i64.extend_i32_u', e.op('i32.shl', e.op('i32.and', predicate, e.i32(15)), e.i32(2)));
+  const outcomes = e.op('i32.wrap_i64', e.op('i64.shr_u', e.i64(predicates.table), place));
+  const masks = [1, 2, 4].map((outcome, i) => {
+    const bit = e.op('i32.and', e.op('i32.shr_u', outcomes, e.i32(i)), e.i32(1));
+    const isAsked = e.op('i32x4.splat', e.op('i32.sub', e.i32(0), bit));
+    return e.op('v128.and', related(e, vector, p, q, outcome), isAsked);
+  });
+  return masks.reduce((a, b) => e.op('v128.or', a, b));
 }
 
 /** Masks of the elements for which a predicate holds. */

@@ -26,6 +26,26 @@ const sse: SharedFunction = {
   },
 };
 
+const hold: SharedFunction = {
+  params: [],
+  results: [],
+  emit: (_e, scope) => {
+    scope.helper('sseHold');
+    return [];
+  },
+};
+
+/** (RIP) -> whether what was held back faults. */
+const release: SharedFunction = {
+  params: ['i64'],
+  results: ['i32'],
+  emit: (e, scope, ...params) => {
+    e.storeMemory('i64.store', e.i32(0), layout.rip, params[0] as Val);
+    scope.helper('sseRelease');
+    return [e.loadMemory('i32.load', e.i32(0), layout.faulted)];
+  },
+};
+
 /** What an operation on two elements has to report. */
 const finding = { nothing: 0, inexact: 1, other: 2 } as const;
 
@@ -201,6 +221,8 @@ const narrowing = (e: WasmEmitter, a: Val): Val => e.op('f32x4.demote_f64x2_zero
 
 export const sseFunctions: SharedFunctions = {
   sse,
+  'sse.hold': hold,
+  'sse.release': release,
   'sse.productIsInexact': productIsInexact,
   ...finders,
   'sse.find.narrow.f64': finder('f64', checkNarrowing),
