@@ -826,4 +826,21 @@ export const departures: readonly Departure[] = [
       ],
     ],
   },
+  {
+    program: 'processors-32',
+    case: 'lowest priority: one of them takes it, the one with the lowest',
+    section: 'SDM 3A, 11.6.2.4',
+    reason: 'of those that are addressed, the one with the lowest priority takes it, not the first one',
+    lines: [
+      [1, '00000001', '00000000'],
+      [2, '00000000', '00000001'],
+    ],
+  },
+  {
+    program: 'processors-32',
+    case: 'INIT keeps XMM registers and CR0.CD, and clears CR4',
+    section: 'SDM 3A, table 9-1',
+    reason: 'INIT leaves CR0.CD and CR0.NW as they are',
+    lines: [[2, '60000010', '00000010']],
+  },
 ];

@@ -42,7 +42,7 @@ for (const [engine, create] of Object.entries(engines)) {
 describe('the records are what QEMU says', { skip: withoutQemu }, () => {
   for (const name of witnessed) {
     test(name, () => {
-      assert.deepEqual(runOnQemu(programFile(name)), readRecord(name));
+      assert.deepEqual(runOnQemu(name), readRecord(name));
     });
   }
 });

@@ -17,6 +17,11 @@ export const unwitnessed: ReadonlyMap<string, string> = new Map([
   ['manual-64', "QEMU 7.2's software mode has no PCIDs and hangs at illegal CR3 and CR4 values"],
 ]);
 
+/** Programs that want more than one processor. */
+const processorCounts: ReadonlyMap<string, number> = new Map([['processors-32', 4]]);
+
+export const processorCountOf = (name: string): number => processorCounts.get(name) ?? 1;
+
 export const programFile = (name: string): string => join(fixturesFolder, `${name}.elf`);
 export const recordFile = (name: string): string => join(fixturesFolder, `${name}.txt`);
 export const readProgram = (name: string): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(programFile(name)));

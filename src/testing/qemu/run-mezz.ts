@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { nodeHost } from '../../host/index.ts';
 import { createPcVm, type EngineMaker, type VmEnd } from '../../vm/index.ts';
 import { describeLog } from './log.ts';
+import { processorCountOf } from './programs.ts';
 import { debugExitPort, guestMemoryMib } from './run-qemu.ts';
 
 const mebibyte = 0x100000;
@@ -19,7 +20,8 @@ export async function runOnMezz(name: string, bytes: Uint8Array<ArrayBuffer>, en
   };
   const boot = { kernel: { name: basename(name), bytes }, commandLine: '' };
   const memoryBytes = guestMemoryMib * mebibyte;
-  const config = { memoryBytes, boot, serialPorts: [console] as const, debugExitPort, engine };
+  const cpus = processorCountOf(name);
+  const config = { memoryBytes, cpus, boot, serialPorts: [console] as const, debugExitPort, engine };
   const vm = await createPcVm(config, nodeHost);
   vm.stopAfter(timeoutSeconds);
   vm.start();

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeLog } from './log.ts';
+import { processorCountOf, programFile } from './programs.ts';
 
 const qemu = 'qemu-system-x86_64';
 /** What our processor has and TCG offers, nothing that would make reserved bits writable. */
@@ -20,15 +21,17 @@ export const recordedVersion = '7.2';
 export const hasQemu = (): boolean =>
   spawnSync(qemu, ['--version'], { encoding: 'utf8' }).stdout?.includes(`version ${recordedVersion}.`) ?? false;
 
-/** Runs a program; its log as text, and how the machine ended. */
-export function runOnQemu(program: string): string[] {
+/** Runs a program by its name; its log as text, and how the machine ended. */
+export function runOnQemu(name: string): string[] {
+  const program = programFile(name);
   const folder = mkdtempSync(join(tmpdir(), 'mezz-qemu-'));
   const serial = join(folder, 'serial');
   try {
     const run = spawnSync(
       qemu,
       [
-        ...['-machine', 'pc', '-accel', 'tcg', '-cpu', cpu, '-m', `${guestMemoryMib}`, '-nodefaults'],
+        ...['-machine', 'pc', '-accel', 'tcg', '-cpu', cpu, '-smp', `${processorCountOf(name)}`],
+        ...['-m', `${guestMemoryMib}`, '-nodefaults'],
         ...['-display', 'none', '-no-reboot', '-serial', `file:${serial}`],
         ...['-device', `isa-debug-exit,iobase=${debugExitPort},iosize=4`, '-kernel', program],
       ],
