@@ -62,7 +62,7 @@ export class Stepper {
     const retired = this.#runFrom(start, 1);
     breakpoints.isStepping = false;
     if (retired > 0) return retired;
-    if (this.#cpu.faults !== faults) breakpoints.hits = 0;
+    if (this.#cpu.faults !== faults) breakpoints.forgetHits();
     else state.setWord(layout.eflagsRest, state.eflagsRest | resume); // It did not run.
     return 0;
   }

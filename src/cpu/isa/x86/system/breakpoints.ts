@@ -1,14 +1,19 @@
-/** Breakpoints of the debug registers (SDM 3B, 18.2 and 18.3). I/O breakpoints need CR4.DE, which is not there. */
+/** Breakpoints of the debug registers (SDM 3B, 18.2 and 18.3). */
 import { attention, flag, layout, segment } from '../layout.ts';
 import { isCode64 } from './mode.ts';
+import { cr4 } from './registers.ts';
 import { right } from './soft-tlb.ts';
 import type { X86State } from './x86-state.ts';
 
 /** R/W fields of DR7. */
-const kind = { instruction: 0, write: 1, readOrWrite: 3 } as const;
+const kind = { instruction: 0, write: 1, port: 2, readOrWrite: 3 } as const;
 /** L0-L3 and LE: a task switch clears them. */
 const localBits = 0x155;
 const generalDetect = 1 << 13;
+/** BT in DR6: a task with the debug trap flag of its TSS was switched to. */
+const taskSwitchHit = 1 << 15;
+/** What `hits` may hold: B0-B3 and BT. */
+export const possibleHits = taskSwitchHit | 0xf;
 /** Bytes by the LEN fields of DR7. */
 const lengths = [1, 2, 8, 4] as const;
 
@@ -16,7 +21,7 @@ interface Breakpoint {
   /** Its bit in DR6. */
   readonly hit: number;
   readonly kind: number;
-  /** Linear address, a multiple of `length`. */
+  /** Linear address or port, a multiple of `length`. */
   readonly lo: number;
   readonly hi: number;
   readonly length: number;
@@ -44,15 +49,18 @@ export class Breakpoints {
   mayRefuse = false;
   readonly #state: X86State;
   #enabled: readonly Breakpoint[] = [];
+  #ports: readonly Breakpoint[] = [];
   #summary = '';
 
   constructor(state: X86State) {
     this.#state = state;
   }
 
-  /** After a change of DR0-3 or DR7; whether translations must be forgotten, as other pages are watched. */
+  /** After a change of DR0-3, DR7 or CR4.DE; whether translations must be forgotten, as other pages are watched. */
   refresh(): boolean {
-    this.#enabled = [0, 1, 2, 3].flatMap((number) => this.#read(number));
+    const all = [0, 1, 2, 3].flatMap((number) => this.#read(number));
+    this.#enabled = all.filter((each) => each.kind !== kind.port);
+    this.#ports = all.filter((each) => each.kind === kind.port);
     this.watchesCode = this.#enabled.some((each) => each.kind === kind.instruction);
     this.watchesData = this.#enabled.some((each) => each.kind !== kind.instruction);
     const summary = JSON.stringify(this.#enabled);
@@ -66,7 +74,7 @@ export class Breakpoints {
     const control = dr[7]?.lo ?? 0;
     const fields = control >>> (16 + 4 * number);
     const isEnabled = (control >>> (2 * number)) & 3;
-    if (!isEnabled || (fields & 3) === 2) return [];
+    if (!isEnabled || ((fields & 3) === kind.port && !(this.#state.cr4 & cr4.DE))) return [];
     const length = (fields & 3) === kind.instruction ? 1 : (lengths[(fields >>> 2) & 3] ?? 1);
     const address = dr[number];
     const [lo, hi] = [(address?.lo ?? 0) & -length, (address?.hi ?? 0) | 0];
@@ -102,6 +110,37 @@ export class Breakpoints {
     this.hits |= hits;
     this.wantStep();
     return false;
+  }
+
+  /** Whether an access to these ports is a hit, which `meetsPort` notes once it is done. */
+  watchesPort(port: number, bytes: number): boolean {
+    return this.#ports.length > 0 && this.#portHits(port, bytes) !== 0;
+  }
+
+  /** The instruction that accessed these ports ends its block: a trap follows behind it. */
+  meetsPort(port: number, bytes: number): void {
+    if (this.#ports.length === 0) return;
+    this.hits |= this.#portHits(port, bytes);
+    if (this.hits !== 0) this.wantStep();
+  }
+
+  #portHits(port: number, bytes: number): number {
+    const met = this.#ports.filter(({ lo, hi, length }) => {
+      const first = lo >>> 0;
+      return hi === 0 && port < first + length && first < port + bytes;
+    });
+    return met.reduce((hits, each) => hits | each.hit, 0);
+  }
+
+  /** A task was switched to whose TSS has the debug trap flag: a trap comes before its first instruction (SDM 3B, 18.3.1.4). */
+  enterTrappedTask(): void {
+    this.hits |= taskSwitchHit;
+    this.wantStep();
+  }
+
+  /** The instruction that ran last has faulted: what it hit is void, but not what the delivery of the fault has brought. */
+  forgetHits(): void {
+    this.hits &= taskSwitchHit;
   }
 
   #hitsOf(address: bigint, size: number, isWrite: boolean): number {

@@ -127,6 +127,7 @@ export function writeCr4(cpu: X86Cpu, value: number): void {
   if (usesPae && changed & paging) loadPdptes(cpu, state.cr3.lo);
   state.cr4 = value;
   refreshXsave(state);
+  if (changed & cr4.DE) cpu.breakpoints.refresh();
   if (changed & (paging | cr4.SMAP | cr4.PCIDE)) cpu.flushTlb();
   if (changed & (cr4.SMAP | cr4.OSFXSR | cr4.OSXSAVE)) refreshMode(state);
 }
@@ -173,12 +174,13 @@ const dr7Writable = 0xffff23ff | 0;
 const dr7GeneralDetect = 1 << 13;
 const dr6GeneralDetect = 1 << 13;
 
-/** DR4 and DR5 are other names of DR6 and DR7: there is no CR4.DE. */
+/** DR4 and DR5 are other names of DR6 and DR7 while CR4.DE is clear (SDM 3B, 18.2.2). */
 const debugRegister = (number: number): number => (number === 4 || number === 5 ? number + 2 : number);
 
 function accessDebugRegister(cpu: X86Cpu, number: number): void {
   const { state } = cpu;
-  if (number > 7) cpu.raise(vector.invalidOpcode);
+  const isNone = number > 7 || (debugRegister(number) !== number && (state.cr4 & cr4.DE) !== 0);
+  if (isNone) cpu.raise(vector.invalidOpcode);
   requirePrivilege(cpu);
   if (!((state.dr[7]?.lo ?? 0) & dr7GeneralDetect)) return;
   cpu.breakpoints.enterException(dr6GeneralDetect);

@@ -17,6 +17,7 @@ const bits = (...numbers: number[]): number => numbers.reduce((word, bit) => wor
 
 const leaf1Edx = {
   fpu: 0,
+  de: 2,
   tsc: 4,
   msr: 5,
   pae: 6,

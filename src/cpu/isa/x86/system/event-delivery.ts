@@ -87,6 +87,7 @@ function attempt(cpu: X86Cpu, event: CpuEvent): CpuEvent | undefined {
     return undefined;
   } catch (fault) {
     if (!(fault instanceof GuestFault)) throw fault;
+    cpu.isInNewTask = false; // RIP is exact here.
     return afterFault(cpu, event.vector, fault);
   }
 }

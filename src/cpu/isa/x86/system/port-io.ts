@@ -35,12 +35,14 @@ function checkPort(cpu: X86Cpu, port: number, bytes: number): void {
 export function portIn(cpu: X86Cpu, port: number, bytes: number): number {
   checkPort(cpu, port & 0xffff, bytes);
   const value = cpu.bus.readPort(port & 0xffff, bytes as PortSize);
+  cpu.breakpoints.meetsPort(port & 0xffff, bytes);
   return withinBytes(value, bytes);
 }
 
 export function portOut(cpu: X86Cpu, port: number, bytes: number, value: number): void {
   checkPort(cpu, port & 0xffff, bytes);
   cpu.bus.writePort(port & 0xffff, bytes as PortSize, withinBytes(value, bytes));
+  cpu.breakpoints.meetsPort(port & 0xffff, bytes);
 }
 
 /** Devices may answer with more than was asked for. */
@@ -54,6 +56,7 @@ interface StringStep {
   readonly bytes: number;
   readonly form: number;
   readonly pointer: number;
+  readonly port: number;
   /** Does one element; throws GuestFault before any effect. */
   transfer(pointer: number): void;
 }
@@ -67,7 +70,8 @@ function runString(cpu: X86Cpu, step: StringStep): void {
   const width = addressBytes(step) * 8;
   const counter = BigInt.asUintN(width, state.gpr(gprNumber.rcx));
   if (isRepeated && counter === 0n) return;
-  const isStepped = cpu.breakpoints.isStepping || (state.eflagsRest & flag.TF) !== 0;
+  const isWatched = cpu.breakpoints.watchesPort(step.port, step.bytes);
+  const isStepped = isWatched || cpu.breakpoints.isStepping || (state.eflagsRest & flag.TF) !== 0;
   const limit = !isRepeated || isStepped ? 1 : counter > chunk ? chunk : Number(counter);
   const stride = state.eflagsRest & flag.DF ? -step.bytes : step.bytes;
   const start = state.gpr(step.pointer);
@@ -77,6 +81,7 @@ function runString(cpu: X86Cpu, step: StringStep): void {
   } finally {
     advance(state, step, start + BigInt(done * stride), counter - BigInt(done));
   }
+  cpu.breakpoints.meetsPort(step.port, step.bytes);
   if (!isRepeated || counter === BigInt(done)) return;
   state.nextRip = state.rip;
   cpu.stepTrap = 'repeated';
@@ -118,7 +123,7 @@ export function insString(cpu: X86Cpu, bytes: number, form: number): void {
     else if (bytes === 2) writeLinear16(cpu, at, value, bankNumber);
     else writeLinear32(cpu, at, value, bankNumber);
   };
-  runString(cpu, { bytes, form, pointer: gprNumber.rdi, transfer });
+  runString(cpu, { bytes, form, pointer: gprNumber.rdi, port, transfer });
 }
 
 export function outsString(cpu: X86Cpu, bytes: number, form: number): void {
@@ -136,5 +141,5 @@ export function outsString(cpu: X86Cpu, bytes: number, form: number): void {
           : readLinear32(cpu, at, bankNumber);
     cpu.bus.writePort(port, bytes as PortSize, value);
   };
-  runString(cpu, { bytes, form, pointer: gprNumber.rsi, transfer });
+  runString(cpu, { bytes, form, pointer: gprNumber.rsi, port, transfer });
 }

@@ -17,6 +17,7 @@ export const cr0 = {
 
 export const cr4 = {
   TSD: 1 << 2,
+  DE: 1 << 3,
   PSE: 1 << 4,
   PAE: 1 << 5,
   MCE: 1 << 6,

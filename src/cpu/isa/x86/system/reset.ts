@@ -42,6 +42,8 @@ export function initState(cpu: X86Cpu): void {
   cpu.kvmClock.reset();
   cpu.pendingVector = -1;
   cpu.pendingErrorCode = noErrorCode;
+  cpu.isInNewTask = false;
+  cpu.stepTrap = undefined;
   cpu.stop = undefined;
   cpu.breakpoints.hits = 0;
   cpu.breakpoints.refresh();

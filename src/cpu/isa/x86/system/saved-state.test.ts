@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StateError } from '../../../../base/index.ts';
 import { enterLong64, enterUser, SystemFixture, selectors } from '../../../../testing/x86-system.ts';
-import { layout } from '../layout.ts';
+import { attention, layout } from '../layout.ts';
 
 function busyFixture(): SystemFixture {
   const fixture = new SystemFixture();
@@ -42,6 +42,19 @@ test('a processor that waits for its start-up message waits after restoring', ()
   assert.deepEqual(other.cpu.stop, { kind: 'wait-for-sipi' });
 });
 
+test('debug traps that are due are due after restoring', () => {
+  const fixture = busyFixture();
+  fixture.cpu.breakpoints.hits = 0x8001;
+  fixture.cpu.stepTrap = 'now';
+  const saved = fixture.cpu.saveState();
+  const other = new SystemFixture();
+
+  other.cpu.restoreState(JSON.parse(JSON.stringify(saved)));
+
+  assert.deepEqual(other.cpu.saveState(), saved);
+  assert.equal(other.cpu.state.word(layout.attention) & attention.singleStep, attention.singleStep);
+});
+
 const spoiled: [string, unknown][] = [
   ['model', 'v1'],
   ['model', 'v3'],
@@ -65,6 +78,8 @@ const spoiled: [string, unknown][] = [
   ['plainMsrs', [[1]]],
   ['xmm', 'zz'],
   ['activity', 'shutdown'],
+  ['debugHits', 0x10],
+  ['stepPending', 1],
 ];
 
 for (const [field, value] of spoiled) {

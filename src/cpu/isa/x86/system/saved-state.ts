@@ -4,6 +4,7 @@ import { type ProcessorModel, processorModels } from '../features.ts';
 import { attention, flag, layout, segment } from '../layout.ts';
 import { setMxcsr } from '../mxcsr.ts';
 import { type HypervisorInterface, hypervisorInterfaces } from '../processor.ts';
+import { possibleHits } from './breakpoints.ts';
 import { refreshXsave } from './extended-control.ts';
 import { noErrorCode } from './guest-fault.ts';
 import type { SavedKvmClock } from './kvm.ts';
@@ -62,6 +63,10 @@ export interface VcpuState {
   readonly mxcsr: number;
   readonly nmiBlocked: boolean;
   readonly interruptShadow: boolean;
+  /** Bits of DR6 for a #DB trap that comes before the next instruction. */
+  readonly debugHits: number;
+  /** So does a single-step trap. */
+  readonly stepPending: boolean;
   readonly activity: (typeof activities)[number];
 }
 
@@ -138,6 +143,8 @@ export function saveVcpu(cpu: X86Cpu): VcpuState {
     mxcsr: state.word(layout.mxcsr),
     nmiBlocked: state.nmiBlocked,
     interruptShadow: state.isInShadow,
+    debugHits: cpu.breakpoints.hits,
+    stepPending: cpu.stepTrap === 'now',
     activity: activities.find((activity) => activity === cpu.stop?.kind) ?? 'active',
   };
 }
@@ -197,6 +204,8 @@ function decode(fields: FieldReader): VcpuState {
     mxcsr: fields.field('mxcsr').integer(0, 0xffff),
     nmiBlocked: fields.field('nmiBlocked').boolean(),
     interruptShadow: fields.field('interruptShadow').boolean(),
+    debugHits: fields.field('debugHits').integer(0, possibleHits),
+    stepPending: fields.field('stepPending').boolean(),
     activity: fields.field('activity').oneOf(activities),
   };
   checkConsistency(state);
@@ -234,6 +243,8 @@ function checkConsistency(saved: VcpuState): void {
     reject('cr4', `is 0x${saved.cr4.toString(16)}, with bits that are not implemented`);
   if (saved.efer & ~implementedEfer)
     reject('efer', `is 0x${saved.efer.toString(16)}, with bits that are not implemented`);
+  if (saved.debugHits & ~possibleHits)
+    reject('debugHits', `is 0x${saved.debugHits.toString(16)}, with bits that no trap has`);
   if (!isLegalXcr0(saved.model, saved.xcr0)) reject('xcr0', `is 0x${saved.xcr0.toString(16)}, which no XSETBV leaves`);
   if (isLong !== (isPaging && (saved.efer & efer.LME) !== 0)) reject('efer', 'disagrees with cr0 about 64-bit mode');
   if (isLong && !(saved.cr4 & cr4.PAE)) reject('cr4', 'lacks PAE in 64-bit mode');
@@ -267,15 +278,18 @@ export function restoreVcpu(cpu: X86Cpu, fields: unknown): void {
   state.setWord(layout.faulted, 0);
   cpu.pendingVector = -1;
   cpu.pendingErrorCode = noErrorCode;
+  cpu.isInNewTask = false;
   cpu.stop = saved.activity === 'active' ? undefined : { kind: saved.activity };
   cpu.kvmClock.restore({
     systemTime: BigInt(saved.kvmClock.systemTime),
     wallClock: BigInt(saved.kvmClock.wallClock),
   });
-  cpu.breakpoints.hits = 0;
+  cpu.breakpoints.hits = saved.debugHits;
   cpu.breakpoints.refresh();
+  cpu.stepTrap = saved.stepPending ? 'now' : undefined;
   cpu.flushTlb();
   refreshMode(state);
+  if (saved.debugHits !== 0 || saved.stepPending) cpu.breakpoints.wantStep();
 }
 
 const signedAddress = (text: string): number => Number(BigInt.asIntN(64, BigInt(text)));

@@ -45,6 +45,8 @@ const format16: TssFormat = {
   ldt: 0x2a,
 };
 const cr3At = 0x1c;
+/** Bit 0: a debug trap before the task's first instruction. */
+const trapAt = 0x64;
 const busyBit = 2 << 8;
 
 export interface TaskSwitch {
@@ -61,6 +63,7 @@ interface NewTask {
   readonly registers: readonly number[];
   readonly selectors: readonly number[];
   readonly ldt: number;
+  readonly isTrapped: boolean;
 }
 
 const formatOf = (attributes: number): TssFormat => (is32BitTss(attributes) ? format32 : format16);
@@ -110,6 +113,7 @@ function readTask(cpu: X86Cpu, base: number, format: TssFormat): NewTask {
     registers: Array.from({ length: 8 }, (_, i) => read(format.registers + i * format.bytes)),
     selectors: Array.from({ length: format.segmentCount }, (_, i) => read(format.segments + i * format.bytes) & 0xffff),
     ldt: read(format.ldt) & 0xffff,
+    isTrapped: format.bytes === 4 && (read(trapAt) & 1) !== 0,
   };
 }
 
@@ -142,22 +146,26 @@ const definedFlags = Object.values(flag).reduce((all, bit) => all | bit);
 /** From here on faults belong to the new task. */
 function startTask(cpu: X86Cpu, task: NewTask, format: TssFormat, nested: number): void {
   const { state } = cpu;
+  cpu.isInNewTask = true;
+  state.setNextRipWords(task.ip, 0);
+  state.rip = state.nextRip;
   if (format.bytes === 4 && state.cr0 & cr0.PG) reloadPageTables(cpu, task.cr3);
   for (const [number, value] of task.registers.entries()) state.setGprSized(number, format.bytes, value);
   const flags = (task.flags & definedFlags & ~flag.RF) | cpu.breakpoints.resumeFlag(task.flags);
   state.storeEflags(flags | nested | 2);
   if (cpu.breakpoints.leaveTask()) cpu.flushTlb();
-  state.setNextRipWords(task.ip, 0);
-  state.rip = state.nextRip;
   for (let number = 0; number < 6; number++) state.setNullSegment(number, task.selectors[number] ?? 0);
   const isVirtual8086 = (task.flags & flag.VM) !== 0;
   if (isVirtual8086) loadVirtual8086(state, task.selectors); // First: what faults below is in that mode already.
   refreshMode(state);
   loadLdt(cpu, task.ldt);
-  if (isVirtual8086) return;
-  loadSegments(cpu, task.selectors);
-  refreshMode(state);
-  checkTarget(cpu, loaded, task.ip, 0);
+  if (!isVirtual8086) {
+    loadSegments(cpu, task.selectors);
+    refreshMode(state);
+    checkTarget(cpu, loaded, task.ip, 0);
+  }
+  cpu.isInNewTask = false;
+  if (task.isTrapped) cpu.breakpoints.enterTrappedTask();
 }
 
 function loadVirtual8086(state: X86State, selectors: readonly number[]): void {
@@ -181,12 +189,13 @@ function loadLdt(cpu: X86Cpu, selector: number): void {
   Object.assign(ldtr, { base: loaded.base, limit: loaded.limit, attributes: loaded.attributes });
 }
 
-/** Leaves the code segment's descriptor in `loaded`. */
+/** In the order of SDM 3A, table 8-1. Leaves the code segment's descriptor in `loaded`. */
 function loadSegments(cpu: X86Cpu, selectors: readonly number[]): void {
   const { state } = cpu;
   const codeSelector = selectors[segment.cs] ?? 0;
   const stackSelector = selectors[segment.ss] ?? 0;
   const cpl = rpl(codeSelector);
+  if (isNamedCode(cpu, codeSelector) && !isCodeOfLevel(cpl)) cpu.raise(vector.invalidTss, codeSelector & 0xfffc);
   state.setWord(layout.cpl, cpl);
   refreshMode(state);
   const stack = new Descriptor();
@@ -199,10 +208,14 @@ function loadSegments(cpu: X86Cpu, selectors: readonly number[]): void {
   loadCode(cpu, codeSelector, cpl);
 }
 
+/** Whether this names a code segment; its descriptor is in `loaded`. */
+const isNamedCode = (cpu: X86Cpu, selector: number): boolean =>
+  !isNullSelector(selector) && readDescriptor(cpu, selector, loaded) && loaded.isCode;
+
+const isCodeOfLevel = (cpl: number): boolean => (loaded.isConforming ? loaded.dpl <= cpl : loaded.dpl === cpl);
+
 function loadCode(cpu: X86Cpu, selector: number, cpl: number): void {
-  const isNamed = !isNullSelector(selector) && readDescriptor(cpu, selector, loaded) && loaded.isCode;
-  const isAllowed = isNamed && (loaded.isConforming ? loaded.dpl <= cpl : loaded.dpl === cpl);
-  if (!isAllowed) cpu.raise(vector.invalidTss, selector & 0xfffc);
+  if (!isNamedCode(cpu, selector) || !isCodeOfLevel(cpl)) cpu.raise(vector.invalidTss, selector & 0xfffc);
   if (!loaded.isPresent) cpu.raise(vector.segmentNotPresent, selector & 0xfffc);
   setCode(cpu, selector, cpl, loaded);
 }

@@ -44,6 +44,8 @@ export class X86Cpu {
   /** The exception that `deliverPendingFault` delivers, -1: none. */
   pendingVector = -1;
   pendingErrorCode: number = noErrorCode;
+  /** A task switch is on its way to `nextRip`: a fault is at that instruction, whatever generated code says of RIP. */
+  isInNewTask = false;
   /** Faults delivered so far. */
   faults = 0;
   /** Time spent outside of generated code since the engine looked at the clock, roughly, in units of `effort`. */
@@ -159,6 +161,8 @@ export class X86Cpu {
       return;
     }
     this.faults++;
+    if (this.isInNewTask) this.state.rip = this.state.nextRip;
+    this.isInNewTask = false;
     deliverException(this, pendingVector, pendingErrorCode);
   }
 
