@@ -92,6 +92,15 @@ test('the system time goes on when the guest sets its counter, which is then its
   assert.deepEqual([systemTime(fixture), fixture.ram.getUint8(place + 29)], [1_000_000_000n, 1]);
 });
 
+test('processors that were made at different times have the same counter', () => {
+  const fixture = guest();
+  fixture.bus.now = 5e9;
+
+  fixture.cpu.reset();
+
+  assert.equal(fixture.cpu.readTsc(), 5_000_000_000n);
+});
+
 test('nothing is written once the clock is off', () => {
   const fixture = guest();
   wrmsr(fixture, kvmMsr.MSR_KVM_SYSTEM_TIME_NEW, BigInt(place + 1));

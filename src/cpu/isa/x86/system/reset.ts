@@ -7,7 +7,6 @@ import { noErrorCode } from './guest-fault.ts';
 import { refreshMode } from './mode.ts';
 import { resetMsrs } from './msr.ts';
 import { cr0, cr4, efer, systemType, xcr0 } from './registers.ts';
-import { readTscNumber } from './time-stamp.ts';
 import type { X86Cpu } from './x86-cpu.ts';
 import type { SystemSegment } from './x86-state.ts';
 import { gprNumber } from './x86-state.ts';
@@ -24,7 +23,7 @@ export function resetState(cpu: X86Cpu): void {
   state.u8.fill(0, layout.xmm, layout.bounce);
   resetFloatingPoint(cpu);
   resetMsrs(state);
-  state.tscOffset = -BigInt(readTscNumber(cpu));
+  state.tscOffset = 0n; // The VM's power-up: all its processors count from there, whenever they were made.
   initState(cpu);
 }
 
