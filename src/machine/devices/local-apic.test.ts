@@ -360,6 +360,14 @@ test('local apic starts another processor with INIT and start-up messages', () =
   assert.equal(in32(cpus[1]!.page, lvtTimer), 0x10000);
 });
 
+test('local apic takes nothing while it is globally disabled, and an SMI never', () => {
+  const { cpus, page, events } = enabled(3);
+  cpus[1]?.apic.writeMsr(baseMsr, 0xfee00000n);
+  out32(page, icrLow, 0xc4400);
+  out32(page, icrLow, 0xc4200);
+  assert.deepEqual(events, ['nmi 2']);
+});
+
 test('local apic takes an ExtINT message to the PIC', () => {
   const { bus, apic, intr, pic } = enabled();
   bus.send({ deliveryMode: 7, vector: 0, destination: 0, isLogical: false, isLevel: false });

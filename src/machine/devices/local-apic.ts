@@ -5,23 +5,21 @@
 
 import type { TimerClock } from '../../base/index.ts';
 import type { BusTarget, IrqLine } from '../bus/index.ts';
+import { ApicBase, maxApicBasePage } from './apic-base.ts';
 import { type ApicBus, type ApicMessage, type ApicReceiver, deliveryMode } from './apic-bus.ts';
 import { apicCommandOf } from './apic-command.ts';
 import { isApicAddressed, x2ApicLogicalId } from './apic-destination.ts';
+import { LocalVectorTable } from './apic-lvt.ts';
 import {
-  apicBaseBits,
   apicError,
   apicRegister,
   apicVersion,
   commandBits,
-  defaultApicBase,
   IA32_APIC_BASE,
   IA32_TSC_DEADLINE,
   lowestVector,
   lvt,
-  lvtBits,
   lvtEntries,
-  lvtWritable,
   spuriousBits,
   x2ApicAbsent,
   x2ApicMsrFirst,
@@ -36,13 +34,11 @@ import { OutputLine } from './output-line.ts';
 import { bool, list, type StateOf, stateSchema, u8, u32, unsigned } from './state-fields.ts';
 
 export const localApicSizeBytes = 0x1000;
-/** MAXPHYADDR may be 52 at most. */
-const maxBasePage = 2 ** 40 - 1;
 
 export const localApicSchema = stateSchema('local-apic', 1, {
   isEnabled: bool,
   isX2Apic: bool,
-  basePage: unsigned(maxBasePage),
+  basePage: unsigned(maxApicBasePage),
   logicalDestination: u32,
   destinationFormat: u32,
   spurious: unsigned(spuriousBits.writable),
@@ -78,8 +74,8 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
   readonly schema = localApicSchema;
   readonly id: number;
   /** Sees the wires of the PIC's INTR and of NMI. */
-  readonly lint0: IrqLine = { set: (level) => this.#setLint(lvt.lint0, level) };
-  readonly lint1: IrqLine = { set: (level) => this.#setLint(lvt.lint1, level) };
+  readonly lint0: IrqLine = { set: (level) => this.#setPin(lvt.lint0, level) };
+  readonly lint1: IrqLine = { set: (level) => this.#setPin(lvt.lint1, level) };
   /** The 4 KiB page. It answers in xAPIC mode only. */
   readonly page: BusTarget = {
     read: (offset, size) => this.#readPage(offset, size),
@@ -88,11 +84,9 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
   readonly #options: LocalApicOptions;
   readonly #intr: OutputLine;
   readonly #timer: ApicTimer;
-  readonly #lvt = new Uint32Array(lvtEntries);
+  readonly #base: ApicBase;
+  readonly #lvt: LocalVectorTable;
   readonly #vectors = new ApicVectors();
-  #isEnabled = true;
-  #isX2Apic = false;
-  #basePage = defaultApicBase / 0x1000;
   #logicalDestination = 0;
   #destinationFormat = 0xffffffff;
   #spurious = 0xff;
@@ -102,8 +96,6 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
   #commandHigh = 0;
   /** An ExtINT message arrived and is not acknowledged. */
   #externalRequested = false;
-  /** Bit 0 is LINT0's level, bit 1 LINT1's. */
-  #lintLevels = 0;
 
   constructor(options: LocalApicOptions) {
     this.#options = options;
@@ -111,7 +103,13 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
     this.name = `local-apic-${options.id}`;
     this.#intr = new OutputLine(options.intr);
     const { clock, tsc } = options;
-    this.#timer = new ApicTimer({ clock, tsc, onExpiry: () => this.#raiseLocal(lvt.timer) });
+    this.#base = new ApicBase(options.isBootstrap);
+    this.#timer = new ApicTimer({ clock, tsc, onExpiry: () => this.#lvt.raise(lvt.timer) });
+    this.#lvt = new LocalVectorTable({
+      acceptFixed: (vector, isLevel) => this.#acceptFixed(vector, isLevel),
+      nmi: () => options.onNmi(),
+      configureTimer: (mode, isMasked) => this.#timer.configure(mode, isMasked),
+    });
     this.#resetRegisters();
   }
 
@@ -126,7 +124,7 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
 
   /** Gives the vector to serve; the spurious one when the request has gone. */
   acknowledge(): number {
-    if (!this.#isEnabled) return this.#options.acknowledgePic();
+    if (!this.#base.isEnabled) return this.#options.acknowledgePic();
     const vector = this.#vectors.deliverable();
     if (vector >= 0) {
       this.#vectors.serve(vector);
@@ -151,9 +149,9 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
 
   /** IA32_APIC_BASE, IA32_TSC_DEADLINE and the x2APIC registers; undefined means #GP(0). */
   readMsr(index: number): bigint | undefined {
-    if (index === IA32_APIC_BASE) return this.#readBase();
+    if (index === IA32_APIC_BASE) return this.#base.read();
     if (index === IA32_TSC_DEADLINE) return this.#timer.deadline;
-    if (!this.#isX2Apic || index < x2ApicMsrFirst || index > x2ApicMsrLast) return undefined;
+    if (!this.#base.isX2Apic || index < x2ApicMsrFirst || index > x2ApicMsrLast) return undefined;
     const offset = (index - x2ApicMsrFirst) * 16;
     if (offset === apicRegister.commandLow) return BigInt(this.#commandLow) | (BigInt(this.#commandHigh) << 32n);
     if (x2ApicAbsent.has(offset) || x2ApicWriteOnly.has(offset)) return undefined;
@@ -168,15 +166,15 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
       this.#timer.setDeadline(value);
       return true;
     }
-    if (!this.#isX2Apic || index < x2ApicMsrFirst || index > x2ApicMsrLast) return false;
+    if (!this.#base.isX2Apic || index < x2ApicMsrFirst || index > x2ApicMsrLast) return false;
     return this.#writeX2Apic((index - x2ApicMsrFirst) * 16, value);
   }
 
   isAddressed(destination: number, isLogical: boolean): boolean {
-    if (!this.#isEnabled) return false;
+    if (!this.#base.isEnabled) return false;
     const own = {
       id: this.id,
-      isX2Apic: this.#isX2Apic,
+      isX2Apic: this.#base.isX2Apic,
       logicalDestination: this.#logicalDestination,
       destinationFormat: this.#destinationFormat,
     };
@@ -184,6 +182,7 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
   }
 
   accept(message: ApicMessage): boolean {
+    if (!this.#base.isEnabled) return false;
     switch (message.deliveryMode) {
       case deliveryMode.fixed:
       case deliveryMode.lowestPriority:
@@ -211,18 +210,14 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
   }
 
   reset(): void {
-    this.#isEnabled = true;
-    this.#isX2Apic = false;
-    this.#basePage = defaultApicBase / 0x1000;
+    this.#base.reset();
     this.#resetRegisters();
     this.#update();
   }
 
   save(): LocalApicState {
     return {
-      isEnabled: this.#isEnabled,
-      isX2Apic: this.#isX2Apic,
-      basePage: this.#basePage,
+      ...this.#base.save(),
       logicalDestination: this.#logicalDestination,
       destinationFormat: this.#destinationFormat,
       spurious: this.#spurious,
@@ -230,10 +225,9 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
       pendingErrors: this.#pendingErrors,
       commandLow: this.#commandLow,
       commandHigh: this.#commandHigh,
-      lvt: [...this.#lvt],
+      ...this.#lvt.save(),
       vectors: this.#vectors.save(),
       externalRequested: this.#externalRequested,
-      lintLevels: this.#lintLevels,
       timer: this.#timer.save(),
     };
   }
@@ -241,9 +235,7 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
   /** Drives INTR anew: the processor does not save its end of that wire. */
   restore(state: LocalApicState): void {
     const checked = localApicSchema.decode(localApicSchema.version, state);
-    this.#isEnabled = checked.isEnabled;
-    this.#isX2Apic = checked.isX2Apic;
-    this.#basePage = checked.basePage;
+    this.#base.restore(checked);
     this.#logicalDestination = checked.logicalDestination;
     this.#destinationFormat = checked.destinationFormat;
     this.#spurious = checked.spurious;
@@ -251,10 +243,9 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
     this.#pendingErrors = checked.pendingErrors;
     this.#commandLow = checked.commandLow;
     this.#commandHigh = checked.commandHigh;
-    this.#lvt.set(checked.lvt);
+    this.#lvt.restore(checked);
     this.#vectors.restore(checked.vectors);
     this.#externalRequested = checked.externalRequested;
-    this.#lintLevels = checked.lintLevels;
     this.#timer.restore(checked.timer);
     this.#intr.drive(false);
     this.#update();
@@ -271,13 +262,12 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
     this.#commandLow = 0;
     this.#commandHigh = 0;
     this.#externalRequested = false;
-    this.#lvt.fill(lvtBits.masked);
-    if (this.#options.isBootstrap) this.#lvt[lvt.lint0] = deliveryMode.extInt << commandBits.deliveryModeShift;
+    this.#lvt.reset(this.#options.isBootstrap);
     this.#timer.reset();
   }
 
   #readPage(offset: number, size: number): number {
-    if (!this.#isEnabled || this.#isX2Apic) return 2 ** (8 * size) - 1;
+    if (!this.#base.hasPage) return 2 ** (8 * size) - 1;
     // Registers are 32 bits wide at 16-byte steps; parts of one can be read.
     const value = offset & 0xc ? 0 : this.#readRegister(offset & 0xff0);
     if (value === undefined) {
@@ -288,18 +278,18 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
   }
 
   #writePage(offset: number, size: number, value: number): void {
-    if (!this.#isEnabled || this.#isX2Apic || size !== 4 || offset & 15) return;
+    if (!this.#base.hasPage || size !== 4 || offset & 15) return;
     if (!this.#writeRegister(offset, value)) this.#addError(apicError.illegalRegister);
   }
 
   #readRegister(offset: number): number | undefined {
     if (offset >= apicRegister.inService && offset < apicRegister.afterRequest) return this.#readVectors(offset);
     if (offset >= apicRegister.lvtTimer && offset <= apicRegister.lvtError) {
-      return this.#lvt[(offset - apicRegister.lvtTimer) >> 4];
+      return this.#lvt.read((offset - apicRegister.lvtTimer) >> 4);
     }
     switch (offset) {
       case apicRegister.id:
-        return this.#isX2Apic ? this.id : (this.id << 24) >>> 0;
+        return this.#base.isX2Apic ? this.id : (this.id << 24) >>> 0;
       case apicRegister.version:
         return apicVersion;
       case apicRegister.taskPriority:
@@ -309,7 +299,7 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
       case apicRegister.eoi:
         return 0;
       case apicRegister.logicalDestination:
-        return this.#isX2Apic ? x2ApicLogicalId(this.id) : this.#logicalDestination;
+        return this.#base.isX2Apic ? x2ApicLogicalId(this.id) : this.#logicalDestination;
       case apicRegister.destinationFormat:
         return this.#destinationFormat;
       case apicRegister.spurious:
@@ -341,7 +331,8 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
   /** False when there is no such register, or none that can be written. */
   #writeRegister(offset: number, value: number): boolean {
     if (offset >= apicRegister.lvtTimer && offset <= apicRegister.lvtError) {
-      this.#writeLvt((offset - apicRegister.lvtTimer) >> 4, value);
+      this.#lvt.write((offset - apicRegister.lvtTimer) >> 4, value, (this.#spurious & spuriousBits.enabled) !== 0);
+      this.#update();
       return true;
     }
     switch (offset) {
@@ -401,33 +392,16 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
     return this.#writeRegister(offset, low);
   }
 
-  #writeLvt(entry: number, value: number): void {
-    const kept = (this.#lvt[entry] ?? 0) & lvtBits.remoteIrr;
-    let written = (value & (lvtWritable[entry] ?? 0)) | kept;
-    if (!(this.#spurious & spuriousBits.enabled)) written |= lvtBits.masked;
-    if (!(written & lvtBits.level)) written &= ~lvtBits.remoteIrr;
-    this.#lvt[entry] = written;
-    if (entry === lvt.timer) this.#configureTimer();
-    else if (entry === lvt.lint0 || entry === lvt.lint1) this.#raiseLintLevel(entry);
-    this.#update();
-  }
-
-  #configureTimer(): void {
-    const entry = this.#lvt[lvt.timer] ?? 0;
-    this.#timer.configure((entry >> lvtBits.timerModeShift) & 3, (entry & lvtBits.masked) !== 0);
-  }
-
   /** Disabling by software masks the LVT (11.4.7.2). */
   #writeSpurious(value: number): void {
     this.#spurious = value & spuriousBits.writable;
     if (value & spuriousBits.enabled) return;
-    for (let i = 0; i < lvtEntries; i++) this.#lvt[i] = (this.#lvt[i] ?? 0) | lvtBits.masked;
-    this.#configureTimer();
+    this.#lvt.maskAll();
     this.#update();
   }
 
   #sendCommand(): void {
-    const command = apicCommandOf(this.#commandLow, this.#commandHigh, this.#isX2Apic);
+    const command = apicCommandOf(this.#commandLow, this.#commandHigh, this.#base.isX2Apic);
     if (command === undefined) return;
     if (command === 'illegal-vector') {
       this.#addError(apicError.sendIllegalVector);
@@ -445,45 +419,13 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
     if (vector < 0) return;
     this.#update();
     if (!this.#vectors.triggerMode.has(vector)) return;
-    for (const entry of [lvt.lint0, lvt.lint1]) {
-      const value = this.#lvt[entry] ?? 0;
-      if (!(value & lvtBits.remoteIrr) || (value & lvtBits.vector) !== vector) continue;
-      this.#lvt[entry] = value & ~lvtBits.remoteIrr;
-      this.#raiseLintLevel(entry);
-    }
+    this.#lvt.endOfInterrupt(vector);
     this.#options.bus.endOfInterrupt(vector);
   }
 
-  #setLint(entry: number, level: boolean): void {
-    const bit = 1 << (entry - lvt.lint0);
-    const rises = level && !(this.#lintLevels & bit);
-    this.#lintLevels = level ? this.#lintLevels | bit : this.#lintLevels & ~bit;
-    if (!this.#isEnabled) {
-      // The pins are INTR and NMI then (11.4.3).
-      if (rises && entry === lvt.lint1) this.#options.onNmi();
-    } else if (((this.#lvt[entry] ?? 0) & (lvtBits.level | lvtBits.deliveryMode)) === lvtBits.level) {
-      this.#raiseLintLevel(entry);
-    } else if (rises) this.#raiseLocal(entry);
+  #setPin(entry: number, level: boolean): void {
+    this.#lvt.setPin(entry, level, this.#base.isEnabled);
     this.#update();
-  }
-
-  /** A fixed, level-triggered LINT pin interrupts while it is high, once for each EOI. */
-  #raiseLintLevel(entry: number): void {
-    const value = this.#lvt[entry] ?? 0;
-    const isHigh = (this.#lintLevels & (1 << (entry - lvt.lint0))) !== 0;
-    const blocked = value & (lvtBits.masked | lvtBits.remoteIrr | lvtBits.deliveryMode);
-    if (!isHigh || blocked || !(value & lvtBits.level)) return;
-    this.#lvt[entry] = value | lvtBits.remoteIrr;
-    this.#acceptFixed(value & lvtBits.vector, true);
-  }
-
-  /** An event of the local vector table. ExtINT needs nothing here: `#externalPending` looks at the pin. */
-  #raiseLocal(entry: number): void {
-    const value = this.#lvt[entry] ?? 0;
-    if (value & lvtBits.masked) return;
-    const mode = (value & lvtBits.deliveryMode) >> 8;
-    if (mode === deliveryMode.fixed) this.#acceptFixed(value & lvtBits.vector, false);
-    else if (mode === deliveryMode.nmi) this.#options.onNmi();
   }
 
   #acceptFixed(vector: number, isLevel: boolean): void {
@@ -497,46 +439,23 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
 
   #addError(error: number): void {
     this.#pendingErrors |= error;
-    const entry = this.#lvt[lvt.error] ?? 0;
-    // An error interrupt whose own vector is illegal must not report itself for ever.
-    if (!(entry & lvtBits.masked) && (entry & lvtBits.vector) >= lowestVector) this.#raiseLocal(lvt.error);
+    this.#lvt.raiseError();
   }
 
-  #readBase(): bigint {
-    return (
-      (BigInt(this.#basePage) << 12n) |
-      (this.#options.isBootstrap ? apicBaseBits.bootstrap : 0n) |
-      (this.#isX2Apic ? apicBaseBits.x2Apic : 0n) |
-      (this.#isEnabled ? apicBaseBits.enabled : 0n)
-    );
-  }
-
-  /** Mode transitions as in figure 11-27; anything else is #GP(0). */
   #writeBase(value: bigint): boolean {
-    const page = value >> 12n;
-    const reserved = value & 0xfffn & ~(apicBaseBits.bootstrap | apicBaseBits.x2Apic | apicBaseBits.enabled);
-    if (reserved !== 0n || page > BigInt(maxBasePage)) return false;
-    const enabled = (value & apicBaseBits.enabled) !== 0n;
-    const x2Apic = (value & apicBaseBits.x2Apic) !== 0n;
-    if (x2Apic && (!enabled || !this.#isEnabled)) return false;
-    if (this.#isX2Apic && enabled && !x2Apic) return false;
-    if (!enabled && this.#isEnabled) this.#resetRegisters();
-    this.#basePage = Number(page);
-    this.#isEnabled = enabled;
-    this.#isX2Apic = x2Apic;
+    const wasEnabled = this.#base.isEnabled;
+    if (!this.#base.write(value)) return false;
+    if (wasEnabled && !this.#base.isEnabled) this.#resetRegisters();
     this.#update();
     return true;
   }
 
   #externalPending(): boolean {
-    if (this.#externalRequested) return true;
-    if (!(this.#lintLevels & 1)) return false;
-    const entry = this.#lvt[lvt.lint0] ?? 0;
-    return (entry & (lvtBits.masked | lvtBits.deliveryMode)) === deliveryMode.extInt << 8;
+    return this.#externalRequested || this.#lvt.isExternalRequested;
   }
 
   #update(): void {
-    if (!this.#isEnabled) this.#intr.drive((this.#lintLevels & 1) !== 0);
+    if (!this.#base.isEnabled) this.#intr.drive(this.#lvt.isLint0High);
     else this.#intr.drive(this.#externalPending() || this.#vectors.deliverable() >= 0);
   }
 }
