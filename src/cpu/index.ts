@@ -1,4 +1,9 @@
-export { InterpreterEngine, type InterpreterOptions, type TranslatedRegion } from './interpreter/index.ts';
+export {
+  InterpreterEngine,
+  type InterpreterOptions,
+  prepareInterpreter,
+  type TranslatedRegion,
+} from './interpreter/index.ts';
 export {
   type CpuBus,
   layout,

@@ -1,5 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import { builtInterpreter } from './built-interpreter.ts';
 import { tuneWasm } from './engine-flags.ts';
 import { startThread } from './threads.ts';
 
@@ -21,6 +22,8 @@ export const nodeHost = {
   },
 
   prepareEngine: tuneWasm,
+
+  builtInterpreter,
 
   ...(availableParallelism() >= threadedFrom && { startThread }),
 

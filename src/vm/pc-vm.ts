@@ -9,6 +9,7 @@ import {
   type ModuleWriter,
   type ProcessorName,
   parseProcessor,
+  prepareInterpreter,
 } from '../cpu/index.ts';
 import { type Board, createPcBoard, ramRangesFor } from '../machine/boards/index.ts';
 import type { SerialBackend } from '../machine/devices/index.ts';
@@ -58,6 +59,8 @@ const tscHz = 1_000_000_000;
  */
 export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<VirtualMachine> {
   host.prepareEngine?.();
+  const built = host.builtInterpreter?.();
+  if (built) prepareInterpreter(built);
   const lease = leaseWriter(host);
   try {
     const vm = await buildPcVm(config, host, lease?.writer);

@@ -12,6 +12,8 @@ export interface VmHost extends Clock {
   readEntropy(): bigint;
   /** Called before generated code is compiled. */
   prepareEngine?(): void;
+  /** The interpreter's module as built in advance (cpu's `buildInterpreter`), where there is one. */
+  builtInterpreter?(): Uint8Array<ArrayBuffer> | undefined;
   /** Gives back what starting up has left: called once, with the engine made and the guest not loaded yet. */
   compactMemory?(): void;
   /** Starts threads, where there are some: the JIT then writes its code in one. */

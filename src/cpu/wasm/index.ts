@@ -1,4 +1,4 @@
 export { FunctionBody } from './function.ts';
-export { ModuleBuilder } from './module.ts';
+export { customSection, ModuleBuilder } from './module.ts';
 export { memoryOpcodes, type Opcode, opcodes, type WasmType } from './opcodes.ts';
 export { type WasmLine, wasmText } from './text.ts';

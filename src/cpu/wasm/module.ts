@@ -12,6 +12,13 @@ const section = (into: ByteWriter, id: number, write: (body: ByteWriter) => void
   into.byte(id).sized(write);
 };
 
+/** A custom section, to be put behind an encoded module (core specification, 5.5.3). */
+export function customSection(name: string, contents: ArrayLike<number>): Uint8Array<ArrayBuffer> {
+  const out = new ByteWriter();
+  section(out, 0, (s) => s.name(name).bytes(contents));
+  return out.view().slice();
+}
+
 /** Builds one Wasm module (core specification, 5.5). Imports come before definitions. */
 export class ModuleBuilder {
   readonly #types: string[] = [];

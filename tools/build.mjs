@@ -1,0 +1,81 @@
+/**
+ * Makes dist/ of src/: a file for each folder instead of one for each module, since finding and linking four hundred of
+ * them took most of the time that the command needs to start; and the interpreter's module, which need not be generated
+ * then. Types of the library are written by tsc. Plain JavaScript for the Node that the system has.
+ */
+import { spawnSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const source = join(root, 'src/');
+const dist = join(root, 'dist/');
+
+/** The first that a module is in is its file: `--stats` tells by them what time is spent for. */
+const folders = [
+  'base',
+  'cpu/wasm',
+  'cpu/isa',
+  'cpu/interpreter',
+  'cpu/jit',
+  'cpu/lockstep',
+  'cpu',
+  'machine',
+  'backends',
+  'vm',
+  'images',
+  'host',
+  'cli',
+];
+
+/** What is started, or loaded by name. Those that do something when they are loaded stay files of their own. */
+const entries = [
+  'sdk',
+  'cli/main',
+  'host/thread-entry',
+  'cpu/jit/translation-thread',
+  'cpu/interpreter/interpreter-module',
+];
+const alone = new Set(
+  ['sdk', 'cli/main', 'host/thread-entry', 'cpu/jit/translation-thread'].map((name) => `${source}${name}.ts`),
+);
+
+const chunkOf = (id) => {
+  if (alone.has(id)) return null;
+  const folder = folders.find((name) => id.startsWith(`${source}${name}/`));
+  return folder === undefined ? null : `${folder}/all`;
+};
+
+async function bundle() {
+  const build = await rolldown({
+    input: Object.fromEntries(entries.map((name) => [name, `${source}${name}.ts`])),
+    platform: 'node',
+    preserveEntrySignatures: 'allow-extension',
+  });
+  await build.write({
+    dir: dist,
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name].js',
+    codeSplitting: {
+      includeDependenciesRecursively: false,
+      groups: [{ debugName: 'folder', name: chunkOf, test: /\.ts$/ }],
+    },
+  });
+  await build.close();
+}
+
+function writeTypes() {
+  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
+  const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
+  if (status !== 0) throw new Error('Cannot build: tsc failed');
+}
+
+rmSync(dist, { recursive: true, force: true });
+await bundle();
+writeTypes();
+const { buildInterpreter } = await import(new URL('cpu/interpreter/interpreter-module.js', `file://${dist}`));
+writeFileSync(join(dist, 'cpu/interpreter/interpreter.wasm'), buildInterpreter());
