@@ -2,8 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Bits } from '../../src/testing/debian/package-tree.ts';
 
-export type Bits = 64 | 32;
+export type { Bits };
 
 export const sourceFolder = fileURLToPath(new URL('../programs', import.meta.url));
 const common = ['-std=gnu11', '-O2', '-static', '-fno-math-errno', '-Wall', '-Wextra', '-Werror'];

@@ -1,11 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CpioEntry, joinInitramfs, writeCpio } from '../../src/images/index.ts';
+import type { PackageTree } from '../../src/testing/debian/package-tree.ts';
+import { treeEntries } from '../../src/testing/debian/tree-archive.ts';
 import { type ImageGuest, imageGuest } from '../image-guest.ts';
 import { type Bits, compilePrograms } from './compile.ts';
-import { type DebianTree, debianTree } from './debian.ts';
+import { debianTree } from './debian.ts';
 import { writeProgramData } from './program-data.ts';
-import { treeEntries } from './tree-archive.ts';
 
 const images: Readonly<Record<Bits, string>> = { 64: 'debian', 32: 'debian-686' };
 
@@ -16,7 +17,7 @@ export interface JobGuest {
   /** The bench's programs, scripts and data on the host. */
   readonly folder: string;
   /** Undefined when Debian's programs could not be had. */
-  readonly debian: DebianTree | undefined;
+  readonly debian: PackageTree | undefined;
 }
 
 /** Makes the programs of one bitness and puts them into a guest, with `more` files; `folder` takes the files. */

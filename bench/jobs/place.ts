@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import type { PackageTree } from '../../src/testing/debian/package-tree.ts';
 import type { Bits } from './compile.ts';
-import type { DebianTree } from './debian.ts';
 
 /** Where a machine has the programs. */
 export interface Place {
@@ -19,7 +19,7 @@ const loaders: Readonly<Record<Bits, { readonly triple: string; readonly loader:
 };
 
 /** In a guest, whose root file system has Debian's files where Debian has them. */
-export const guestPlace = (tree: DebianTree | undefined): Place => ({
+export const guestPlace = (tree: PackageTree | undefined): Place => ({
   folder: '/bench',
   debian: (path, ...args) => [path, ...args],
   python: pythonName(tree),
@@ -27,7 +27,7 @@ export const guestPlace = (tree: DebianTree | undefined): Place => ({
 });
 
 /** On the host: Debian's files lie in a folder, and run with the libraries that are there. */
-export function hostPlace(folder: string, bits: Bits, tree: DebianTree | undefined): Place {
+export function hostPlace(folder: string, bits: Bits, tree: PackageTree | undefined): Place {
   const root = tree?.root ?? '/';
   const { triple, loader } = loaders[bits];
   const libraries = ['lib', 'usr/lib'].map((name) => join(root, name, triple)).join(':');
@@ -41,7 +41,7 @@ export function hostPlace(folder: string, bits: Bits, tree: DebianTree | undefin
 }
 
 /** It has a version in it. */
-const pythonName = (tree: DebianTree | undefined): string =>
+const pythonName = (tree: PackageTree | undefined): string =>
   Object.keys(tree?.versions ?? {})
     .find((name) => /^python3\.\d+-minimal$/.test(name))
     ?.replace('-minimal', '') ?? 'python3';

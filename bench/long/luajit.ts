@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CpioEntry } from '../../src/images/index.ts';
+import { treeEntries } from '../../src/testing/debian/tree-archive.ts';
 import { sourceFolder } from '../jobs/compile.ts';
 import { luajitTree } from '../jobs/debian.ts';
 import type { Place } from '../jobs/place.ts';
-import { treeEntries } from '../jobs/tree-archive.ts';
 
 const script = 'luajit.lua';
 const guestFolder = 'bench';

@@ -67,7 +67,7 @@ export class PrivateApt {
     await mkdir(join(folder, 'lists/partial'), { recursive: true });
     await mkdir(join(folder, 'archives/partial'), { recursive: true });
     await writeFile(join(folder, 'status'), '');
-    await writeFile(join(folder, 'apt.conf'), configuration(folder, options.architecture));
+    await writeFile(join(folder, 'apt.conf'), aptConfiguration(folder, options.architecture));
     await apt.#update();
     return apt;
   }
@@ -145,7 +145,7 @@ export class PrivateApt {
  * Read after the system's own configuration. Hooks of the system are cleared: they would touch its caches. As root, apt
  * would change to a user that may not enter this folder.
  */
-function configuration(folder: string, architecture: DebianArchitecture): string {
+export function aptConfiguration(folder: string, architecture: DebianArchitecture): string {
   if (/["\n]/.test(folder))
     throw new RangeError(`Cannot keep package lists in ${JSON.stringify(folder)}: it has a quote`);
   return `#clear APT::Update::Pre-Invoke;

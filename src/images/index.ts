@@ -3,7 +3,7 @@ export { CommandError, CommandSession, commandPorts } from './command-session.ts
 export type { CpioEntry, CpioMember } from './cpio.ts';
 export { CpioError, readCpio, writeCpio } from './cpio.ts';
 export type { DebianArchitecture } from './debian-packages.ts';
-export { PackageError, PrivateApt } from './debian-packages.ts';
+export { aptConfiguration, PackageError, PrivateApt } from './debian-packages.ts';
 export { commandInitramfs, defaultInitramfs, joinInitramfs } from './default-initramfs.ts';
 export { ImageDamagedError, ImageNotFoundError, ImagePullError } from './image-errors.ts';
 export type { OpenImage, StoredImage } from './image-store.ts';

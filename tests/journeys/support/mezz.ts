@@ -29,12 +29,13 @@ export async function mezz(args: readonly string[], options: SpawnOptions & { in
   return { status, ...output };
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'mezz-journey-'));
-after(() => rmSync(folder, { recursive: true }));
+/** A folder that goes when the tests have ended. */
+export const scratchFolder = mkdtempSync(join(tmpdir(), 'mezz-journey-'));
+after(() => rmSync(scratchFolder, { recursive: true }));
 
-/** The path of a new file in a folder that goes when the tests have ended. */
+/** The path of a new file in that folder. */
 export function scratchFile(name: string, content?: string | Uint8Array): string {
-  const path = join(folder, name);
+  const path = join(scratchFolder, name);
   if (content !== undefined) writeFileSync(path, content);
   return path;
 }

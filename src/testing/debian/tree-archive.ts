@@ -1,6 +1,6 @@
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import type { CpioEntry } from '../../src/images/index.ts';
+import type { CpioEntry } from '../../images/index.ts';
 
 /** What programs don't need to run: documentation, character sets, and what Python wrote on the host. */
 const unwanted = /(^|\/)(share|gconv|__pycache__)(\/|$)/;
