@@ -9,7 +9,6 @@ export interface Form {
   readonly id: string;
   readonly family: string;
   readonly row: Row;
-  readonly variant: Variant;
   /** Absent: it means the same in all modes. */
   readonly mode: ExecutionMode | undefined;
 }
@@ -50,43 +49,54 @@ function describeVariant({ shape, operands }: Variant, stack: string): string {
   return [shape.width, shown.filter((text) => text !== '').join(','), stack].filter((text) => text !== '').join(' ');
 }
 
-function* formsOfCandidate(family: string, candidate: Candidate): Generator<Form> {
+/** Operand size prefixes and REX.W change nothing of these (SDM 2, by mnemonic). */
+const sizeless = new Set(
+  (
+    'nop pause ud0 ud1 ud2 cmc clc stc cld std cli sti clac stac sahf lahf salc int3 int1 into hlt clts invd wbinvd ' +
+    'swapgs syscall sysenter cpuid rdtsc rdtscp rdpmc rdmsr wrmsr vmcall vmmcall xgetbv xsetbv'
+  ).split(' '),
+);
+
+const keyOf = ({ opcode, operands, only, name }: Row, variant: Variant, mode: ExecutionMode | undefined): string =>
+  [opcode, operands, only, name, variant.key, mode].join('|');
+
+const byKey = new Map<string, Form>();
+
+/** The forms of a row; the variants that are the same one lead to it. */
+function formsOfCandidate(family: string, candidate: Candidate): Form[] {
   const { row } = candidate;
-  const seen = new Set<string>();
+  const found = new Map<string, Form>();
   for (const [index, variant] of candidate.variants.entries()) {
     if (!variant || !isReachable(candidate, index)) continue;
     const stack = stackShapes[Math.floor(index / variantsPerStack)] ?? 'rsp';
+    const isSizeless = sizeless.has(row.name);
     for (const mode of modesOf(row, stack)) {
-      const key = `${variant.key} ${mode ?? ''}`;
-      if (seen.has(key)) continue;
-      seen.add(key);
-      const text = describeVariant(variant, row.usesStack ? stack : '');
+      const meaning = `${isSizeless ? '' : variant.key} ${mode ?? ''}`;
+      const text = isSizeless ? '' : describeVariant(variant, row.usesStack ? stack : '');
       const id = [row.name, `(${row.opcode})`, text, row.only ?? '', mode ?? '']
         .filter((part) => part !== '')
         .join(' ');
-      yield { id, family, row, variant, mode };
+      const form = found.get(meaning) ?? { id, family, row, mode };
+      found.set(meaning, form);
+      byKey.set(keyOf(row, variant, mode), form);
     }
   }
+  return [...found.values()];
 }
 
-function* allForms(): Generator<Form> {
+function allForms(): Form[] {
   const candidates = new Map<Row, Candidate>();
   for (const map of Object.values(x86OpcodeMaps)) for (const each of map.flat()) candidates.set(each.row, each);
-  for (const [family, rows] of Object.entries(x86Families)) {
-    for (const row of rows) {
+  return Object.entries(x86Families).flatMap(([family, rows]) =>
+    rows.flatMap((row) => {
       const candidate = candidates.get(row);
-      if (candidate) yield* formsOfCandidate(family, candidate);
-    }
-  }
+      return candidate ? formsOfCandidate(family, candidate) : [];
+    }),
+  );
 }
 
-export const forms: readonly Form[] = [...allForms()];
-
-const byVariant = new Map<string, Form>();
-const keyOf = (row: Row, variant: Variant, mode: ExecutionMode | undefined): string =>
-  `${row.opcode}|${row.operands}|${row.only ?? ''}|${row.name}|${variant.key}|${mode ?? ''}`;
-for (const form of forms) byVariant.set(keyOf(form.row, form.variant, form.mode), form);
+export const forms: readonly Form[] = allForms();
 
 /** The form that a decoded instruction has in a mode. */
 export const formOf = (variant: Variant, mode: ExecutionMode): Form | undefined =>
-  byVariant.get(keyOf(variant.row, variant, undefined)) ?? byVariant.get(keyOf(variant.row, variant, mode));
+  byKey.get(keyOf(variant.row, variant, undefined)) ?? byKey.get(keyOf(variant.row, variant, mode));

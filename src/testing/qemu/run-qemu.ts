@@ -9,6 +9,12 @@ import { processorCountOf, programFile } from './programs.ts';
 const qemu = 'qemu-system-x86_64';
 /** What our processor has and TCG offers, nothing that would make reserved bits writable. */
 const cpu = 'qemu64,vendor=GenuineIntel,-svm,+smep,+smap,+pdpe1gb,+fsgsbase,+nx,+rdtscp';
+/** What programs need besides, by name. */
+const features: ReadonlyMap<string, string> = new Map([
+  ['real-32', '+ssse3,+sse4.1,+sse4.2,+xsave,+xsaveopt'],
+  ['forms-64', '+xsave,+xsaveopt,+rdrand'],
+]);
+const cpuOf = (name: string): string => [cpu, features.get(name)].filter(Boolean).join(',');
 const timeoutMs = 20_000;
 
 export const guestMemoryMib = 32;
@@ -30,7 +36,7 @@ export function runOnQemu(name: string): string[] {
     const run = spawnSync(
       qemu,
       [
-        ...['-machine', 'pc', '-accel', 'tcg', '-cpu', cpu, '-smp', `${processorCountOf(name)}`],
+        ...['-machine', 'pc', '-accel', 'tcg', '-cpu', cpuOf(name), '-smp', `${processorCountOf(name)}`],
         ...['-m', `${guestMemoryMib}`, '-nodefaults'],
         ...['-display', 'none', '-no-reboot', '-serial', `file:${serial}`],
         ...['-device', `isa-debug-exit,iobase=${debugExitPort},iosize=4`, '-kernel', program],

@@ -156,12 +156,17 @@ export function iretThoroughly(cpu: X86Cpu, bytes: StackSlot): void {
   else iretProtected(cpu, bytes);
 }
 
+/** VIF and VIP stay as they are in real mode (SDM 2A, IRET). */
+const virtualFlags = flag.VIF | flag.VIP;
+
 function iretReal(cpu: X86Cpu, bytes: StackSlot): void {
   const stack = cpu.stack.useCurrent();
   popFrame(stack, bytes);
   const flags = stack.pop(bytes);
   returnReal(cpu, stack);
-  setEflags(cpu.state, returnedFlags(cpu, flags, bytes, 0));
+  const { state } = cpu;
+  const wanted = (flags & ~virtualFlags) | (state.eflagsRest & virtualFlags);
+  setEflags(state, returnedFlags(cpu, wanted, bytes, 0));
 }
 
 function iretVirtual8086(cpu: X86Cpu, bytes: StackSlot): void {
