@@ -34,6 +34,10 @@ export const explanations: readonly Explanation[] = [
     covers: ({ row, mode }) => row.name === 'int1' && (mode === 'real' || mode === 'virtual-8086'),
   },
   {
+    reason: 'QEMU takes a VEX prefix in a 16-bit segment for LES or LDS, and no host runs one',
+    covers: ({ row, id }) => /^vpcmpestr[im]$/.test(row.name) && / 16 /.test(id),
+  },
+  {
     reason: 'QEMU reads an offset of 32 bits as AMD does, and programs of a host have no other stack segment',
     covers: ({ id }) => id === 'lss (0F B2) 64 r64,m:10 long',
   },

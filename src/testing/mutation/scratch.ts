@@ -47,7 +47,7 @@ export class Scratch {
 
   /** Runs the check of a mutation with the mutation in place. */
   async runMutated(mutation: Mutation): Promise<Outcome> {
-    const source = readTarget(root, mutation);
+    const source = readTarget(this.#folder, mutation);
     const target = mutationFile(this.#folder, mutation);
     writeFileSync(target, mutated(mutation, source));
     try {

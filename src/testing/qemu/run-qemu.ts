@@ -12,6 +12,7 @@ const cpu = 'qemu64,vendor=GenuineIntel,-svm,+smep,+smap,+pdpe1gb,+fsgsbase,+nx,
 /** What programs need besides, by name. */
 const features: ReadonlyMap<string, string> = new Map([
   ['real-32', '+ssse3,+sse4.1,+sse4.2,+xsave,+xsaveopt'],
+  ['forms-32', '+xsave,+xsaveopt,+avx'],
   ['forms-64', '+xsave,+xsaveopt,+rdrand'],
 ]);
 const cpuOf = (name: string): string => [cpu, features.get(name)].filter(Boolean).join(',');

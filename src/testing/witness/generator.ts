@@ -25,6 +25,8 @@ export interface GeneratorOptions {
   readonly without?: ReadonlySet<string>;
   /** Only what not every x86-64 processor has. */
   readonly extensions?: boolean | undefined;
+  /** Only rows of these names. */
+  readonly names?: ReadonlySet<string> | undefined;
 }
 
 export class Generator {
@@ -33,7 +35,7 @@ export class Generator {
   readonly #hasVectors: boolean;
   readonly #hasFloats: boolean;
 
-  constructor({ mode, units, hasFloats = false, without, extensions = false }: GeneratorOptions) {
+  constructor({ mode, units, hasFloats = false, without, extensions = false, names }: GeneratorOptions) {
     this.#hasFloats = hasFloats;
     this.#mode = mode;
     this.#hasVectors = units.some((unit) => unit !== 'integer');
@@ -42,6 +44,7 @@ export class Generator {
     const usable = drawn.filter((e) => {
       const { only, name, feature } = e.candidate.row;
       if (extensions && feature === undefined) return false;
+      if (names && !names.has(name)) return false;
       return units.includes(unitOf(e)) && only !== absent && !without?.has(name);
     });
     this.#draw = new EncodingDraw(usable);

@@ -11,7 +11,16 @@ export interface Recording {
   readonly hasFloats?: boolean;
   /** Only what not every x86-64 processor has. */
   readonly extensions?: boolean;
+  /** Only rows of these names. */
+  readonly names?: string;
 }
+
+const conditions = 'o no b ae e ne be a s ns p np l ge le g'.split(' ');
+const withConditions = conditions.flatMap((condition) => [`j${condition}`, `set${condition}`, `cmov${condition}`]);
+/** Rows with forms that random draws leave out. */
+const rareForms =
+  'vcvtsi2ss vcvtss2si vcvtsd2si vpaddq vpcmpgtd vmovd vpunpcklqdq vphminposuw vpcmpistri vaddpd vmovdqa ' +
+  'vshufpd vmovddup vpackuswb vpunpckhbw vpmulld vpgatherdd vpgatherqd vpgatherqq';
 
 /** What is recorded; two MiB in all. */
 export const recordings: readonly Recording[] = [
@@ -23,5 +32,13 @@ export const recordings: readonly Recording[] = [
   { name: 'ok-float-64', mode: 64, units: ['sse'], sequences: 4200, hasFloats: true },
   { name: 'ok-extensions-64', mode: 64, units: ['integer', 'sse', 'mmx'], sequences: 3000, extensions: true },
   { name: 'ok-extensions-32', mode: 32, units: ['integer', 'sse', 'mmx'], sequences: 1200, extensions: true },
+  {
+    name: 'ok-conditions-64',
+    mode: 64,
+    units: ['integer'],
+    sequences: 1000,
+    names: `cmp sub add inc dec test cmpxchg ${withConditions.join(' ')}`,
+  },
+  { name: 'ok-rare-64', mode: 64, units: ['avx'], sequences: 400, names: rareForms },
   { name: 'ok-avx-64', mode: 64, units: ['avx'], sequences: 1500 },
 ];

@@ -65,11 +65,12 @@ async function witness(host: NativeHost): Promise<number> {
 
 async function record(host: NativeHost, names: readonly string[]): Promise<void> {
   const folder = join(import.meta.dirname, '../../../fixtures/witness');
-  for (const { name, mode, units, sequences, hasFloats, extensions } of recordings) {
+  for (const { name, mode, units, sequences, hasFloats, extensions, names: asked } of recordings) {
     if (!names.includes(name)) continue;
     const missing = nativeObstacle(mode, units);
     if (missing) throw new Error(`Cannot record ${name}: ${missing}`);
-    const generator = new Generator({ mode, units, hasFloats, extensions, without: unlikeHost() });
+    const only = asked === undefined ? undefined : new Set(asked.split(' '));
+    const generator = new Generator({ mode, units, hasFloats, extensions, names: only, without: unlikeHost() });
     const pairs: HostCase[] = [];
     for (let i = 0; pairs.length < sequences; i++) {
       const pair = hostCaseOf(generator.generate((seed + i) | 0));

@@ -63,13 +63,20 @@ function withOracle(use: (ask: (cases: Uint8Array) => Uint8Array) => void): void
   }
 }
 
+/**
+ * Address of the last instruction, its opcode, and where its operand lies: AMD's processors note them always, Intel's, and
+ * ours, of instructions that raise an unmasked exception (SDM 1, 8.1.8 and 8.1.9).
+ */
+const lastOperand = { from: 12, to: 28 } as const;
+
 /** Runs the cases on our FPU and fails with the first few that differ. */
-function assertAgrees(cases: Uint8Array, expected: Uint8Array): void {
+function assertAgrees(cases: Uint8Array, expected: Uint8Array, seesLastOperand = true): void {
   const subject = new Subject();
   const actual = new Uint8Array(cases.length);
   const differences: string[] = [];
   for (let at = 0; at < cases.length && differences.length < 5; at += caseBytes) {
     subject.run(cases, actual, at);
+    if (!seesLastOperand) expected.set(actual.subarray(at + lastOperand.from, at + lastOperand.to), at + lastOperand.from);
     const difference = differs(cases, expected, actual, at);
     if (difference === undefined) continue;
     const name = decodeX87(cases[at + caseOffset.opcode]!, cases[at + caseOffset.modrm]!)?.helper ?? '#UD';
@@ -105,10 +112,11 @@ const whyNotLive = 'needs gcc and an x86-64 host: set X87_WITNESS=live';
 test('every x87 instruction does what this host does', { skip: mode === 'live' ? false : whyNotLive }, (context) => {
   context.diagnostic(`seed ${seed}`);
   const random = randomFrom(seed);
+  const isIntel = readFileSync('/proc/cpuinfo', 'utf8').includes('GenuineIntel');
   withOracle((ask) => {
     for (let round = 0; round < rounds; round++) {
       const cases = makeCases(random, liveCasesPerInstruction);
-      assertAgrees(cases, ask(cases));
+      assertAgrees(cases, ask(cases), isIntel);
     }
   });
   context.diagnostic(`transcendentals by distance in ulp: ${JSON.stringify(Object.fromEntries(approximate))}`);
