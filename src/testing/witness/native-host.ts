@@ -80,7 +80,8 @@ function hasFeature(flags: ReadonlySet<string>, feature: Feature): boolean {
 }
 
 /** Results where flags and counts are undefined, and what AMD's processors do not have or do besides. */
-const differentVendor = 'movsxd ldmxcsr vldmxcsr shld shrd prefetchw sysexit call_indirect movs cmps stos lods scas'.split(' ');
+const differentVendor =
+  'movsxd ldmxcsr vldmxcsr shld shrd prefetchw sysexit call_indirect movs cmps stos lods scas'.split(' ');
 const ofLocalSegments = 'mov_to_seg pop_seg lfs lgs lar lsl verr verw'.split(' ');
 
 /** Compiles native.c and runs cases on it, a batch at a time. */
