@@ -76,7 +76,8 @@ function assertAgrees(cases: Uint8Array, expected: Uint8Array, seesLastOperand =
   const differences: string[] = [];
   for (let at = 0; at < cases.length && differences.length < 5; at += caseBytes) {
     subject.run(cases, actual, at);
-    if (!seesLastOperand) expected.set(actual.subarray(at + lastOperand.from, at + lastOperand.to), at + lastOperand.from);
+    if (!seesLastOperand)
+      expected.set(actual.subarray(at + lastOperand.from, at + lastOperand.to), at + lastOperand.from);
     const difference = differs(cases, expected, actual, at);
     if (difference === undefined) continue;
     const name = decodeX87(cases[at + caseOffset.opcode]!, cases[at + caseOffset.modrm]!)?.helper ?? '#UD';
