@@ -49,6 +49,7 @@ export function fpuOf(cpu: X86Cpu): X87 {
   return new X87(cpu.state.buffer, linear, {
     raiseMathFault: () => cpu.raise(vectorMathFault),
     raiseGeneralProtection: () => cpu.raise(vectorGeneralProtection, 0),
+    hasCompaction: cpu.has('xsavec'),
     addressingForm: () => addressingForm(cpu, linear),
   });
 }

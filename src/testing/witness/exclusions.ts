@@ -8,7 +8,10 @@ export const exclusions: Readonly<Record<string, string>> = {
     'jmp_far call_far jmp_far_indirect call_far_indirect ret_far iret',
   ),
   ...because('it changes the stack segment', 'lss'),
-  ...because('the host has other components: tested with programs of our own', 'xsave xrstor xsaveopt xsetbv'),
+  ...because(
+    'the host has other components: tested with programs of our own',
+    'xsave xrstor xsaveopt xsavec xsaves xrstors xsetbv',
+  ),
   ...because('approximations differ between processors', 'rcpps rcpss rsqrtps rsqrtss vrcpps vrcpss vrsqrtps vrsqrtss'),
   ...because('the x87 unit has a witness of its own', 'fnsave frstor fnstenv fldenv fxsave fxrstor'),
 };

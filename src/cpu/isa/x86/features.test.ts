@@ -104,6 +104,8 @@ const programs = [
   ['sha', [0x0f, 0x38, 0xcb, 0xc1]], // sha256rnds2 xmm0, xmm1
   ['xsave', [0x31, 0xc9, 0x0f, 0x01, 0xd0]], // xor ecx, ecx; xgetbv
   ['xsaveopt', [0x0f, 0xae, 0x37]], // xsaveopt [rdi]
+  ['xsavec', [0x0f, 0xc7, 0x27]], // xsavec [rdi]
+  ['xsaves', [0x0f, 0xc7, 0x2f]], // xsaves [rdi]
 ] as const satisfies readonly (readonly [Feature, readonly number[]])[];
 
 for (const [engine, create] of Object.entries(engines)) {

@@ -42,7 +42,10 @@ const firstModel = {
   rdseed: 'max',
   sha: 'max',
   xsave: 'max',
+  xgetbv1: 'max',
+  xsavec: 'max',
   xsaveopt: 'max',
+  xsaves: 'max',
 } as const satisfies Readonly<Record<string, ProcessorModel>>;
 export type Feature = keyof typeof firstModel;
 

@@ -38,6 +38,9 @@ const bySize: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   xsave: { 64: 'xsave64' },
   xrstor: { 64: 'xrstor64' },
   xsaveopt: { 64: 'xsaveopt64' },
+  xsavec: { 64: 'xsavec64' },
+  xsaves: { 64: 'xsaves64' },
+  xrstors: { 64: 'xrstors64' },
 };
 const sizeLetters: Readonly<Record<number, string>> = { 8: 'b', 16: 'w', 32: 'd', 64: 'q' };
 const countJumps: Readonly<Record<number, string>> = { 2: 'jcxz', 4: 'jecxz', 8: 'jrcxz' };

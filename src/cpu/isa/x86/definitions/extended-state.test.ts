@@ -37,7 +37,7 @@ test('XGETBV and XSETBV need CR4.OSXSAVE, and XCR0 keeps x87', () => {
   assert.deepEqual([enabled.get(rax), enabled.get(rdx)], [3n, 0n]);
   for (const value of [0, 2, 5, 8, 15]) assert.equal(enabled.set(rax, value).run(xsetbv)?.vector, generalProtection);
   assert.equal(enabled.set(rax, 3).set(rcx, 1).run(xsetbv)?.vector, generalProtection);
-  assert.equal(enabled.run(xgetbv)?.vector, generalProtection);
+  assert.equal(enabled.set(rcx, 2).run(xgetbv)?.vector, generalProtection);
 });
 
 test('what XSAVE saves XRSTOR restores', () => {
@@ -57,6 +57,101 @@ test('what XSAVE saves XRSTOR restores', () => {
   assert.equal(state.word(layout.mxcsr), 0x1fa0);
   assert.equal(state.view.getUint16(layout.x87Tag, true), 0x80);
   assert.equal(m.bare.view.getUint32(header, true), 3);
+});
+
+const xsavec = [0x0f, 0xc7, 0x27]; // xsavec [rdi]
+const xsaves = [0x0f, 0xc7, 0x2f]; // xsaves [rdi]
+const xrstors = [0x0f, 0xc7, 0x1f]; // xrstors [rdi]
+
+/** As `machine`, with all components. */
+function wide(): TrapMachine {
+  const m = machine(7);
+  assert.equal(m.set(rax, 7).set(rdx, 0).set(rcx, 0).run(xsetbv), undefined);
+  return m;
+}
+
+test('XGETBV with ECX = 1 tells which components are not initial', () => {
+  const m = wide();
+  const inUse = (): bigint => {
+    assert.equal(m.set(rcx, 1).run(xgetbv), undefined);
+    return m.get(rax);
+  };
+
+  const before = inUse();
+  stateOf(m).u8[layout.ymmHigh + 255] = 1;
+
+  assert.deepEqual([before, inUse()], [3n, 7n]);
+});
+
+for (const [name, save, restore] of [
+  ['XSAVEC', xsavec, xrstor],
+  ['XSAVES', xsaves, xrstors],
+] as const) {
+  test(`${name} saves in the compacted format, and what it saves is restored`, () => {
+    const m = wide();
+    const state = stateOf(m);
+    state.u8.fill(0x5a, layout.xmm, layout.xmm + 256);
+    state.u8.fill(0x3c, layout.ymmHigh, layout.ymmHigh + 256);
+    setMxcsr(state.i32, 0x1fa0);
+    m.bare.ram.fill(0, data, data + 832);
+    m.set(rax, 7);
+
+    assert.equal(m.run(save), undefined);
+    state.u8.fill(0, layout.xmm, layout.xmm + 256);
+    state.u8.fill(0, layout.ymmHigh, layout.ymmHigh + 256);
+    setMxcsr(state.i32, 0x1f80);
+    assert.equal(m.run(restore), undefined);
+
+    const words = [0, 4, 8, 12].map((at) => m.bare.view.getUint32(header + at, true));
+    assert.deepEqual(words, [7, 0, 7, 0x80000000]);
+    assert.deepEqual(
+      [state.u8[layout.xmm + 255], state.u8[layout.ymmHigh + 255], state.word(layout.mxcsr)],
+      [0x5a, 0x3c, 0x1fa0],
+    );
+  });
+}
+
+test('XSAVEC writes nothing of what is initial, and its area initializes that and MXCSR', () => {
+  const m = wide();
+  const state = stateOf(m);
+  m.bare.ram.fill(0xee, data, data + 832);
+  m.set(rax, 6).run(xsavec);
+  const untouched = [data + 24 - 24, data + 576].map((at) => m.bare.view.getUint32(at, true));
+  m.bare.ram.fill(0, header + 16, header + 64);
+  m.bare.view.setUint32(header, 0, true);
+  state.u8.fill(0x5a, layout.xmm, layout.xmm + 256);
+  state.u8.fill(0x5a, layout.ymmHigh, layout.ymmHigh + 256);
+  setMxcsr(state.i32, 0x1fa0);
+
+  m.run(xrstor);
+
+  assert.deepEqual(untouched, [0xeeeeeeee, 0xeeeeeeee]);
+  assert.deepEqual([state.u8[layout.xmm], state.u8[layout.ymmHigh], state.word(layout.mxcsr)], [0, 0, 0x1f80]);
+});
+
+for (const [what, spoil] of [
+  ['a component that the area is not made for', (m: TrapMachine) => m.bare.view.setUint32(header + 8, 3, true)],
+  ['a component that XCR0 lacks', (m: TrapMachine) => m.bare.view.setUint32(header + 8, 15, true)],
+  ['reserved bits of the header', (m: TrapMachine) => m.bare.view.setUint32(header + 60, 1, true)],
+  ['a reserved bit of XCOMP_BV', (m: TrapMachine) => m.bare.view.setUint32(header + 12, 0xc0000000, true)],
+] as const) {
+  test(`XRSTOR and XRSTORS refuse, of the compacted format, ${what}`, () => {
+    const m = wide();
+    m.bare.ram.fill(0, data, data + 832);
+    stateOf(m).u8[layout.ymmHigh] = 1;
+    m.set(rax, 7).run(xsavec);
+    spoil(m);
+
+    assert.deepEqual([m.run(xrstor)?.vector, m.run(xrstors)?.vector], [generalProtection, generalProtection]);
+  });
+}
+
+test('XRSTORS refuses the standard format', () => {
+  const m = wide();
+  m.bare.ram.fill(0, data, data + 832);
+  m.run(xsave);
+
+  assert.deepEqual([m.run(xrstor)?.vector, m.run(xrstors)?.vector], [undefined, generalProtection]);
 });
 
 for (const [name, code] of [
@@ -116,7 +211,7 @@ test('XRSTOR of components that the area does not have initializes them, and tak
 
 for (const [what, spoil] of [
   ['a component that XCR0 lacks', (m: TrapMachine) => m.bare.view.setUint32(header, 7, true)],
-  ['the compacted format', (m: TrapMachine) => m.bare.view.setUint32(header + 12, 1 << 31, true)],
+  ['a compacted format without components', (m: TrapMachine) => m.bare.view.setUint32(header + 12, 1 << 31, true)],
   ['reserved bits of the header', (m: TrapMachine) => m.bare.view.setUint32(header + 16, 1, true)],
   ['reserved bits of MXCSR', (m: TrapMachine) => m.bare.view.setUint32(data + 24, 1 << 16, true)],
   ['an area that is not aligned to 64 bytes', (m: TrapMachine) => void m.set(rdi, data + 16)],

@@ -67,7 +67,7 @@ const featureBits: Readonly<
     rdrand: 30,
   },
   leaf7Ebx: { fsgsbase: 0, bmi1: 3, avx2: 5, bmi2: 8, rdseed: 18, adx: 19, sha: 29 },
-  leafDEax: { xsaveopt: 0 },
+  leafDEax: { xsaveopt: 0, xsavec: 1, xgetbv1: 2, xsaves: 3 },
   extendedEcx: { lahf64: 0, lzcnt: 5 },
 };
 
@@ -153,7 +153,8 @@ function extendedState(cpu: X86Cpu, subleaf: number): Leaf {
   if (!cpu.has('xsave')) return none;
   const supported = xcr0BitsOf(cpu.model);
   if (subleaf === 0) return [supported, sizeOfComponents(cpu.state.xcr0), sizeOfComponents(supported), 0];
-  if (subleaf === 1) return [modelBits(cpu, 'leafDEax'), 0, 0, 0];
+  if (subleaf === 1)
+    return [modelBits(cpu, 'leafDEax'), cpu.has('xsaves') ? sizeOfComponents(cpu.state.xcr0) : 0, 0, 0];
   return subleaf === 2 && supported & xcr0.avx ? [avxBytes, xsaveBytes, 0, 0] : none;
 }
 

@@ -1,5 +1,6 @@
 /** XGETBV and XSETBV (SDM 2D) and what follows from XCR0 (SDM 3A, 2.6). */
 import { layout } from '../layout.ts';
+import { componentsInUse } from '../state-components.ts';
 import { vector } from './guest-fault.ts';
 import { refreshMode } from './mode.ts';
 import { cr4, isLegalXcr0 } from './registers.ts';
@@ -18,8 +19,10 @@ function requireXsave(cpu: X86Cpu): void {
 export function xgetbv(cpu: X86Cpu): void {
   requireXsave(cpu);
   const { state } = cpu;
-  if (state.gprLow(gprNumber.rcx) !== 0) cpu.raise(vector.generalProtection, 0);
-  state.setGprWords(gprNumber.rax, state.xcr0, 0);
+  const index = state.gprLow(gprNumber.rcx);
+  if (index !== 0 && (index !== 1 || !cpu.has('xgetbv1'))) cpu.raise(vector.generalProtection, 0);
+  const value = index === 0 ? state.xcr0 : componentsInUse(state.u8, state.word(layout.modeKey), state.xcr0);
+  state.setGprWords(gprNumber.rax, value, 0);
   state.setGprWords(gprNumber.rdx, 0, 0);
 }
 

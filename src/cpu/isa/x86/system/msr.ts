@@ -30,6 +30,7 @@ export const msr = {
   IA32_DEBUGCTL: 0x1d9,
   IA32_PAT: 0x277,
   IA32_MTRR_DEF_TYPE: 0x2ff,
+  IA32_XSS: 0xda0,
   IA32_EFER: 0xc0000080,
   IA32_STAR: 0xc0000081,
   IA32_LSTAR: 0xc0000082,
@@ -159,6 +160,8 @@ function readMsr(cpu: X86Cpu, index: number): bigint | undefined {
       return archCapabilities;
     case msr.IA32_BIOS_SIGN_ID:
       return microcodeRevision;
+    case msr.IA32_XSS:
+      return cpu.has('xsaves') ? 0n : undefined;
     case msr.IA32_PLATFORM_ID:
     case msr.IA32_MCG_CAP:
     case msr.IA32_P5_MC_ADDR:
@@ -197,6 +200,8 @@ function writeMsr(cpu: X86Cpu, index: number, lo: number, hi: number): boolean {
     case msr.IA32_TSC_ADJUST:
       adjustTsc(cpu, value - state.tscAdjust);
       return true;
+    case msr.IA32_XSS: // There are no supervisor components.
+      return cpu.has('xsaves') && value === 0n;
     case msr.IA32_PRED_CMD:
       return hi === 0 && (lo & ~1) === 0;
     case msr.IA32_BIOS_SIGN_ID:

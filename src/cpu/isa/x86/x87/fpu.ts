@@ -22,6 +22,8 @@ export interface X87Host {
   raiseMathFault(): void;
   /** #GP(0). */
   raiseGeneralProtection(): never;
+  /** XRSTOR takes the compacted format. */
+  readonly hasCompaction: boolean;
   /** Mod and R/M of the running instruction's ModRM byte, in place; it has a memory operand. */
   addressingForm(): number;
 }

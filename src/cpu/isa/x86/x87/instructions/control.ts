@@ -14,7 +14,7 @@ import type { X87 } from '../fpu.ts';
 import { fxrstor, fxsave } from '../fxsave.ts';
 import { emms, enterMmx } from '../mmx.ts';
 import { linearAddress } from '../operand.ts';
-import { xrstor, xsave } from '../xsave.ts';
+import { xrstor, xrstors, xsave, xsavec } from '../xsave.ts';
 import { operandWord, type X87Helpers } from './helper.ts';
 
 /** `a` is the operand size in bytes, 2 or 4. */
@@ -70,6 +70,8 @@ export const controlHelpers: X87Helpers = {
   fxrstor,
   xsave,
   xrstor,
+  xsavec,
+  xrstors,
   enterMmx,
   emms,
 };
