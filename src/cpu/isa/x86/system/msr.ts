@@ -1,6 +1,7 @@
 /** Model-specific registers (SDM 4, chapter 2). Those of the local APIC belong to the bus. */
 import { segment } from '../layout.ts';
 import { vector } from './guest-fault.ts';
+import { isLegalMtrr, isLegalPat, mtrrCap, mtrrIndexes, mtrrMsr } from './memory-types.ts';
 import { refreshMode } from './mode.ts';
 import { cr0, efer } from './registers.ts';
 import { readTscNumber } from './time-stamp.ts';
@@ -19,7 +20,6 @@ export const msr = {
   IA32_SPEC_CTRL: 0x48,
   IA32_PRED_CMD: 0x49,
   IA32_BIOS_SIGN_ID: 0x8b,
-  IA32_MTRRCAP: 0xfe,
   IA32_ARCH_CAPABILITIES: 0x10a,
   IA32_SYSENTER_CS: 0x174,
   IA32_SYSENTER_ESP: 0x175,
@@ -29,7 +29,6 @@ export const msr = {
   IA32_MISC_ENABLE: 0x1a0,
   IA32_DEBUGCTL: 0x1d9,
   IA32_PAT: 0x277,
-  IA32_MTRR_DEF_TYPE: 0x2ff,
   IA32_XSS: 0xda0,
   IA32_EFER: 0xc0000080,
   IA32_STAR: 0xc0000081,
@@ -42,12 +41,6 @@ export const msr = {
   IA32_TSC_AUX: 0xc0000103,
 } as const;
 
-/** Variable-range MTRRs: 8 pairs from 0x200. */
-const mtrrVariable = { first: 0x200, count: 16 } as const;
-const mtrrFixed: readonly number[] = [0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f];
-/** Eight variable ranges, fixed ranges, write-combining. */
-const mtrrCap = 0x508n;
-
 /** RDCL_NO and its kin: what a processor without speculation may say, so that kernels leave mitigations off. */
 const archCapabilities = [0, 1, 3, 4, 5, 6, 8, 13, 14, 15, 20, 24, 26, 27, 62].reduce(
   (sum, bit) => sum | (1n << BigInt(bit)),
@@ -55,9 +48,14 @@ const archCapabilities = [0, 1, 3, 4, 5, 6, 8, 13, 14, 15, 20, 24, 26, 27, 62].r
 );
 /** Fast strings on; branch trace store and precise events unavailable. */
 const miscEnableReset = 0x1801n;
+/** What IA32_MISC_ENABLE defines; only fast strings can be changed here. */
+const miscEnable = { fastStrings: 1, defined: 0x00cd_38c9, definedHigh: 1 << 2 } as const;
+/** LBR and BTF, which are kept and do nothing. */
+const debugCtlBits = 3;
+/** RIPV, EIPV, MCIP. */
+const machineCheckStatusBits = 7n;
 const patReset = 0x0007040600070406n;
 const microcodeRevision = 1n << 32n;
-const patTypes = [0n, 1n, 4n, 5n, 6n, 7n];
 
 export function resetMsrs(state: X86State): void {
   for (const register of [state.star, state.lstar, state.cstar, state.sfmask, state.kernelGsBase])
@@ -69,9 +67,7 @@ export function resetMsrs(state: X86State): void {
   state.miscEnable.value = miscEnableReset;
   state.tscAdjust = 0n;
   state.plainMsrs.clear();
-  for (let i = 0; i < mtrrVariable.count; i++) state.plainMsrs.set(mtrrVariable.first + i, 0n);
-  for (const index of mtrrFixed) state.plainMsrs.set(index, 0n);
-  state.plainMsrs.set(msr.IA32_MTRR_DEF_TYPE, 0n);
+  for (const index of mtrrIndexes) state.plainMsrs.set(index, 0n);
   state.plainMsrs.set(msr.IA32_MCG_STATUS, 0n);
 }
 
@@ -124,14 +120,21 @@ function isLegal(index: number, lo: number, hi: number): boolean {
     case msr.IA32_SPEC_CTRL:
       return hi === 0 && (lo & ~1) === 0;
     case msr.IA32_PAT:
-      return isLegalPat(lo) && isLegalPat(hi);
+      return isLegalPat((BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0));
+    case msr.IA32_DEBUGCTL:
+      return hi === 0 && (lo & ~debugCtlBits) === 0;
     default:
       return true;
   }
 }
 
-function isLegalPat(word: number): boolean {
-  for (let shift = 0; shift < 32; shift += 8) if (!patTypes.includes(BigInt((word >>> shift) & 0xff))) return false;
+/** Whether one of the registers that only keep what was written takes a value. */
+export const isLegalPlain = (index: number, value: bigint): boolean =>
+  index === msr.IA32_MCG_STATUS ? (value & ~machineCheckStatusBits) === 0n : isLegalMtrr(index, value);
+
+function writeMiscEnable(state: X86State, lo: number, hi: number): boolean {
+  if (lo & ~miscEnable.defined || hi & ~miscEnable.definedHigh) return false;
+  state.miscEnable.lo = (state.miscEnable.lo & ~miscEnable.fastStrings) | (lo & miscEnable.fastStrings);
   return true;
 }
 
@@ -154,7 +157,7 @@ function readMsr(cpu: X86Cpu, index: number): bigint | undefined {
       return segmentBaseValue(state, segment.gs);
     case msr.IA32_SYSENTER_CS:
       return BigInt(state.sysenterCs);
-    case msr.IA32_MTRRCAP:
+    case mtrrMsr.IA32_MTRRCAP:
       return mtrrCap;
     case msr.IA32_ARCH_CAPABILITIES:
       return archCapabilities;
@@ -178,6 +181,7 @@ const readElsewhere = (cpu: X86Cpu, index: number): bigint | undefined =>
 /** false: no such register, or an illegal value. */
 function writeMsr(cpu: X86Cpu, index: number, lo: number, hi: number): boolean {
   const { state } = cpu;
+  if (index === msr.IA32_MISC_ENABLE) return writeMiscEnable(state, lo, hi);
   const stored = storedRegister(state, index);
   if (stored) {
     if (!isLegal(index, lo, hi)) return false;
@@ -216,6 +220,7 @@ function writeMsr(cpu: X86Cpu, index: number, lo: number, hi: number): boolean {
 function writeElsewhere(cpu: X86Cpu, index: number, value: bigint): boolean {
   const { plainMsrs } = cpu.state;
   if (!plainMsrs.has(index)) return cpu.kvmClock.writeMsr(index, value) ?? cpu.bus.writeMsr(index, value);
+  if (!isLegalPlain(index, value)) return false;
   plainMsrs.set(index, value);
   return true;
 }

@@ -105,6 +105,56 @@ test('model-specific registers keep legal values and refuse others', () => {
   assert.equal(wrmsr(fixture, 0x48, 1n), undefined);
 });
 
+for (const [name, index, legal, illegal] of [
+  ['IA32_MTRR_DEF_TYPE', 0x2ff, [0xc06n, 0n], [0x02n, 0x206n, 0x1006n, 1n << 32n]],
+  ['IA32_MTRR_PHYSBASE0', 0x200, [0xff_ffff_f006n, 0x1001n], [0x1002n, 0x1106n, 1n << 40n]],
+  ['IA32_MTRR_PHYSMASK7', 0x20f, [0xff_ffff_f800n], [0x801n, 0x400n, 1n << 63n]],
+  ['IA32_MTRR_FIX64K_00000', 0x250, [0x0001_0405_0606_0606n], [0x02n, 7n << 56n]],
+  ['IA32_MTRRCAP', 0xfe, [], [0x508n]],
+  ['IA32_PAT', 0x277, [0x0007_0504_0106_0700n], [3n << 56n, 0x08n]],
+  ['IA32_MCG_STATUS', 0x17a, [7n, 0n], [8n, 1n << 32n]],
+  ['IA32_MCG_CAP', 0x179, [], [0n]],
+  ['IA32_MCG_CTL', 0x17b, [], [0n]],
+  ['IA32_MC0_CTL', 0x400, [], [0n]],
+  ['IA32_PMC0', 0xc1, [], [0n]],
+  ['IA32_PERF_GLOBAL_CTRL', 0x38f, [], [0n]],
+  ['IA32_DEBUGCTL', 0x1d9, [3n, 0n], [4n, 1n << 16n, 1n << 32n]],
+  ['IA32_MISC_ENABLE', 0x1a0, [0x1800n, 0x1801n], [2n, 1n << 40n]],
+  ['IA32_SPEC_CTRL', 0x48, [1n, 0n], [2n, 1n << 32n]],
+  ['IA32_PLATFORM_ID', 0x17, [], [0n]],
+  ['IA32_FEATURE_CONTROL', 0x3a, [], [1n]],
+  ['IA32_XSS', 0xda0, [0n], [1n, 1n << 8n]],
+  ['IA32_TSC_AUX', 0xc0000103, [0xffffffffn], [1n << 32n]],
+] as const) {
+  test(`${name} keeps what is legal and refuses the rest`, () => {
+    const fixture = long();
+
+    for (const value of legal) {
+      assert.equal(wrmsr(fixture, index, value), undefined);
+      assert.equal(rdmsr(fixture, index), value);
+    }
+    for (const value of illegal) assert.deepEqual(wrmsr(fixture, index, value), [13, 0], value.toString(16));
+    if (legal.length > 0) assert.equal(rdmsr(fixture, index), legal.at(-1));
+  });
+}
+
+test('no value of any register makes RDMSR or WRMSR fail otherwise than by #GP', () => {
+  const fixture = long();
+  const values = [0n, 1n, 0xffffffffn, 1n << 32n, 1n << 63n, 0xffff_ffff_ffff_ffffn];
+  const ranges = [0, 0x1000, 0x40000000, 0x4b564d00, 0xc0000000, 0xc0010000, 0xfffffff0];
+
+  for (const start of ranges) {
+    for (let index = start; index < start + (start === 0 ? 0x1000 : 0x10); index++) {
+      for (const value of values) {
+        const fault = wrmsr(fixture, index, value);
+        assert.ok(fault === undefined || fault[0] === 13);
+      }
+      const read = rdmsr(fixture, index);
+      assert.ok(typeof read === 'bigint' || read[0] === 13);
+    }
+  }
+});
+
 test('user code reads no model-specific register', () => {
   const fixture = long();
   enterUser(fixture, selectors.userCode64, 0x202);

@@ -76,6 +76,7 @@ const spoiled: [string, unknown][] = [
   ['xcr0', 5],
   ['msrs', {}],
   ['plainMsrs', [[1]]],
+  ['plainMsrs', [[0x2ff, '0x1000']]],
   ['xmm', 'zz'],
   ['activity', 'shutdown'],
   ['debugHits', 0x10],

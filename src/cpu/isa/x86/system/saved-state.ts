@@ -8,7 +8,9 @@ import { possibleHits } from './breakpoints.ts';
 import { refreshXsave } from './extended-control.ts';
 import { noErrorCode } from './guest-fault.ts';
 import type { SavedKvmClock } from './kvm.ts';
+import { isLegalPat } from './memory-types.ts';
 import { refreshMode } from './mode.ts';
+import { isLegalPlain } from './msr.ts';
 import { cr0, cr4, cr4BitsOf, efer, isLegalXcr0, physicalAddressBits } from './registers.ts';
 import { FieldReader } from './state-fields.ts';
 import type { X86Cpu } from './x86-cpu.ts';
@@ -243,6 +245,9 @@ function checkConsistency(saved: VcpuState): void {
     reject('cr4', `is 0x${saved.cr4.toString(16)}, with bits that are not implemented`);
   if (saved.efer & ~implementedEfer)
     reject('efer', `is 0x${saved.efer.toString(16)}, with bits that are not implemented`);
+  for (const [index, value] of saved.plainMsrs)
+    if (!isLegalPlain(index, BigInt(value))) reject('plainMsrs', `has ${value} in register 0x${index.toString(16)}`);
+  if (!isLegalPat(BigInt(saved.msrs.pat))) reject('msrs.pat', `is ${saved.msrs.pat}, with types that are none`);
   if (saved.debugHits & ~possibleHits)
     reject('debugHits', `is 0x${saved.debugHits.toString(16)}, with bits that no trap has`);
   if (!isLegalXcr0(saved.model, saved.xcr0)) reject('xcr0', `is 0x${saved.xcr0.toString(16)}, which no XSETBV leaves`);
