@@ -65,6 +65,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   readonly vcpus: readonly (Vcpu<VcpuState> & { readonly cpu: X86Cpu })[];
   readonly #shared: readonly SharedVcpu[];
   #selected: SharedVcpu | undefined;
+  #regionCount = 0;
   readonly #cache: CodeCache;
   readonly #translator: Translator;
   readonly #stepper: Stepper;
@@ -126,6 +127,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       countsInstructions: statistics,
       helperSlots,
       sharedSlots,
+      onPlaced: (slot) => this.#placedRegion(slot),
       codePageAt: (index, walks) => this.#translator.codePageAt(index, walks),
     });
   }
@@ -150,6 +152,15 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     this.#selected = next;
     this.cpu = next.cpu;
     this.fpu = next.fpu;
+  }
+
+  get regionCount(): number {
+    return this.#regionCount;
+  }
+
+  #placedRegion(slot: number): void {
+    this.#regionCount = Math.max(this.#regionCount, slot + 1);
+    for (const vcpu of this.#shared) vcpu.forgetRegion(slot);
   }
 
   /** A page of RAM has code from now on. */

@@ -22,6 +22,8 @@ export interface EngineParts extends CodeContext {
   /** Exports of the interpreter's module: `lookup`, `access`, `table`. */
   readonly core: WebAssembly.ModuleImports;
   readonly cache: CodeCache;
+  /** A region has this place from now on. */
+  onPlaced(slot: number): void;
   /**
    * Linear-memory address of the code page so many pages behind the one at `layout.codePage`, or -1 where it is not mapped
    * for fetches, or code is not flat. `walks`: look it up in the page tables when the TLB does not know.

@@ -1,10 +1,13 @@
 import { attention, layout, type VcpuState, vcpuStateBytes, type X86Cpu, type X87 } from '../isa/x86/index.ts';
 import type { Vcpu, VcpuCounters, VcpuPeer, VcpuProgress, VcpuStop } from '../vcpu.ts';
 import { fpuOf } from './helpers.ts';
+import { ParkedKeys } from './parked-keys.ts';
 
 /** The engine that several vCPUs take turns on. */
 export interface SharedEngine extends Omit<Vcpu<VcpuState>, 'setInterrupt' | 'nonMaskableInterrupt'> {
   readonly progress: VcpuProgress;
+  /** Translated regions have places below. */
+  readonly regionCount: number;
   /** Gives the turn to a vCPU; what it was before is parked. */
   select(next: SharedVcpu): void;
 }
@@ -19,6 +22,7 @@ export class SharedVcpu implements Vcpu<VcpuState>, VcpuPeer {
   readonly #engine: SharedEngine;
   readonly #live: Int32Array;
   readonly #parked = new Int32Array(vcpuStateBytes / 4);
+  readonly #keys: ParkedKeys;
   #isLive = false;
   #instructions = 0;
   #interrupts = 0;
@@ -32,7 +36,8 @@ export class SharedVcpu implements Vcpu<VcpuState>, VcpuPeer {
     this.cpu = cpu;
     this.fpu = fpuOf(cpu);
     this.#live = cpu.state.i32.subarray(0, vcpuStateBytes / 4);
-    this.leave();
+    this.#keys = new ParkedKeys(cpu.state.i32);
+    this.#parked.set(this.#live);
   }
 
   get peer(): VcpuPeer {
@@ -54,13 +59,20 @@ export class SharedVcpu implements Vcpu<VcpuState>, VcpuPeer {
   /** Another vCPU's turn comes. */
   leave(): void {
     this.#parked.set(this.#live);
+    this.#keys.leave(this.#engine.regionCount);
     this.#isLive = false;
   }
 
   enter(): void {
     this.#live.set(this.#parked);
     this.#isLive = true;
-    this.cpu.resume();
+    if (!this.cpu.resume()) this.#keys.forgetAll();
+    this.#keys.enter(this.#engine.regionCount);
+  }
+
+  /** A place for translated regions has a new one. */
+  forgetRegion(slot: number): void {
+    this.#keys.forget(slot);
   }
 
   get #words(): Int32Array {

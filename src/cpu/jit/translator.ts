@@ -203,12 +203,13 @@ export class RegionTranslator implements HotCode {
   }
 
   #place(installed: Installed): void {
-    const { live, view } = this.#attached;
+    const { live, view, parts } = this.#attached;
     const { slot } = installed;
     this.#batch.regions.push(installed);
     live.place(installed);
     view.setUint32(layout.regionKeys + 4 * slot, 0, true);
     view.setUint32(layout.linkKeys + 4 * slot, 0, true);
+    parts.onPlaced(slot);
     view.setUint32(layout.linkMisses + 4 * slot, linkPatience, true);
     beginProfile(view, slot, this.#options.profiledJumps << (2 * installed.profiles));
   }

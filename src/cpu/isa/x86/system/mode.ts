@@ -110,10 +110,15 @@ export function changeFetches(state: X86State, parts: { low: boolean; high: bool
   refreshLookupKeys(state);
 }
 
-/** A vCPU has its turn again: numbers may have begun again in the meantime, and other stores may have made code of its stack. */
-export function resumeFetches(state: X86State): void {
-  if (state.generationRound !== state.generations.round) changeFetches(state, { low: true, high: true });
-  else forgetStackPage(state);
+/**
+ * A vCPU has its turn again: another may have made code of its stack's page. False: numbers of generations have begun again,
+ * and it has new ones.
+ */
+export function resumeFetches(state: X86State): boolean {
+  const isCurrent = state.generationRound === state.generations.round;
+  if (isCurrent) forgetStackPage(state);
+  else changeFetches(state, { low: true, high: true });
+  return isCurrent;
 }
 
 const flatMask =

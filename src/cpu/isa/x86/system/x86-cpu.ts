@@ -103,9 +103,9 @@ export class X86Cpu {
     if (this.stop?.kind === 'wait-for-sipi') startUp(this, page);
   }
 
-  /** It has its turn again: others have run in its linear memory. */
-  resume(): void {
-    resumeFetches(this.state);
+  /** It has its turn again: others have run in its linear memory. False: what was kept by generation of translations is void. */
+  resume(): boolean {
+    return resumeFetches(this.state);
   }
 
   /** The state in which a loader hands over, in the mode that the entry names. */
