@@ -1,6 +1,7 @@
 /**
  * Compares our processor with the host's: `node src/testing/witness/run.ts --sequences 200000 --seed 1 --mode 64`.
  * `--floats`: floating point of SSE with any MXCSR. `--extensions` draws only what not every x86-64 processor has.
+ * `--minutes 30 --seed 1`: all of that and the x87 in turn, on both engines, for so long.
  * `--record NAME,NAME` writes those of the vectors that tests/witness replays, as far as this host can: what is recorded
  * elsewhere stays as it is.
  */
@@ -13,6 +14,7 @@ import { engines } from './engines.ts';
 import { Generator } from './generator.ts';
 import { type HostCase, leftAddressSpace } from './host-case.ts';
 import { shrink } from './live.ts';
+import { runFor } from './long-run.ts';
 import { WitnessMachine } from './machine.ts';
 import { hostCaseOf, NativeHost, nativeObstacle, unlikeHost } from './native-host.ts';
 import { packRecording } from './recording.ts';
@@ -31,6 +33,7 @@ const { values } = parseArgs({
     reports: { type: 'string', default: '10' },
     extensions: { type: 'boolean', default: false },
     record: { type: 'string' },
+    minutes: { type: 'string' },
   },
 });
 
@@ -95,6 +98,11 @@ if (obstacle) {
 } else {
   const host = new NativeHost();
   if (values.record !== undefined) await record(host, values.record.split(','));
-  else process.exitCode = (await witness(host)) > 0 ? 1 : 0;
+  else {
+    const mismatches = values.minutes
+      ? await runFor(host, Number(values.minutes), seed, Number(values.reports))
+      : await witness(host);
+    process.exitCode = mismatches > 0 ? 1 : 0;
+  }
   host.close();
 }
