@@ -129,6 +129,20 @@ export function engineContract({ name, create, rounds, flushCounter }: EngineCon
     assert.deepEqual([before, machine.register(0)], [0x44332211n, 0x77665511n]);
   });
 
+  test(`${name}: an instruction across two pages is decoded once, though the TLB forgets the second page`, () => {
+    const machine = new BareMachine(create);
+    const second = 0x101000;
+    machine.load(second - 2, movEax, 0x11, 0x22, 0x33, 0x44, hlt);
+    machine.run(second - 2);
+    const before = machine.engine.counters().decodedInstructions;
+
+    machine.map(second, second);
+    machine.engine.cpu.stop = undefined;
+    machine.run(second - 2);
+
+    assert.deepEqual([machine.engine.counters().decodedInstructions, machine.register(0)], [before, 0x44332211n]);
+  });
+
   test(`${name}: data beside code on a page can be written while the code runs`, () => {
     const machine = new BareMachine(create);
     machine.load(

@@ -312,7 +312,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
         this.#link();
         break;
       case exit.crossing:
-        this.#translator.dropAtRip();
+        this.#translator.checkCrossing(state.word(state.word(layout.exitRecord) + record.immediate) >>> 0);
         break;
       default:
         break;

@@ -33,6 +33,13 @@ export interface RunningCpu {
   protectCodePage(ramPage: number): void;
 }
 
+/** Linear address, as two words, of the page behind that of another. */
+function nextPage(low: number, high: number, mode: number): readonly [number, number] {
+  const nextLow = ((low | (pageBytes - 1)) + 1) | 0;
+  const is64 = (mode & modeKey.codeMask) === modeKey.code64;
+  return [nextLow, nextLow === 0 && is64 ? (high + 1) | 0 : high];
+}
+
 /** Decodes guest code into records, one basic block at a time. */
 export class Translator {
   readonly #running: RunningCpu;
@@ -123,11 +130,18 @@ export class Translator {
     return instruction?.memory?.segment === segment.ss;
   }
 
-  /** Drops what is decoded of the page where RIP points: its page-crossing block is stale. */
-  dropAtRip(): void {
-    const address = this.#fetchAddress(this.#cpu.state.word(layout.modeKey));
-    if (address >= 0) this.#cache.dropPage(address >>> 12);
-    else this.#cpu.deliverPendingFault();
+  /**
+   * The TLB did not know the second page of the page-crossing instruction at RIP as the one that it was decoded from, at
+   * `expected`. If it is that one, the TLB knows it now; else what is decoded of the first page is dropped.
+   */
+  checkCrossing(expected: number): void {
+    const { state, mmu } = this.#cpu;
+    const mode = state.word(layout.modeKey);
+    const address = this.#fetchAddress(mode);
+    const [low, high] = nextPage(this.#low, this.#high, mode);
+    if (address < 0 || this.#translate(low, high) < 0) this.#cpu.deliverPendingFault();
+    else if (mmu.tlb.probe(currentBank(state), low, high, tlb.executeTag) !== expected)
+      this.#cache.dropPage(address >>> 12);
   }
 
   #decode(address: number, mode: number, low: number, high: number): number {
@@ -182,9 +196,7 @@ export class Translator {
     high: number,
   ): { instruction: Instruction; second: number; inFirst: number; isWatched: boolean } | undefined {
     const inFirst = pageBytes - (address & (pageBytes - 1));
-    const nextLow = (low + inFirst) | 0;
-    const is64 = (mode & modeKey.codeMask) === modeKey.code64;
-    const nextHigh = nextLow === 0 && is64 ? high + 1 : high;
+    const [nextLow, nextHigh] = nextPage(low, high, mode);
     const second = this.#translate(nextLow, nextHigh);
     if (second < 0) return undefined;
     this.#straddle.fill(0);
