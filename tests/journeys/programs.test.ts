@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Bits } from '../../src/testing/debian/package-tree.ts';
 import { makeGuest, mezzMachine } from '../../src/testing/programs/guest.ts';
 import { runGuest } from '../../src/testing/programs/run-guest.ts';
 import type { ProgramSuite } from '../../src/testing/programs/suite.ts';
@@ -7,8 +8,7 @@ import { suites } from '../../src/testing/programs/table.ts';
 import { scratchFolder, wantsImage } from './support/mezz.ts';
 
 const minutes = 60_000;
-const quick = suites.filter((suite) => suite.quick.length > 0);
-const isWanted = (suite: ProgramSuite, program: string): boolean => suite.quick.includes(program);
+const isWanted = (suite: ProgramSuite, program: string, bits: Bits): boolean => suite.quick[bits].includes(program);
 
 for (const [bits, image] of [
   [64, 'debian'],
@@ -19,6 +19,7 @@ for (const [bits, image] of [
     skip,
     timeout: 15 * minutes,
   }, async () => {
+    const quick = suites.filter((suite) => suite.quick[bits].length > 0);
     const guest = await makeGuest({ suites: quick, bits, isWanted, folder: scratchFolder });
 
     const { outcomes, remarks } = await runGuest(mezzMachine(guest, []), guest.programs, 600);

@@ -34,7 +34,7 @@ export const floatChecks: ProgramSuite = {
   name,
   bits: [64, 32],
   memoryMiB: 512,
-  quick: unitNames,
+  quick: { 64: unitNames, 32: unitNames },
   prepare: async (bits, folder) => ({
     entries: await Promise.all(unitNames.map((unit) => build(bits, unit, folder))),
     programs: unitNames.map(program),

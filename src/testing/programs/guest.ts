@@ -18,7 +18,7 @@ export interface ProgramGuest {
 export interface WantedPrograms {
   readonly suites: readonly ProgramSuite[];
   readonly bits: Bits;
-  readonly isWanted: (suite: ProgramSuite, program: string) => boolean;
+  readonly isWanted: (suite: ProgramSuite, program: string, bits: Bits) => boolean;
   /** Takes the guest's initial RAM disk, and what suites make for this run. */
   readonly folder: string;
 }
@@ -30,7 +30,7 @@ export async function makeGuest({ suites, bits, isWanted, folder }: WantedProgra
   for (const suite of suites) prepared.push({ suite, ...(await suite.prepare(bits, folder)) });
   const programs = prepared.flatMap(({ suite, programs: all }) =>
     all
-      .filter(({ name }) => isWanted(suite, name))
+      .filter(({ name }) => isWanted(suite, name, bits))
       .map((program) => ({ ...program, name: `${suite.name}: ${program.name}`, folder: suiteFolder(suite.name) })),
   );
   const image = await openImage(images[bits]);
@@ -62,17 +62,19 @@ async function openImage(name: string) {
   });
 }
 
+/** A host that has no time for its guest for a while is no fault of it: kernels would print about it among results. */
+const moreCommandLine = 'nowatchdog';
 const mezzEntry = resolve(import.meta.dirname, '../../cli/main.ts');
 
 /** Mezz as the sources have it; `options` are those of `mezz run`. */
 export const mezzMachine = (guest: ProgramGuest, options: readonly string[]): string[] => [
   ...[process.execPath, mezzEntry, 'run', guest.image, '--initrd', guest.initrd],
-  ...['--memory', `${guest.memoryMiB}M`, ...options],
+  ...['--memory', `${guest.memoryMiB}M`, '--append', moreCommandLine, ...options],
 ];
 
 /** QEMU in software mode, for a second opinion. */
 export const qemuMachine = (guest: ProgramGuest): string[] => [
   ...['qemu-system-x86_64', '-accel', 'tcg,thread=single', '-cpu', 'max', '-m', String(guest.memoryMiB), '-no-reboot'],
   ...['-display', 'none', '-vga', 'none', '-nic', 'none', '-monitor', 'none', '-serial', 'stdio'],
-  ...['-kernel', guest.kernel, '-initrd', guest.initrd, '-append', `${guest.commandLine} panic=-1`],
+  ...['-kernel', guest.kernel, '-initrd', guest.initrd, '-append', `${guest.commandLine} panic=-1 ${moreCommandLine}`],
 ];

@@ -34,7 +34,7 @@ export const longDouble: ProgramSuite = {
   name,
   bits: [64, 32],
   memoryMiB: 512,
-  quick: parts,
+  quick: { 64: parts, 32: parts },
   async prepare(bits, folder) {
     const native = build(64, folder);
     const path = (file: string): string => `${suiteFolder(name)}/${file}`;

@@ -33,8 +33,8 @@ const { values } = parseArgs({
 const wantedSuites = values.suites?.split(',') ?? suites.map(({ name }) => name);
 const wantedPrograms = values.programs?.split(',');
 
-const isWanted = (suite: ProgramSuite, program: string): boolean =>
-  (!values.quick || suite.quick.includes(program)) && (!wantedPrograms || wantedPrograms.includes(program));
+const isWanted = (suite: ProgramSuite, program: string, bits: Bits): boolean =>
+  (!values.quick || suite.quick[bits].includes(program)) && (!wantedPrograms || wantedPrograms.includes(program));
 
 /** More options of `mezz run` come as they are, such as `--option=--cpus=4`. */
 function machineOf(guest: ProgramGuest): string[] {
@@ -72,7 +72,7 @@ const outcomes: Outcome[] = [];
 for (const bits of values.bits.split(',').map(Number) as Bits[]) {
   for (const suite of suites) {
     const isAsked = wantedSuites.includes(suite.name) && suite.bits.includes(bits);
-    if (isAsked && (!values.quick || suite.quick.length > 0)) outcomes.push(...(await runSuite(suite, bits)));
+    if (isAsked && (!values.quick || suite.quick[bits].length > 0)) outcomes.push(...(await runSuite(suite, bits)));
   }
 }
 const failed = outcomes.filter(({ failure }) => failure !== undefined);

@@ -28,8 +28,8 @@ export interface ProgramSuite {
   readonly name: string;
   readonly bits: readonly Bits[];
   readonly memoryMiB: number;
-  /** Names of the programs that the quick set has: a journey runs them. */
-  readonly quick: readonly string[];
+  /** Names of the programs that the quick set has: a journey runs them, so they are to take seconds. */
+  readonly quick: Readonly<Record<Bits, readonly string[]>>;
   /** Fetches and builds what is not there yet; `folder` takes files that go with the run. */
   prepare(bits: Bits, folder: string): Promise<PreparedSuite>;
 }

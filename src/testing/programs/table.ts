@@ -1,9 +1,10 @@
 import { gcc, tcc } from './compilers.ts';
 import { floatChecks } from './float-checks.ts';
 import { longDouble } from './long-double.ts';
+import { openssl } from './openssl.ts';
 import { python } from './python.ts';
 import type { ProgramSuite } from './suite.ts';
 import { zlib } from './zlib.ts';
 
 /** All software that the processor is tried with, the quickest first. */
-export const suites: readonly ProgramSuite[] = [floatChecks, longDouble, zlib, tcc, gcc, python];
+export const suites: readonly ProgramSuite[] = [floatChecks, longDouble, zlib, tcc, openssl, gcc, python];
