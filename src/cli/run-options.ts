@@ -10,7 +10,7 @@ export const runOptionTable = {
   engine: { value: 'NAME', help: 'what executes guest code: auto, jit or interpreter (default auto)' },
   cpu: {
     value: 'MODEL',
-    help: 'the processor: v1, v2 (x86-64-v2) or max, everything (the default); with ",kvm=off" or ",hypervisor=off" behind it guests see no KVM, or none at all',
+    help: 'the processor: v1, v2, v3 (x86-64-v3) or max, everything (the default); with ",kvm=off" or ",hypervisor=off" behind it guests see no KVM, or none at all',
   },
   cpus: { value: 'N', help: 'how many processors the guest has: 1 (the default) to 64' },
   serial: {

@@ -29,7 +29,7 @@ export const recordings: readonly Recording[] = [
   { name: 'ok-integer-16', mode: 16, units: ['integer'], sequences: 3500 },
   { name: 'ok-vector-64', mode: 64, units: ['sse', 'mmx'], sequences: 4500 },
   { name: 'ok-vector-32', mode: 32, units: ['sse', 'mmx'], sequences: 1500 },
-  { name: 'ok-float-64', mode: 64, units: ['sse'], sequences: 4200, hasFloats: true },
+  { name: 'ok-float-64', mode: 64, units: ['sse'], sequences: 3650, hasFloats: true },
   { name: 'ok-extensions-64', mode: 64, units: ['integer', 'sse', 'mmx'], sequences: 3000, extensions: true },
   { name: 'ok-extensions-32', mode: 32, units: ['integer', 'sse', 'mmx'], sequences: 1200, extensions: true },
   {
@@ -40,5 +40,6 @@ export const recordings: readonly Recording[] = [
     names: `cmp sub add inc dec test cmpxchg ${withConditions.join(' ')}`,
   },
   { name: 'ok-rare-64', mode: 64, units: ['avx'], sequences: 400, names: rareForms },
-  { name: 'ok-avx-64', mode: 64, units: ['avx'], sequences: 1500 },
+  { name: 'ok-avx-64', mode: 64, units: ['avx'], sequences: 1700 },
+  { name: 'ok-avx-float-64', mode: 64, units: ['avx'], sequences: 500, hasFloats: true },
 ];

@@ -1,15 +1,15 @@
 /** What a processor has beyond the first x86-64 ones, and the models that can be chosen (System V psABI for x86-64, 3.1.1). */
 import { modeKey } from './mode.ts';
 
-/** Models by how much they have. `v1` and `v2` are the levels of the psABI, `max` is everything that is built. */
-export const processorModels = ['v1', 'v2', 'max'] as const;
+/** Models by how much they have. `v1` to `v3` are the levels of the psABI, `max` is everything that is built. */
+export const processorModels = ['v1', 'v2', 'v3', 'max'] as const;
 export type ProcessorModel = (typeof processorModels)[number];
 
 /** Why a name is none of a model; undefined: it is. */
 export function modelObstacle(name: string): string | undefined {
   if ((processorModels as readonly string[]).includes(name)) return undefined;
   const known = `there are ${processorModels.slice(0, -1).join(', ')} and ${processorModels.at(-1)}`;
-  return /^v[34]$/.test(name) ? `AVX and what came with it are not built yet: ${known}` : known;
+  return name === 'v4' ? `AVX-512 is not built yet: ${known}` : known;
 }
 
 /** Throws RangeError for what is no model. */
@@ -30,18 +30,20 @@ const firstModel = {
   sse42: 'v2',
   adx: 'max',
   aes: 'max',
-  avx: 'max',
-  avx2: 'max',
-  bmi1: 'max',
-  bmi2: 'max',
+  avx: 'v3',
+  avx2: 'v3',
+  bmi1: 'v3',
+  bmi2: 'v3',
+  f16c: 'v3',
+  fma: 'v3',
   fsgsbase: 'max',
-  lzcnt: 'max',
-  movbe: 'max',
+  lzcnt: 'v3',
+  movbe: 'v3',
   pclmulqdq: 'max',
   rdrand: 'max',
   rdseed: 'max',
   sha: 'max',
-  xsave: 'max',
+  xsave: 'v3',
   xgetbv1: 'max',
   xsavec: 'max',
   xsaveopt: 'max',

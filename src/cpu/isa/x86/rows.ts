@@ -11,6 +11,7 @@ import { crc32 } from './definitions/crc32.ts';
 import { decimal } from './definitions/decimal.ts';
 import { extendedState } from './definitions/extended-state.ts';
 import { flagControl } from './definitions/flag-control.ts';
+import { fma } from './definitions/fma.ts';
 import { mmx } from './definitions/mmx.ts';
 import { moves } from './definitions/moves.ts';
 import { sha } from './definitions/sha.ts';
@@ -68,6 +69,7 @@ export const x86Families: Readonly<Record<string, readonly Row[]>> = {
   avx,
   avxLanes,
   avx2,
+  fma,
   aes,
   carryless,
   sha,

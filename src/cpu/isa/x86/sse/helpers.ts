@@ -11,6 +11,13 @@ const resultWord = aWord + 8;
 
 const unit = new SseUnit();
 
+/** Bits 0 to 2 of `signs`: the product's sign changes, the addend's in even elements, and in odd ones. */
+function fuse(words: Int32Array, bits: number, lane: number, at: number, signs: number): void {
+  const pair = (i: number): readonly [number, number] => [words[i]!, bits === 64 ? words[i + 1]! : 0];
+  const negates = { product: (signs & 1) !== 0, addend: (signs & (lane & 1 ? 4 : 2)) !== 0 };
+  unit.fused(formatOf(bits), pair(at), pair(at + 4), pair(at + 12), negates);
+}
+
 /** One element, from the words at a place of each operand. */
 function element(words: Int32Array, which: number, bits: number, lane: number, predicate: number): void {
   const format = formatOf(bits);
@@ -60,6 +67,15 @@ function element(words: Int32Array, which: number, bits: number, lane: number, p
     case operation.truncateToInt64:
       unit.toInteger(format, 64, which === operation.truncateToInt64, aLow, aHigh);
       return;
+    case operation.fused:
+      fuse(words, bits, lane, at, predicate);
+      return;
+    case operation.fromHalf:
+      unit.fromHalf((words[aWord + (lane >> 1)]! >>> (16 * (lane & 1))) & 0xffff);
+      return;
+    case operation.toHalf:
+      unit.toHalf(aLow, predicate);
+      return;
     case operation.round:
       unit.round(format, predicate, aLow, aHigh);
       return;
@@ -107,6 +123,10 @@ export const sseHelpers = {
     words.fill(0, resultWord, resultWord + 4);
     for (let lane = 0; lane < lanes; lane++) {
       element(words, which, bits, lane, predicate);
+      if (which === operation.toHalf) {
+        words[resultWord + (lane >> 1)]! |= (unit.low & 0xffff) << (16 * (lane & 1));
+        continue;
+      }
       const at = resultWord + (isWide ? 2 * lane : lane);
       words[at] = unit.low;
       if (isWide) words[at + 1] = unit.high;

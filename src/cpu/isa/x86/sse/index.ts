@@ -19,4 +19,5 @@ export {
 } from './code/format.ts';
 export { sseFunctions } from './code/functions.ts';
 export { floatRound } from './code/round.ts';
+export { runSlowly } from './code/slow-way.ts';
 export { sseHelpers } from './helpers.ts';

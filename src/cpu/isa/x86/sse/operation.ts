@@ -24,6 +24,11 @@ export const operation = {
   truncateToInt64: 17,
   /** To integers in the same format, as an immediate says: the predicate. */
   round: 18,
+  /** A product and a third operand, behind the result; the predicate says which signs change. */
+  fused: 19,
+  /** Between half and single precision; the predicate is the immediate. */
+  fromHalf: 20,
+  toHalf: 21,
 } as const;
 export type OperationName = keyof typeof operation;
 

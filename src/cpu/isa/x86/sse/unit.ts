@@ -27,6 +27,8 @@ import {
   toInteger,
   x87Exception,
 } from '../x87/index.ts';
+import { type Finite, finiteOf, fusedSum, normalized } from './fused.ts';
+import { halfOf, singleOf } from './half.ts';
 import { order, predicates } from './operation.ts';
 
 const { IE, DE, ZE, OE, UE, PE } = exception;
@@ -49,6 +51,16 @@ const double: Format = { bits: 64, precision: precision.double, bias: 15360, top
 export const formatOf = (bits: number): Format => (bits === 64 ? double : single);
 
 const kind = { number: 0, denormal: 1, quietNan: 2, signalingNan: 3 } as const;
+/** An element. */
+type Words = readonly [low: number, high: number];
+const topWord = ({ bits }: Format, [low, high]: Words): number => (bits === 64 ? high : low);
+const isNegative = (format: Format, words: Words): boolean => topWord(format, words) < 0;
+const isZero = (format: Format, words: Words): boolean =>
+  topWord(format, words) << 1 === 0 && (format.bits === 32 || words[0] === 0);
+const isInfinite = (format: Format, words: Words): boolean =>
+  (topWord(format, words) & 0x7fffffff) === (format.bits === 64 ? 0x7ff00000 : 0x7f800000) &&
+  (format.bits === 32 || words[0] === 0);
+
 const isNan = (k: number): boolean => k >= kind.quietNan;
 
 export class SseUnit {
@@ -137,6 +149,77 @@ export class SseUnit {
     else if (which === 2) multiply(u);
     else divide(u);
     this.#settle(format, ka === kind.denormal || kb === kind.denormal, which <= 1 && signs !== 0);
+  }
+
+  /**
+   * `a` * `b` + `c`. The first NaN in this order is the result. `negates`: the sign of the product, and of the addend.
+   */
+  fused(format: Format, a: Words, b: Words, c: Words, negates: { product: boolean; addend: boolean }): void {
+    const kc = this.#take(format, cell.a, c[0], c[1]);
+    const addend: Words = [this.#aLow, this.#aHigh];
+    const ka = this.#take(format, cell.a, a[0], a[1]);
+    const kb = this.#take(format, cell.b, b[0], b[1]);
+    const factors: readonly [Words, Words] = [
+      [this.#aLow, this.#aHigh],
+      [this.#bLow, this.#bHigh],
+    ];
+    const isNegated = ([low, high]: Words, negate: boolean): Words => {
+      const flip = negate ? topBit : 0;
+      return format.bits === 64 ? [low, high ^ flip] : [low ^ flip, high];
+    };
+    const isEmpty = (words: Words): boolean => isZero(format, words);
+    const isProductInvalid =
+      (isInfinite(format, factors[0]) && isEmpty(factors[1])) ||
+      (isEmpty(factors[0]) && isInfinite(format, factors[1]));
+    if (isNan(ka) || isNan(kb) || isNan(kc)) {
+      if ([ka, kb, kc].includes(kind.signalingNan)) this.raised |= IE;
+      const found = isNan(ka) ? factors[0] : isNan(kb) ? factors[1] : addend;
+      this.#quiet(format, ...found);
+      return;
+    }
+    const p = isNegated(factors[0], negates.product);
+    const r = isNegated(addend, negates.addend);
+    const isProductInfinite = isInfinite(format, p) || isInfinite(format, factors[1]);
+    const isProductNegative = isNegative(format, p) !== isNegative(format, factors[1]);
+    const cancels = isProductInfinite && isInfinite(format, r) && isProductNegative !== isNegative(format, r);
+    if (isProductInvalid || cancels) {
+      this.raised |= IE;
+      this.#default(format);
+      return;
+    }
+    if ([ka, kb, kc].includes(kind.denormal)) this.raised |= DE;
+    if (isProductInfinite) this.#pack(format, isProductNegative ? 0x8000 : 0, format.top, 0, 0);
+    else if (isInfinite(format, r)) this.#set(...r);
+    else this.#fuse(format, p, factors[1], r);
+  }
+
+  #fuse(format: Format, a: Words, b: Words, c: Words): void {
+    const [p, q, r] = [a, b, c].map((words) => finiteOf(format.bits, ...words)) as [Finite, Finite, Finite];
+    const sum = fusedSum(p, q, r);
+    const isProductNegative = p.isNegative !== q.isNegative;
+    if (sum.significand === 0n) {
+      const isDown = (this.#mxcsr & mxcsr.rounding) >> mxcsr.roundingShift === 1;
+      const isMinus = isProductNegative === r.isNegative ? r.isNegative : isDown;
+      this.#pack(format, isMinus ? 0x8000 : 0, 0, 0, 0);
+      return;
+    }
+    const { hi, lo, rest, exponent } = normalized(sum);
+    this.#round(format, sum.isNegative ? 0x8000 : 0, exponent + (format.top >> 1), hi, lo, rest);
+  }
+
+  /** Half to single precision. */
+  fromHalf(half: number): void {
+    const { word, raised } = singleOf(half);
+    this.raised |= raised;
+    this.#set(word, 0);
+  }
+
+  /** Single to half precision, as the immediate rounds. */
+  toHalf(word: number, immediate: number): void {
+    const mode = immediate & 4 ? (this.#mxcsr & mxcsr.rounding) >> mxcsr.roundingShift : immediate & 3;
+    const found = halfOf(word, this.#mxcsr, mode);
+    this.raised |= found.raised;
+    this.#set(found.word, 0);
   }
 
   squareRoot(format: Format, low: number, high: number): void {

@@ -10,6 +10,7 @@ import { exception, maskOf, mxcsr } from '../../mxcsr.ts';
 import { returnValues, type SharedFunction, type SharedFunctions, type SharedScope } from '../../shared-function.ts';
 import { type OperationName, packCall } from '../operation.ts';
 import { bitsOf, type FloatFormat, formats, isExtreme } from './format.ts';
+import { fusedFunctions } from './fused.ts';
 
 /** (a, b, `packCall`, predicate, RIP): everything is the helper's. */
 const sse: SharedFunction = {
@@ -225,6 +226,7 @@ export const sseFunctions: SharedFunctions = {
   'sse.release': release,
   'sse.productIsInexact': productIsInexact,
   ...finders,
+  ...fusedFunctions,
   'sse.find.narrow.f64': finder('f64', checkNarrowing),
   ...checkedFunctions,
   'sse.narrow.sd': checked('narrow', 'find.narrow', formats.sd, narrowing),
