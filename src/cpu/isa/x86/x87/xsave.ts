@@ -89,18 +89,22 @@ function readHeader(fpu: X87, bytes: Uint8Array): Area | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const enabled = fpu.words[layout.xsaveComponents >> 2]!;
   const present = view.getUint32(header.at, true);
-  const [low, high] = [0, 4].map((at) => view.getUint32(header.at + header.compaction + at, true) | 0) as [
-    number,
-    number,
-  ];
+  const low = view.getInt32(header.at + header.compaction, true);
+  const high = view.getInt32(header.at + header.compaction + 4, true);
   const isCompacted = high === compacted && fpu.host.hasCompaction;
   const [allowed, last] = isCompacted ? [low, header.bytes] : [enabled, header.checked];
   const isBad =
     (present & ~allowed) !== 0 ||
     view.getUint32(header.at + 4, true) !== 0 ||
     (isCompacted ? (low & ~enabled) !== 0 : (low | high) !== 0) ||
-    bytes.subarray(header.at + header.compaction + 8, header.at + last).some(Boolean);
+    !isZero(view, header.at + header.compaction + 8, header.at + last);
   return isBad ? undefined : { bytes, isCompacted, present };
+}
+
+/** Whether the words of a range are. */
+function isZero(view: DataView, from: number, to: number): boolean {
+  for (let at = from; at < to; at += 4) if (view.getUint32(at, true) !== 0) return false;
+  return true;
 }
 
 /** MXCSR as it is to be; undefined: illegal. */
