@@ -1,5 +1,5 @@
 /** Floating point, vectors and instruction-set extensions. */
-import { type Mutation, recorded, x87Cases, x87Programs } from './mutation.ts';
+import { type Mutation, program, recorded, unit, x87Cases, x87Programs } from './mutation.ts';
 
 export const floatMutations: readonly Mutation[] = [
   {
@@ -24,7 +24,7 @@ export const floatMutations: readonly Mutation[] = [
     file: 'isa/x86/x87/compare.ts',
     before: 'return 0x4400;',
     after: 'return 0x0400;',
-    check: x87Cases,
+    check: program('forms-32'),
   },
   {
     family: 'x87',
@@ -40,7 +40,7 @@ export const floatMutations: readonly Mutation[] = [
     file: 'isa/x86/x87/arithmetic.ts',
     before: 'ext = (ext >>> 1) | (ext & 1) | (lo << 31);',
     after: 'ext = (ext >>> 2) | (lo << 31);',
-    check: x87Cases,
+    check: unit('isa/x86/x87/arithmetic.test.ts'),
   },
   {
     family: 'x87',

@@ -228,3 +228,16 @@ test('walks report permissions for each bank', () => {
     ],
   );
 });
+
+test('the global bit counts with CR4.PGE only (SDM 3A, 4.10.2.4)', () => {
+  for (const pge of [0, cr4.PGE]) {
+    const fixture = fourLevel();
+    const { mmu, state } = fixture.cpu;
+    state.cr4 |= pge;
+    fixture.write64(level4 + 0x123 * 8, 0x55107n);
+    assert.equal(read(fixture, 0x123456), fixture.host(0x55456));
+    fixture.write64(level4 + 0x123 * 8, 0x56107n);
+    mmu.flushNonGlobal();
+    assert.equal(read(fixture, 0x123456), fixture.host(pge ? 0x55456 : 0x56456));
+  }
+});
