@@ -1,7 +1,7 @@
 /**
  * Makes dist/ of src/: a file for each folder instead of one for each module, since finding and linking four hundred of
- * them took most of the time that the command needs to start; and the interpreter's module, which need not be generated
- * then. Types of the library are written by tsc. Plain JavaScript for the Node that the system has.
+ * them took most of the time that the command needs to start; and the interpreter's modules, which need not be
+ * generated then. Types of the library are written by tsc. Plain JavaScript for the Node that the system has.
  */
 import { spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
@@ -78,4 +78,6 @@ rmSync(dist, { recursive: true, force: true });
 await bundle();
 writeTypes();
 const { buildInterpreter } = await import(new URL('cpu/interpreter/interpreter-module.js', `file://${dist}`));
-writeFileSync(join(dist, 'cpu/interpreter/interpreter.wasm'), buildInterpreter());
+const { main, further } = buildInterpreter();
+writeFileSync(join(dist, 'cpu/interpreter/main.wasm'), main());
+writeFileSync(join(dist, 'cpu/interpreter/further.wasm'), further());

@@ -1,4 +1,5 @@
 export {
+  type BuiltInterpreter,
   InterpreterEngine,
   type InterpreterOptions,
   prepareInterpreter,

@@ -1,18 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
-const file = new URL('../cpu/interpreter/interpreter.wasm', import.meta.url);
-let isRead = false;
+const fileOf = (name: string): URL => new URL(`../cpu/interpreter/${name}.wasm`, import.meta.url);
 
-/**
- * The interpreter's module as the build left it (tools/build.mjs); undefined when this runs from the sources, and when it
- * was asked before: what was made of it lasts as long as the process.
- */
-export function builtInterpreter(): Uint8Array<ArrayBuffer> | undefined {
-  if (isRead) return undefined;
-  isRead = true;
-  try {
-    return readFileSync(file);
-  } catch {
-    return undefined;
-  }
-}
+/** The interpreter's modules as the build left them (tools/build.mjs); undefined when this runs from the sources. */
+export const builtInterpreter = existsSync(fileOf('main'))
+  ? { main: () => readFileSync(fileOf('main')), further: () => readFileSync(fileOf('further')) }
+  : undefined;

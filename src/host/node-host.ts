@@ -23,7 +23,7 @@ export const nodeHost = {
 
   prepareEngine: tuneWasm,
 
-  builtInterpreter,
+  ...(builtInterpreter && { builtInterpreter }),
 
   ...(availableParallelism() >= threadedFrom && { startThread }),
 

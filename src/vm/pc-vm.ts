@@ -59,8 +59,7 @@ const tscHz = 1_000_000_000;
  */
 export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<VirtualMachine> {
   host.prepareEngine?.();
-  const built = host.builtInterpreter?.();
-  if (built) prepareInterpreter(built);
+  if (host.builtInterpreter) prepareInterpreter(host.builtInterpreter);
   const lease = leaseWriter(host);
   try {
     const vm = await buildPcVm(config, host, lease?.writer);

@@ -1,4 +1,5 @@
 import type { Clock, ThreadStarter } from '../base/index.ts';
+import type { BuiltInterpreter } from '../cpu/index.ts';
 
 /** What a VM needs from the program that it runs in. Time of `nowNs` is monotonic from any beginning. */
 export interface VmHost extends Clock {
@@ -12,8 +13,8 @@ export interface VmHost extends Clock {
   readEntropy(): bigint;
   /** Called before generated code is compiled. */
   prepareEngine?(): void;
-  /** The interpreter's module as built in advance (cpu's `buildInterpreter`), where there is one. */
-  builtInterpreter?(): Uint8Array<ArrayBuffer> | undefined;
+  /** The interpreter's modules as built in advance, where there are some. */
+  readonly builtInterpreter?: BuiltInterpreter;
   /** Gives back what starting up has left: called once, with the engine made and the guest not loaded yet. */
   compactMemory?(): void;
   /** Starts threads, where there are some: the JIT then writes its code in one. */

@@ -1,9 +1,18 @@
-import { sharedFunctions } from '../isa/x86/index.ts';
+import { sharedFunctions, type Variant } from '../isa/x86/index.ts';
 import { customSection } from '../wasm/index.ts';
 import { generateFurther } from './further-module.ts';
 import { generateInterpreter } from './generator.ts';
 import { HandlerTable } from './handler-table.ts';
 import { helperNames } from './helpers.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** The interpreter's two modules as bytes: what a build keeps in files, so that programs need not generate them. */
+export interface BuiltInterpreter {
+  readonly main: () => Bytes;
+  /** Of the handlers that few guests use; asked for when one does. */
+  readonly further: () => Bytes;
+}
 
 interface Generated {
   readonly table: HandlerTable;
@@ -14,50 +23,63 @@ interface Generated {
 const stampName = 'mezz.functions';
 let generated: Generated | undefined;
 let further: WebAssembly.Module | undefined;
+let built: BuiltInterpreter | undefined;
 
-/**
- * The interpreter's module as bytes, for a file that later programs of this build read instead of generating it again
- * (`prepareInterpreter`).
- */
-export function buildInterpreter(): Uint8Array<ArrayBuffer> {
+/** What `prepareInterpreter` takes in later programs of this build. */
+export function buildInterpreter(): BuiltInterpreter {
   const table = makeTable();
-  const code = generateInterpreter(table, helperNames);
-  const stamp = customSection(stampName, stampOf(table));
-  const bytes = new Uint8Array(code.length + stamp.length);
-  bytes.set(code);
-  bytes.set(stamp, code.length);
-  return bytes;
+  return {
+    main: () => stamped(generateInterpreter(table, helperNames), stampOf(table.variants)),
+    further: () => stamped(generateFurther(table, helperNames), stampOf(table.furtherVariants)),
+  };
 }
 
-/** Takes the interpreter from `built`, unless it is there already, or was built with other functions. */
-export function prepareInterpreter(built: Uint8Array<ArrayBuffer>): void {
-  if (generated) return;
-  const table = makeTable();
-  const module = new WebAssembly.Module(built);
-  const [stamp] = WebAssembly.Module.customSections(module, stampName);
-  const expected = stampOf(table);
-  const found = new Uint8Array(stamp ?? new ArrayBuffer(0));
-  if (found.length === expected.length && found.every((byte, i) => byte === expected[i])) generated = { table, module };
+/** From now on the interpreter is taken from there as far as it is needed and was built with the same functions. */
+export function prepareInterpreter(from: BuiltInterpreter): void {
+  built = from;
 }
 
 /** The interpreter's module is the same for every VM of a process. */
 export function interpreterModule(): Generated {
   if (!generated) {
     const table = makeTable();
-    generated = { table, module: new WebAssembly.Module(generateInterpreter(table, helperNames)) };
+    const module = built && compileBuilt(built.main(), stampOf(table.variants));
+    generated = { table, module: module ?? new WebAssembly.Module(generateInterpreter(table, helperNames)) };
   }
   return generated;
 }
 
 /** So is that of its further handlers, made when the first VM uses one. */
 export function furtherModule(): WebAssembly.Module {
-  further ??= new WebAssembly.Module(generateFurther(interpreterModule().table, helperNames));
+  if (!further) {
+    const { table } = interpreterModule();
+    further =
+      (built && compileBuilt(built.further(), stampOf(table.furtherVariants))) ??
+      new WebAssembly.Module(generateFurther(table, helperNames));
+  }
   return further;
 }
 
 const makeTable = (): HandlerTable => new HandlerTable(helperNames.length + Object.keys(sharedFunctions).length);
 
-const stampOf = (table: HandlerTable): Uint8Array => {
-  const names = [...table.variants.map(({ key }) => key), ...helperNames, ...Object.keys(sharedFunctions)];
+const stampOf = (variants: readonly Variant[]): Uint8Array => {
+  const names = [...variants.map(({ key }) => key), ...helperNames, ...Object.keys(sharedFunctions)];
   return Uint8Array.from(names.join('\n'), (character) => character.charCodeAt(0));
 };
+
+function stamped(code: Bytes, stamp: Uint8Array): Bytes {
+  const section = customSection(stampName, stamp);
+  const bytes = new Uint8Array(code.length + section.length);
+  bytes.set(code);
+  bytes.set(section, code.length);
+  return bytes;
+}
+
+/** undefined: it has other functions. */
+function compileBuilt(bytes: Bytes, expected: Uint8Array): WebAssembly.Module | undefined {
+  const module = new WebAssembly.Module(bytes);
+  const [section] = WebAssembly.Module.customSections(module, stampName);
+  const found = new Uint8Array(section ?? new ArrayBuffer(0));
+  const isSame = found.length === expected.length && found.every((byte, i) => byte === expected[i]);
+  return isSame ? module : undefined;
+}
