@@ -18,7 +18,11 @@ export const explanations: readonly Explanation[] = [
   },
   {
     reason: "QEMU 7.2's software mode does not have it, and no program of a host may run it",
-    covers: named('invpcid'),
+    covers: named('invpcid xsaves xrstors'),
+  },
+  {
+    reason: "QEMU 7.2's software mode does not have it, and a host has other components",
+    covers: named('xsavec'),
   },
   { reason: "QEMU 7.2's software mode does not have it, and its results are random", covers: named('rdseed') },
   {

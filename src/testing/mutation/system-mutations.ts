@@ -144,7 +144,7 @@ export const systemMutations: readonly Mutation[] = [
     file: 'isa/x86/system/event-delivery.ts',
     before: 'return second === vector.pageFault || contributory.includes(second);',
     after: 'return second === vector.pageFault;',
-    check: program('exceptions-32'),
+    check: unit('isa/x86/system/event-delivery.test.ts'),
   },
   {
     family: 'interrupts',
@@ -168,7 +168,7 @@ export const systemMutations: readonly Mutation[] = [
     file: 'isa/x86/system/segment-load.ts',
     before: "  state.raiseAttention(attention.shadow);\n  cpu.stepTrap = 'none'; // SDM 3A, 6.8.3",
     after: '',
-    check: program('interrupts-32'),
+    check: unit('interpreter/interrupts.test.ts'),
   },
   {
     family: 'interrupts',

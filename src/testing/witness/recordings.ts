@@ -20,7 +20,9 @@ const withConditions = conditions.flatMap((condition) => [`j${condition}`, `set$
 /** Rows with forms that random draws leave out. */
 const rareForms =
   'vcvtsi2ss vcvtss2si vcvtsd2si vpaddq vpcmpgtd vmovd vpunpcklqdq vphminposuw vpcmpistri vaddpd vmovdqa ' +
-  'vshufpd vmovddup vpackuswb vpunpckhbw vpmulld vpgatherdd vpgatherqd vpgatherqq';
+  'vshufpd vmovddup vpackuswb vpunpckhbw vpmulld vpgatherdd vpgatherqd vpgatherqq vcvtsi2sd vpmaxsw vpslld ' +
+  'vmovq vpshufd vpshufb vpcmpeqq vpackusdw vpinsrd vorps vandnpd vmovupd vblendpd vpand vpandn vpunpcklwd ' +
+  'vpshuflw vinserti128 vpsrlvd vpgatherdq vgatherdps vfmsubadd132ps';
 
 /** What is recorded; two MiB in all. */
 export const recordings: readonly Recording[] = [
@@ -39,7 +41,7 @@ export const recordings: readonly Recording[] = [
     sequences: 1000,
     names: `cmp sub add inc dec test cmpxchg ${withConditions.join(' ')}`,
   },
-  { name: 'ok-rare-64', mode: 64, units: ['avx'], sequences: 400, names: rareForms },
+  { name: 'ok-rare-64', mode: 64, units: ['avx'], sequences: 460, names: rareForms },
   { name: 'ok-avx-64', mode: 64, units: ['avx'], sequences: 1700 },
   { name: 'ok-avx-float-64', mode: 64, units: ['avx'], sequences: 500, hasFloats: true },
 ];
