@@ -35,7 +35,7 @@ const look = `grep -m1 flags /proc/cpuinfo; cat ${clocks}/current_clocksource; s
 echo $(($(date +%s) - $(cat /sys/class/rtc/rtc0/since_epoch)))`;
 const processors = {
   'v1,hypervisor=off': { flags: /^(?!.* (pni|ssse3|cx16|lahf_lm|xsave|hypervisor) )/, clock: 'tsc' },
-  v2: { flags: / pni .*ssse3 cx16 .*sse4_2 popcnt .*hypervisor .*lahf_lm/, clock: 'kvm-clock' },
+  v2: { flags: / pni .*ssse3 cx16 .*sse4_2 .*popcnt .*hypervisor .*lahf_lm/, clock: 'kvm-clock' },
 } as const;
 
 for (const [name, { flags, clock }] of Object.entries(processors)) {

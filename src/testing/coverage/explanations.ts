@@ -13,10 +13,6 @@ const named =
 
 export const explanations: readonly Explanation[] = [
   {
-    reason: 'processors differ in the bits of these approximations: the error bound is tested',
-    covers: named('rcpps rcpss rsqrtps rsqrtss vrcpps vrcpss vrsqrtps vrsqrtss'),
-  },
-  {
     reason: "QEMU 7.2's software mode does not have it, and no program of a host may run it",
     covers: named('invpcid xsaves xrstors'),
   },

@@ -14,6 +14,7 @@ const features: ReadonlyMap<string, string> = new Map([
   ['real-32', '+ssse3,+sse4.1,+sse4.2,+xsave,+xsaveopt'],
   ['forms-32', '+xsave,+xsaveopt,+avx'],
   ['forms-64', '+xsave,+xsaveopt,+rdrand'],
+  ['approximations-64', '+xsave,+xsaveopt,+avx'],
 ]);
 const cpuOf = (name: string): string => [cpu, features.get(name)].filter(Boolean).join(',');
 const timeoutMs = 20_000;
