@@ -54,7 +54,7 @@ describe('a recorder', () => {
   });
 });
 
-/** The command asks for more: here is room for definitions that are not recorded yet. */
+/** As much as the command asks for. */
 const leastShare = 0.99;
 
 test('the recorded witnesses cover the definitions', async () => {
