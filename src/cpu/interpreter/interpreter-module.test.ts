@@ -1,17 +1,37 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { buildInterpreter, furtherModule, interpreterModule, prepareInterpreter } from './interpreter-module.ts';
+import type * as InterpreterModule from './interpreter-module.ts';
+import { type BuiltInterpreter, buildInterpreter } from './interpreter-module.ts';
 
-const stamps = (module: WebAssembly.Module): number =>
-  WebAssembly.Module.customSections(module, 'mezz.functions').length;
+/** How many stamps each module has that a new program makes of what was built: one that is generated has none. */
+async function stampsOf(built: BuiltInterpreter): Promise<number[]> {
+  const program: typeof InterpreterModule = await import(`./interpreter-module.ts?${programs++}`);
+  program.prepareInterpreter(built);
+  const modules = [program.interpreterModule().module, program.furtherModule()];
+  return modules.map((module) => WebAssembly.Module.customSections(module, 'mezz.functions').length);
+}
 
-test('a module that was built is taken if it was built with the same functions', () => {
-  const { main, further } = buildInterpreter();
-  const other = further();
-  other[other.length - 1] = 0x7e; // The last letter of the last function's name.
+let programs = 0;
+const { main, further } = buildInterpreter();
 
-  prepareInterpreter({ main, further: () => other });
+test('modules that were built are taken', async () => {
+  assert.deepEqual(await stampsOf({ main, further }), [1, 1]);
+});
 
-  // One that is generated has no stamp.
-  assert.deepEqual([stamps(interpreterModule().module), stamps(furtherModule())], [1, 0]);
+test('modules that were built with other functions are generated', async () => {
+  const other = (read: () => Uint8Array<ArrayBuffer>) => () => {
+    const bytes = read();
+    bytes[bytes.length - 1] = 0x7e; // The last letter of the last function's name.
+    return bytes;
+  };
+
+  assert.deepEqual(await stampsOf({ main: other(main), further: other(further) }), [0, 0]);
+});
+
+test('modules that cannot be compiled or read are generated', async () => {
+  const gone = (): never => {
+    throw new Error('it is gone');
+  };
+
+  assert.deepEqual(await stampsOf({ main: () => new Uint8Array(10), further: gone }), [0, 0]);
 });

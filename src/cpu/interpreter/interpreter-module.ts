@@ -43,7 +43,7 @@ export function prepareInterpreter(from: BuiltInterpreter): void {
 export function interpreterModule(): Generated {
   if (!generated) {
     const table = makeTable();
-    const module = built && compileBuilt(built.main(), stampOf(table.variants));
+    const module = built && compileBuilt(built.main, stampOf(table.variants));
     generated = { table, module: module ?? new WebAssembly.Module(generateInterpreter(table, helperNames)) };
   }
   return generated;
@@ -54,7 +54,7 @@ export function furtherModule(): WebAssembly.Module {
   if (!further) {
     const { table } = interpreterModule();
     further =
-      (built && compileBuilt(built.further(), stampOf(table.furtherVariants))) ??
+      (built && compileBuilt(built.further, stampOf(table.furtherVariants))) ??
       new WebAssembly.Module(generateFurther(table, helperNames));
   }
   return further;
@@ -75,11 +75,18 @@ function stamped(code: Bytes, stamp: Uint8Array): Bytes {
   return bytes;
 }
 
-/** undefined: it has other functions. */
-function compileBuilt(bytes: Bytes, expected: Uint8Array): WebAssembly.Module | undefined {
-  const module = new WebAssembly.Module(bytes);
-  const [section] = WebAssembly.Module.customSections(module, stampName);
-  const found = new Uint8Array(section ?? new ArrayBuffer(0));
-  const isSame = found.length === expected.length && found.every((byte, i) => byte === expected[i]);
-  return isSame ? module : undefined;
+/**
+ * undefined: what is there has other functions, is no module, or cannot be read any more. It is made anew then: a guest must not
+ * end because somebody has built the program again meanwhile.
+ */
+function compileBuilt(read: () => Bytes, expected: Uint8Array): WebAssembly.Module | undefined {
+  try {
+    const module = new WebAssembly.Module(read());
+    const [section] = WebAssembly.Module.customSections(module, stampName);
+    const found = new Uint8Array(section ?? new ArrayBuffer(0));
+    const isSame = found.length === expected.length && found.every((byte, i) => byte === expected[i]);
+    return isSame ? module : undefined;
+  } catch {
+    return undefined;
+  }
 }
