@@ -8,6 +8,15 @@ const pieceBytes = 16;
 /** Of the x87 environment and state with operands of 16 and 32 bits (SDM 3A, table 6-7); the rest checks itself. */
 const alignments: Readonly<Record<number, number>> = { 14: 2, 94: 2, 28: 4, 108: 4 };
 
+/** Where up to 64 bytes are to be accessed in linear memory, `layout.bounce` where that is no plain RAM; throws GuestFault. */
+export function locateLinear(cpu: X86Cpu, linear: bigint, bytes: number, accessKind: number): number {
+  const low = Number(BigInt.asIntN(32, linear));
+  const high = cpu.isCode64 ? Number(BigInt.asIntN(32, linear >> 32n)) : 0;
+  const host = cpu.slowAccess(low, high, bytes, accessKind) >>> 0;
+  if (host === 0) cpu.rethrowFault();
+  return host;
+}
+
 /** Of an operand in RAM: linear-memory offsets of it and of its part in a second page, 0: there is none. */
 interface Places {
   readonly first: number;
@@ -120,10 +129,6 @@ export class LinearBytes implements GuestLinear {
   }
 
   #locate(linear: bigint, size: number, accessKind: number): number {
-    const low = Number(BigInt.asIntN(32, linear));
-    const high = this.#cpu.isCode64 ? Number(BigInt.asIntN(32, linear >> 32n)) : 0;
-    const host = this.#cpu.slowAccess(low, high, size, accessKind) >>> 0;
-    if (host === 0) this.#cpu.rethrowFault();
-    return host;
+    return locateLinear(this.#cpu, linear, size, accessKind);
   }
 }

@@ -1,4 +1,5 @@
 import { layout, segment } from './layout.ts';
+import { locateLinear } from './linear-bytes.ts';
 import { modeKey } from './mode.ts';
 import { formOf } from './string-operand.ts';
 import { requireSegmentAddress, type X86Cpu } from './system/index.ts';
@@ -39,11 +40,7 @@ export class VectorElements {
   /** Where an element is to be accessed in linear memory. */
   #locate(offset: bigint, access: number): number {
     const linear = this.#linear(BigInt.asUintN(this.#addressBits, offset), access);
-    const low = Number(BigInt.asIntN(32, linear));
-    const high = this.#cpu.isCode64 ? Number(BigInt.asIntN(32, linear >> 32n)) : 0;
-    const host = this.#cpu.slowAccess(low, high, this.#bytes, access) >>> 0;
-    if (host === 0) this.#cpu.rethrowFault();
-    return host;
+    return locateLinear(this.#cpu, linear, this.#bytes, access);
   }
 
   #linear(offset: bigint, access: number): bigint {
