@@ -355,6 +355,21 @@ test('prefixes before VEX, a reserved map, length or vvvv are #UD', () => {
   assert.equal(nameOf(code64, 'c4 e3 7b f0 c2 03'), 'rorx');
 });
 
+test('what is too long raises #GP though its VEX prefix says nothing that exists', () => {
+  const segments = (count: number): string => '3e '.repeat(count);
+  const reservedRegister = 'c4 c2 e5 24 97 d7 ff ff ff'; // vpmovsxwq with a register in vvvv
+  const reservedWidth = 'c4 e3 fd 06 84 8b 00 00 00 00 01'; // vperm2f128 with W
+  const faults = [
+    [6, reservedRegister],
+    [7, reservedRegister],
+    [4, reservedWidth],
+    [5, reservedWidth],
+  ].map(([count, code]) => decode(code64, `${segments(Number(count))}${code}`).fault);
+
+  const [undefinedOpcode, tooLong] = [vectorUndefined, vectorGeneralProtection];
+  assert.deepEqual(faults, [undefinedOpcode, tooLong, undefinedOpcode, tooLong]);
+});
+
 test('segment, control and debug registers that do not exist raise #UD', () => {
   assert.equal(nameOf(code64, '8e c8'), vectorUndefined); // CS
   assert.equal(nameOf(code64, '8e f0'), vectorUndefined);

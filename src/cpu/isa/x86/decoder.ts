@@ -24,6 +24,9 @@ const maximumLength = 15;
 const vexMaps: readonly (OpcodeMapName | undefined)[] = [undefined, 'VEX.0F', 'VEX.0F38', 'VEX.0F3A'];
 const vexPrefixes: readonly MandatoryPrefix[] = ['NP', '66', 'F3', 'F2'];
 
+/** Operand codes of what follows as an immediate: see row.ts. */
+const vexImmediate = /I|\bl/;
+
 const noRegisters: RegisterNumbers = { rm: 0, reg: 0, opcode: 0, accumulator: 0, vex: 0, immediate: 0 };
 
 /** Base and index of 16-bit addressing by r/m (SDM 2A, table 2-1). */
@@ -228,8 +231,18 @@ export class Decoder {
       if (isRegisterOnly) this.#modrm |= 0xc0;
     }
     const candidate = candidates.find((c) => this.#matches(c));
-    if (!candidate) return this.#faulting(vectorUndefined);
+    if (!candidate) return this.#unmatched(candidates);
     return this.#complete(candidate, opcode);
+  }
+
+  /** #UD. What is too long is so first, whatever its VEX prefix says: found by a witness. */
+  #unmatched(candidates: readonly Candidate[]): Instruction {
+    const isVex = this.#vexPrefix !== undefined && keyHas(this.#mode, 'avx');
+    const near = isVex ? candidates[0] : undefined;
+    if (near?.hasModrm && this.#modrm < 0xc0) this.#effectiveAddress();
+    // Immediates behind a VEX prefix have one byte.
+    if (near && vexImmediate.test(near.row.operands)) this.#byte();
+    return this.#faulting(vectorUndefined);
   }
 
   #matches(candidate: Candidate): boolean {

@@ -30,7 +30,7 @@ function gather(cpu: X86Cpu, form: number, registers: number, shape: number): vo
   for (let i = 0; i < count; i++) {
     const at = indexBytes === 8 ? indices.getBigInt64(8 * i, true) : BigInt(indices.getInt32(4 * i, true));
     try {
-      if (isWanted(i)) result.set(memory.read(base + (at << BigInt(scale))), i * elementBytes);
+      if (isWanted(i)) result.set(memory.read(memory.wrapped(base + (at << BigInt(scale)))), i * elementBytes);
     } catch (fault) {
       setLowBytes(cpu, number, result);
       setLowBytes(cpu, maskNumber, mask);

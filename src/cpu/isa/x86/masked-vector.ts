@@ -41,7 +41,7 @@ function maskedVector(cpu: X86Cpu, form: number, registers: number, shape: numbe
   const chosen: number[] = [];
   for (let at = 0; at < vectorBytes; at += bytes) if ((mask[at + bytes - 1] ?? 0) & 0x80) chosen.push(at);
   const memory = new VectorElements(cpu, form, bytes);
-  const base = cpu.state.view.getBigUint64(layout.helper, true);
+  const base = memory.wrapped(cpu.state.view.getBigUint64(layout.helper, true));
   const number = registers & 0xff;
   if (isStore) {
     const value = vectorBytesOf(cpu, number, vectorBytes);

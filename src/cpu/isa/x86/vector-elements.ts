@@ -6,7 +6,7 @@ import { requireSegmentAddress, type X86Cpu } from './system/index.ts';
 
 const kind = { read: 0, write: 1 } as const;
 
-/** Single elements of guest memory, each by an offset of its own in a segment: what faults throws. */
+/** Single elements of guest memory, each by the offset in a segment where it begins: what faults throws. */
 export class VectorElements {
   readonly #cpu: X86Cpu;
   readonly #bytes: number;
@@ -20,6 +20,11 @@ export class VectorElements {
     this.#bytes = bytes;
     this.#segment = number;
     this.#addressBits = 8 * addressBytes;
+  }
+
+  /** An effective address. What lies behind it in the same operand does not begin again at the end of its size. */
+  wrapped(address: bigint): bigint {
+    return BigInt.asUintN(this.#addressBits, address);
   }
 
   read(offset: bigint): Uint8Array {
@@ -39,15 +44,14 @@ export class VectorElements {
 
   /** Where an element is to be accessed in linear memory. */
   #locate(offset: bigint, access: number): number {
-    const linear = this.#linear(BigInt.asUintN(this.#addressBits, offset), access);
-    return locateLinear(this.#cpu, linear, this.#bytes, access);
+    return locateLinear(this.#cpu, this.#linear(offset, access), this.#bytes, access);
   }
 
   #linear(offset: bigint, access: number): bigint {
     const { state } = this.#cpu;
     if ((state.word(layout.modeKey) & modeKey.codeMask) !== modeKey.code64) {
       const packed = this.#segment | (access << 8) | (this.#bytes << 16);
-      return BigInt(requireSegmentAddress(this.#cpu, packed, Number(offset)));
+      return BigInt(requireSegmentAddress(this.#cpu, packed, Number(BigInt.asUintN(32, offset))));
     }
     if (this.#segment < segment.fs) return offset;
     return BigInt.asUintN(64, offset + state.view.getBigUint64(layout.segmentBase + 8 * this.#segment, true));
