@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { avxMachine } from '../../../testing/avx-machine.ts';
 import { TrapMachine } from '../../../testing/trap-machine.ts';
-import { layout, refreshMode } from './index.ts';
-import { refreshXsave } from './system/extended-control.ts';
-import { cr4 } from './system/registers.ts';
+import { layout } from './index.ts';
 
 const [rax, rdi] = [0, 7];
 const pageFault = 14;
@@ -11,12 +10,8 @@ const last = 0xffff_ffffn;
 
 /** With AVX on, XMM1 as a mask of all elements but the first, and zeros in XMM2. */
 function machine(): TrapMachine {
-  const made = new TrapMachine();
+  const made = avxMachine();
   const { state } = made.bare.engine.cpu;
-  state.cr4 |= cr4.OSFXSR | cr4.OSXSAVE;
-  state.xcr0 = 7;
-  refreshXsave(state);
-  refreshMode(state);
   state.u8.fill(0, layout.xmm, layout.xmm + 256);
   state.u8.fill(0xff, layout.xmm + 16 + 4, layout.xmm + 32);
   return made;

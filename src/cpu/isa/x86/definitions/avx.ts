@@ -15,7 +15,7 @@ import { sseShuffle } from './sse-shuffle.ts';
 import { sseState } from './sse-state.ts';
 import { sse3 } from './sse3.ts';
 import { blendBySigns, sse41, testBits } from './sse41.ts';
-import { sse41Float } from './sse41-float.ts';
+import { dotProduct, sse41Float } from './sse41-float.ts';
 import { sse41Lanes } from './sse41-lanes.ts';
 import { ssse3 } from './ssse3.ts';
 import { stringCompare } from './string-compare.ts';
@@ -112,7 +112,7 @@ export function wideRow(source: Row, feature: Feature, isFloat: boolean): Row {
 }
 
 /** Floating point in 256 bits; the first may raise exceptions. */
-const raising = /^((add|sub|mul|div|sqrt|min|max|cmp|hadd|hsub|addsub|round)p[sd]|dpps|cvt(dq2ps|t?ps2dq))$/;
+const raising = /^((add|sub|mul|div|sqrt|min|max|cmp|hadd|hsub|addsub|round)p[sd]|cvt(dq2ps|t?ps2dq))$/;
 const quiet =
   /^((and|andn|or|xor|rcp|rsqrt|unpckl|unpckh|blend|shuf|mova|movu|movnt)p[sd]|movs[lh]dup|movdq[au]|movntdq|lddqu)$/;
 
@@ -121,6 +121,7 @@ export const named = (pattern: RegExp): Row[] => sources.filter(({ name }) => pa
 const wideRows: readonly Row[] = [
   ...named(raising).map((source) => wideRow(source, 'avx', true)),
   ...named(quiet).map((source) => wideRow(source, 'avx', false)),
+  avxRow('VEX.256.66.0F3A 40', 'vdpps', 'Vqq=,hqq,Wqq,Ib', dotProduct(formats.ps, together), { feature: 'avx' }),
 ];
 
 const duplicateLow: Body = combine((e, vector) => shuffleLanes(e, 8, vector, vector, [0, 0]));

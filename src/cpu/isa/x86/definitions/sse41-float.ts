@@ -24,25 +24,43 @@ function keepLanes(e: WasmEmitter, { lanes }: PackedFormat, value: Val, immediat
   return e.op('v128.and', value, isKept);
 }
 
-/** DPPS and DPPD: the sum of the products that bits 4-7 choose, in the lanes that bits 0-3 choose; zero elsewhere. */
-const dotProduct =
-  (format: PackedFormat): Body =>
-  (e, x, _w, a, b, immediate) => {
+/**
+ * DPPS and DPPD: the sum of the products that bits 4-7 choose, in the lanes that bits 0-3 choose; zero elsewhere. Each of two
+ * operands comes as one vector or as two, and `step` is given each operation on all of them: exceptions of a later one are
+ * not found when an earlier one raises any (SDM 2A, DPPS).
+ */
+export const dotProduct =
+  (format: PackedFormat, step: (body: Body) => Body = (body) => body): Body =>
+  (e, x, w, ...values) => {
     const { name } = format;
-    const taken = (operand: Val): Val => {
-      const kept = keepLanes(e, format, operand, immediate as Val, 4);
+    const immediate = values.at(-1) as Val;
+    const taken = values.slice(0, -1).map((operand) => {
+      const kept = keepLanes(e, format, operand, immediate, 4);
       if (kept !== operand) carryTame(x, name, [operand], [kept]);
       return kept;
-    };
-    const sumsOf = (v: Val): Val => floatArithmetic(e, x, format, 'add', ...neighbours(e, x, format, v, v));
-    const products = floatArithmetic(e, x, format, 'mul', taken(a as Val), taken(b as Val));
-    const pairs = sumsOf(products);
+    });
+    const multiply = step((_e, _x, _w, ...factors) => {
+      const count = factors.length / 2;
+      return factors
+        .slice(0, count)
+        .map((factor, i) => floatArithmetic(e, x, format, 'mul', factor, factors[count + i] as Val));
+    });
+    const addNeighbours = step((_e, _x, _w, ...vectors) =>
+      vectors.map((v) => floatArithmetic(e, x, format, 'add', ...neighbours(e, x, format, v, v))),
+    );
+    const products = multiply(e, x, w, ...taken) as readonly Val[];
+    const pairs = addNeighbours(e, x, w, ...products) as readonly Val[];
     // Of singles there are two sums by now, in both halves.
-    const sum = format.lanes === 2 ? pairs : sumsOf(pairs);
-    const result = keepLanes(e, format, sum, immediate as Val, 0);
-    x.noteTame(result, name);
-    return result;
+    const sums = format.lanes === 2 ? pairs : (addNeighbours(e, x, w, ...pairs) as readonly Val[]);
+    const results = sums.map((sum) => keepLanes(e, format, sum, immediate, 0));
+    for (const result of results) x.noteTame(result, name);
+    return results;
   };
+
+const oneDotProduct =
+  (format: PackedFormat): Body =>
+  (e, x, w, ...values) =>
+    (dotProduct(format)(e, x, w, ...values) as readonly Val[])[0];
 
 const { ss, sd, ps, pd } = formats;
 
@@ -51,6 +69,6 @@ export const sse41Float: readonly Row[] = requires('sse41', [
   sseRow('66 0F 3A 09', 'roundpd', 'Vx=,Wx,Ib', round(pd)),
   sseRow('66 0F 3A 0A', 'roundss', 'Vss=,Wss,Ib', round(ss)),
   sseRow('66 0F 3A 0B', 'roundsd', 'Vsd=,Wsd,Ib', round(sd)),
-  sseRow('66 0F 3A 40', 'dpps', 'Vx+,Wx,Ib', dotProduct(ps)),
-  sseRow('66 0F 3A 41', 'dppd', 'Vx+,Wx,Ib', dotProduct(pd)),
+  sseRow('66 0F 3A 40', 'dpps', 'Vx+,Wx,Ib', oneDotProduct(ps)),
+  sseRow('66 0F 3A 41', 'dppd', 'Vx+,Wx,Ib', oneDotProduct(pd)),
 ]);
