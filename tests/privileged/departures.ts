@@ -3,6 +3,7 @@
  * edition of December 2024; volume 2 by instruction.
  */
 import { taskDepartures } from './task-departures.ts';
+import { v8086Departures } from './v8086-departures.ts';
 
 export interface Departure {
   readonly program: string;
@@ -867,4 +868,5 @@ export const departures: readonly Departure[] = [
     lines: [[2, '60000010', '00000010']],
   },
   ...taskDepartures,
+  ...v8086Departures,
 ];
