@@ -15,6 +15,7 @@ export class RecordingBus implements CpuBus {
   now = 0;
   wallClock = 0;
   cr8 = 0;
+  isNumericErrorIgnored = false;
   entropy = 0x0123_4567_89ab_cdefn;
   apicBase = 0xfee00900n;
 
@@ -68,6 +69,11 @@ export class RecordingBus implements CpuBus {
 
   writeCr8(value: number): void {
     this.cr8 = value;
+  }
+
+  setFerr(level: boolean): boolean {
+    this.log.push(`FERR# ${level ? 1 : 0}`);
+    return this.isNumericErrorIgnored;
   }
 
   readEntropy(): bigint {

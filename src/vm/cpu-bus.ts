@@ -23,6 +23,7 @@ export function cpuBusOf(board: Board, cpuIndex: number, host: BusHost): CpuBus 
     writeMsr: (index, value) => board.writeMsr(cpuIndex, index, value),
     readCr8: () => board.readCr8(cpuIndex),
     writeCr8: (value) => board.writeCr8(cpuIndex, value),
+    setFerr: (level) => board.setFerr(cpuIndex, level),
     readEntropy: () => host.readEntropy(),
   };
 }

@@ -2,6 +2,7 @@
  * Where QEMU's software mode (7.2) departs from the manual, program by program. Sections are those of the Intel SDM's
  * edition of December 2024; volume 2 by instruction.
  */
+import { numericDepartures } from './numeric-departures.ts';
 import { taskDepartures } from './task-departures.ts';
 import { v8086Departures } from './v8086-departures.ts';
 
@@ -867,6 +868,7 @@ export const departures: readonly Departure[] = [
     reason: 'INIT leaves CR0.CD and CR0.NW as they are',
     lines: [[2, '60000010', '00000010']],
   },
+  ...numericDepartures,
   ...taskDepartures,
   ...v8086Departures,
 ];

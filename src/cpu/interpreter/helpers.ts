@@ -3,6 +3,7 @@ import {
   gatherHelpers,
   LinearBytes,
   maskedStore,
+  raiseMathFault,
   segment,
   sseHelpers,
   stringHelpers,
@@ -16,7 +17,6 @@ import {
 export type BoundHelper = (a: number, b: number, c: number) => number;
 type Helper = (cpu: X86Cpu, a: number, b: number, c: number) => number | void;
 
-const vectorMathFault = 16;
 const vectorGeneralProtection = 13;
 
 const integerHelpers: Readonly<Record<string, Helper>> = {
@@ -47,7 +47,8 @@ export interface HelperTarget {
 export function fpuOf(cpu: X86Cpu): X87 {
   const linear = new LinearBytes(cpu);
   return new X87(cpu.state.buffer, linear, {
-    raiseMathFault: () => cpu.raise(vectorMathFault),
+    raiseMathFault: () => raiseMathFault(cpu),
+    endMathFault: () => void cpu.bus.setFerr(false),
     raiseGeneralProtection: () => cpu.raise(vectorGeneralProtection, 0),
     hasCompaction: cpu.has('xsavec'),
     addressingForm: () => addressingForm(cpu, linear),

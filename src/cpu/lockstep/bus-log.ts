@@ -21,6 +21,7 @@ const names: readonly (keyof CpuBus)[] = [
   'writeMsr',
   'readCr8',
   'writeCr8',
+  'setFerr',
   'readEntropy',
 ];
 

@@ -46,6 +46,9 @@ export interface Board {
   readCr8(cpuIndex: number): number;
   writeCr8(cpuIndex: number, value: number): void;
 
+  /** FERR# of a processor, while CR0.NE is clear; gives IGNNE#. */
+  setFerr(cpuIndex: number, level: boolean): boolean;
+
   listen(listeners: BoardListeners): void;
   readonly isA20Enabled: boolean;
   /** A short press: the guest is asked to shut down. */

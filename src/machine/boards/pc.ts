@@ -5,6 +5,8 @@ import { AddressSpace, type BusTarget, type IrqLine } from '../bus/index.ts';
 import {
   AcpiPm,
   acpiPmPorts,
+  CoprocessorError,
+  coprocessorErrorPorts,
   debugExit,
   debugExitPorts,
   defaultApicBase,
@@ -65,6 +67,7 @@ const port = {
   rtc: 0x70,
   port92: 0x92,
   slavePic: 0xa0,
+  coprocessorError: 0xf0,
   com4: 0x2e8,
   com2: 0x2f8,
   com3: 0x3e8,
@@ -78,7 +81,18 @@ const port = {
   pciConfigData: 0xcfc,
 } as const;
 /** COM3 and COM4 have lines of their own, not COM1's and COM2's: a guest learns them from ACPI. */
-const irq = { timer: 0, keyboard: 1, com2: 3, com1: 4, com3: 5, com4: 7, rtc: 8, sci: 9, auxiliary: 12 } as const;
+const irq = {
+  timer: 0,
+  keyboard: 1,
+  com2: 3,
+  com1: 4,
+  com3: 5,
+  com4: 7,
+  rtc: 8,
+  sci: 9,
+  auxiliary: 12,
+  coprocessor: 13,
+} as const;
 const ioApicAddress = 0xfec00000;
 /** The timer's pin; pin 0 takes the 8259 pair as ExtINT. */
 const timerGsi = 2;
@@ -105,6 +119,7 @@ class PcBoard implements Board {
   readonly #pic: Pic8259Pair;
   readonly #acpiPm: AcpiPm;
   readonly #port92: Port92;
+  readonly #coprocessorError: CoprocessorError;
   #selected: LocalApic;
 
   constructor(config: PcConfig, host: PcHost) {
@@ -121,6 +136,7 @@ class PcBoard implements Board {
       onReset: () => this.#requestReset(),
       onA20: (enabled) => this.#tell((l) => l.onA20?.(enabled)),
     });
+    this.#coprocessorError = new CoprocessorError(this.#isaLine(irq.coprocessor));
     const sci = this.#isaLine(irq.sci);
     const onPowerOff = () => this.#tell((l) => l.onPowerOff?.());
     this.#acpiPm = new AcpiPm({ clock: host.clock, sci, onPowerOff });
@@ -172,6 +188,11 @@ class PcBoard implements Board {
 
   writeCr8(cpuIndex: number, value: number): void {
     this.#apic(cpuIndex).cr8 = value;
+  }
+
+  /** Only those of the first processor are wired: the others report exceptions as #MF. */
+  setFerr(cpuIndex: number, level: boolean): boolean {
+    return cpuIndex === 0 && this.#coprocessorError.setFerr(level);
   }
 
   listen(listeners: BoardListeners): void {
@@ -286,9 +307,10 @@ class PcBoard implements Board {
     this.ports.attach(port.keyboardData, 1, keyboardController.dataPort);
     this.ports.attach(port.keyboardCommand, 1, keyboardController.commandPort);
     this.ports.attach(port.port92, 1, this.#port92.ports);
+    this.ports.attach(port.coprocessorError, coprocessorErrorPorts, this.#coprocessorError.ports);
     this.ports.attach(port.resetWindow, resetControlPorts, resetControl.ports);
     this.ports.attach(port.pciConfigData, pciConfigDataPorts, pciHost.configData);
-    return [keyboardController, this.#port92, resetControl, pciHost];
+    return [keyboardController, this.#port92, this.#coprocessorError, resetControl, pciHost];
   }
 
   #attachSerial(config: PcConfig): SavedDevice<unknown>[] {

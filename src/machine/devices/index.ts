@@ -5,6 +5,8 @@ export { deliveryMode, SystemApicBus } from './apic-bus.ts';
 export { defaultApicBase, IA32_APIC_BASE, IA32_TSC_DEADLINE, x2ApicMsrFirst, x2ApicMsrLast } from './apic-registers.ts';
 export type { TscSource } from './apic-timer.ts';
 export { apicTimerHz } from './apic-timer.ts';
+export type { CoprocessorErrorState } from './coprocessor-error.ts';
+export { CoprocessorError, coprocessorErrorPorts } from './coprocessor-error.ts';
 export { debugExit, debugExitPorts } from './debug-exit.ts';
 export type { Device, SavedDevice } from './device.ts';
 export type { I8042State } from './i8042.ts';

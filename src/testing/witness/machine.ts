@@ -29,6 +29,7 @@ const emptyBus: CpuBus = {
   writeMsr: () => false,
   readCr8: () => 0,
   writeCr8: () => {},
+  setFerr: () => false,
   readEntropy: () => 0n,
 };
 

@@ -29,6 +29,8 @@ export interface CpuBus {
   writeMsr(index: number, value: bigint): boolean;
   readCr8(): number;
   writeCr8(value: number): void;
+  /** FERR#, which reports x87 exceptions while CR0.NE is clear; gives IGNNE#, which lets waiting instructions go on. */
+  setFerr(level: boolean): boolean;
   /** 64 bits that nobody can foretell. */
   readEntropy(): bigint;
 }

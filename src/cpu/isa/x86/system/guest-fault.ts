@@ -26,6 +26,9 @@ export const vector = {
  */
 export const refused = 0x100;
 
+/** In place of a vector: the processor waits for an interrupt in front of the instruction. */
+export const frozen = 0x101;
+
 /** In `errorCode`: the exception pushes none. */
 export const noErrorCode = -1;
 

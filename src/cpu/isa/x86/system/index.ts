@@ -3,6 +3,7 @@ export { noErrorCode, vector } from './guest-fault.ts';
 export type { SystemHelper, SystemHelperName } from './helpers.ts';
 export { importHelper, systemHelpers } from './helpers.ts';
 export { requireAlignment } from './linear-access.ts';
+export { raiseMathFault } from './math-fault.ts';
 export { currentBank, refreshMode } from './mode.ts';
 export { cr0, cr4 } from './registers.ts';
 export type { VcpuState } from './saved-state.ts';

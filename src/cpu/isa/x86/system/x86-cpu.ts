@@ -6,7 +6,7 @@ import type { HypervisorInterface } from '../processor.ts';
 import { Breakpoints } from './breakpoints.ts';
 import type { CodeTracker, CpuBus, CpuStop, DirectEntry, RamMap, X86CpuOptions } from './contract.ts';
 import { deliverDebugTrap, deliverException, deliverExternal } from './event-delivery.ts';
-import { GuestFault, noErrorCode, refused, vector } from './guest-fault.ts';
+import { frozen, GuestFault, noErrorCode, refused, vector } from './guest-fault.ts';
 import { KvmClock } from './kvm.ts';
 import { Mmu } from './mmu.ts';
 import { currentBank, forgetStackPage, isCode64, resumeFetches } from './mode.ts';
@@ -161,6 +161,11 @@ export class X86Cpu {
       return;
     }
     this.faults++;
+    if (pendingVector === frozen) {
+      this.state.nextRip = this.state.rip;
+      this.stop = { kind: 'halt' };
+      return;
+    }
     if (this.isInNewTask) this.state.rip = this.state.nextRip;
     this.isInNewTask = false;
     deliverException(this, pendingVector, pendingErrorCode);

@@ -29,6 +29,7 @@ function machine() {
       raiseMathFault: () => {
         if (!faults.isIgnored) throw new GuestFault('#MF');
       },
+      endMathFault: () => {},
       hasCompaction: true,
       raiseGeneralProtection: () => {
         throw new GuestFault('#GP');

@@ -20,6 +20,8 @@ export interface X87Host {
    * out (IRQ 13) and it throws whatever stops the instruction, or returns when IGNNE# lets it run.
    */
   raiseMathFault(): void;
+  /** No exception that was reported is pending any more: FERR# falls. */
+  endMathFault(): void;
   /** #GP(0). */
   raiseGeneralProtection(): never;
   /** XRSTOR takes the compacted format. */
@@ -53,6 +55,8 @@ export class X87 {
   #heldExceptions = 0;
   #heldOpcode = 0;
   #heldPop = false;
+  /** `endMathFault` is due when nothing is pending; a restored processor may have reported what it does not know of. */
+  #isReported = true;
 
   /** `buffer` is the vCPU's linear memory, which must not grow. */
   constructor(buffer: ArrayBufferLike, linear: GuestLinear, host: X87Host) {
@@ -115,8 +119,19 @@ export class X87 {
   }
 
   wait(): number {
-    if (this.halves[statusIndex]! & status.summary) this.host.raiseMathFault();
+    if (this.halves[statusIndex]! & status.summary) this.#reportPending();
     return this.halves[controlIndex]!;
+  }
+
+  #reportPending(): void {
+    this.#isReported = true;
+    this.host.raiseMathFault();
+  }
+
+  #endReport(): void {
+    if (!this.#isReported || this.pendingException()) return;
+    this.#isReported = false;
+    this.host.endMathFault();
   }
 
   /** Writes the control word; bit 6 reads as one, and what is now unmasked becomes pending. */
@@ -130,6 +145,7 @@ export class X87 {
     const sw = this.halves[statusIndex]! & ~(status.summary | status.busy);
     const isPending = (sw & ~this.control & masks) !== 0;
     this.halves[statusIndex] = isPending ? sw | status.summary | status.busy : sw;
+    this.#endReport();
   }
 
   isEmpty(i: number): boolean {
@@ -262,6 +278,12 @@ export class X87 {
     if (this.#heldPop) this.pop();
   }
 
+  /** FNCLEX. */
+  clearExceptions(): void {
+    this.status &= 0x7f00;
+    this.#endReport();
+  }
+
   /** FNINIT; registers keep their contents. */
   initialize(): void {
     this.halves[controlIndex] = 0x37f;
@@ -269,6 +291,7 @@ export class X87 {
     this.tags = 0;
     this.opcode = 0;
     this.words.fill(0, pointerWord, pointerWord + 4);
+    this.#endReport();
   }
 
   /** Puts the unit's default QNaN into ST(i). */

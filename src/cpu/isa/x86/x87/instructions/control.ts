@@ -43,9 +43,7 @@ function loadImage(fpu: X87, a: number, withRegisters: boolean): void {
 
 export const controlHelpers: X87Helpers = {
   fninit: (fpu) => fpu.initialize(),
-  fnclex: (fpu) => {
-    fpu.status &= 0x7f00;
-  },
+  fnclex: (fpu) => fpu.clearExceptions(),
   fldcw: (fpu) => {
     fpu.wait();
     fpu.setControl(fpu.words[operandWord]! & 0xffff);

@@ -202,6 +202,7 @@ export class Subject {
       raiseMathFault: () => {
         throw new Fault('#MF');
       },
+      endMathFault: () => {},
       hasCompaction: true,
       raiseGeneralProtection: () => {
         throw new Fault('#GP');
