@@ -5,7 +5,7 @@ import { engines } from '../../src/testing/witness/engines.ts';
 import { Generator } from '../../src/testing/witness/generator.ts';
 import { shrink } from '../../src/testing/witness/live.ts';
 import { WitnessMachine } from '../../src/testing/witness/machine.ts';
-import { NativeHost, nativeObstacle, unlikeHost } from '../../src/testing/witness/native-host.ts';
+import { hostLimits, NativeHost, nativeObstacle } from '../../src/testing/witness/native-host.ts';
 import { reportMismatch } from '../../src/testing/witness/report.ts';
 import { Session } from '../../src/testing/witness/session.ts';
 
@@ -31,7 +31,7 @@ for (const engine of Object.keys(engines)) {
     context.diagnostic(`seed ${seed}`);
     const machine = new WitnessMachine(engines[engine]);
     const session = new Session(floatHost as NativeHost, machine);
-    const generator = new Generator({ mode: 64, units: ['sse'], hasFloats: true });
+    const generator = new Generator({ mode: 64, units: ['sse'], hasFloats: true, limits: hostLimits() });
     await session.run(generator, sequences[engine] ?? 1000, seed);
     const reports = session.mismatches.slice(0, 5).map((m) => reportMismatch(m.test, m.native, m.ours));
     assert.equal(session.mismatches.length, 0, `Seed ${seed}\n${reports.join('\n\n')}`);
@@ -44,7 +44,7 @@ for (const { engine, mode } of combinations) {
     context.diagnostic(`seed ${seed}`);
     const machine = new WitnessMachine(engines[engine]);
     const session = new Session(host as NativeHost, machine);
-    const generator = new Generator({ mode, units: ['integer', 'sse', 'mmx'], without: unlikeHost() });
+    const generator = new Generator({ mode, units: ['integer', 'sse', 'mmx'], limits: hostLimits() });
     await session.run(generator, sequences[engine] ?? 1000, seed);
     const reports: string[] = [];
     for (const mismatch of session.mismatches.slice(0, 5)) {

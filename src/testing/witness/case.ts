@@ -14,6 +14,8 @@ export interface CaseInstruction {
   readonly offset: number;
   readonly length: number;
   readonly name: string;
+  /** Of the definition that it was drawn from. */
+  readonly family?: string | undefined;
   readonly flags: FlagEffects;
 }
 

@@ -22,4 +22,6 @@ export interface Draft {
   immediate: bigint | undefined;
   /** For indirect branches: where the target is kept once it is known. */
   takesTarget: ((address: number) => void) | undefined;
+  /** Code that always runs behind it: takes away what a host has of its own. */
+  follow: readonly number[];
 }

@@ -45,7 +45,7 @@ function collect(): Encoding[] {
 export const encodings: readonly Encoding[] = collect();
 
 const floats =
-  /^v?(add|sub|mul|div|sqrt|min|max|cmp|u?comis|round)([ps][sd]|[sd])$|^v?(hadd|hsub|addsub|dp)p[sd]$|^v?cvt|^v?(ld|st)mxcsr$|^vf(n?m)(add|sub)/;
+  /^v?(add|sub|mul|div|sqrt|min|max|cmp|u?comis|round)([ps][sd]|[sd])$|^v?(hadd|hsub|addsub|dp)p[sd]$|^v?cvt|^v?(ld|st)mxcsr$|^vf(n?m)(add|sub)|^x(savec?|rstor)$/;
 
 /** Those that MXCSR steers. */
 export const floatEncodings: readonly Encoding[] = encodings

@@ -7,7 +7,8 @@ import type { Draft } from './draft.ts';
 import { arithmeticFlags, flagEffects, implicitRegisters } from './effects.ts';
 import { type EncodedAddress, type EncodedInstruction, encode, littleEndian } from './encoding.ts';
 import { type Encoding, EncodingDraw, encodings, floatEncodings, unitOf, type WitnessUnit } from './encodings.ts';
-import { prepare, prepareFloats } from './preparation.ts';
+import { familyOf } from './families.ts';
+import { type Preparation, prepare, prepareFloats } from './preparation.ts';
 import { Random } from './random.ts';
 import { Sequence } from './sequence.ts';
 import { fillerVectors, floatingVectors } from './state-seeds.ts';
@@ -16,13 +17,20 @@ const lengths = [1, 1, 2, 2, 3, 3, 4, 5, 6, 8];
 const direction = 0x400;
 const maximumLength = 15;
 
+export interface HostLimits {
+  /** Names of rows that are left out. */
+  readonly without: ReadonlySet<string>;
+  /** What keeps the others, by name, to where hosts agree. */
+  readonly within: Readonly<Record<string, Preparation>>;
+}
+
 export interface GeneratorOptions {
   readonly mode: WitnessMode;
   readonly units: readonly WitnessUnit[];
   /** Floating-point instructions only, on unusual values, with any MXCSR. */
   readonly hasFloats?: boolean | undefined;
-  /** Names of rows that are left out. */
-  readonly without?: ReadonlySet<string>;
+  /** What a host cannot do as ours does. */
+  readonly limits?: HostLimits;
   /** Only what not every x86-64 processor has. */
   readonly extensions?: boolean | undefined;
   /** Only rows of these names. */
@@ -34,8 +42,10 @@ export class Generator {
   readonly #mode: WitnessMode;
   readonly #hasVectors: boolean;
   readonly #hasFloats: boolean;
+  readonly #limits: HostLimits | undefined;
 
-  constructor({ mode, units, hasFloats = false, without, extensions = false, names }: GeneratorOptions) {
+  constructor({ mode, units, hasFloats = false, limits, extensions = false, names }: GeneratorOptions) {
+    this.#limits = limits;
     this.#hasFloats = hasFloats;
     this.#mode = mode;
     this.#hasVectors = units.some((unit) => unit !== 'integer');
@@ -45,7 +55,7 @@ export class Generator {
       const { only, name, feature } = e.candidate.row;
       if (extensions && feature === undefined) return false;
       if (names && !names.has(name)) return false;
-      return units.includes(unitOf(e)) && only !== absent && !without?.has(name);
+      return units.includes(unitOf(e)) && only !== absent && !limits?.without.has(name);
     });
     this.#draw = new EncodingDraw(usable);
   }
@@ -88,14 +98,21 @@ export class Generator {
     const flags = flagEffects(name, draft.variant.shape.width, undefined);
     if ((flags.reads & sequence.undefinedFlags) !== 0) return false;
     if (!prepare(sequence, draft)) return false;
+    if (this.#limits?.within[name]?.(sequence, draft) === false) return false;
     if (this.#hasFloats) prepareFloats(sequence, draft);
     const count = shiftCount(sequence, draft);
     const instruction = assemble(sequence, draft);
-    const bytes = encode(instruction, sequence.position);
+    const bytes = [...encode(instruction, sequence.position), ...draft.follow];
     const offset = sequence.code.length;
     sequence.code.push(...bytes);
     const effects = flagEffects(name, draft.variant.shape.width, count);
-    sequence.instructions.push({ offset, length: bytes.length, name, flags: effects });
+    sequence.instructions.push({
+      offset,
+      length: bytes.length,
+      name,
+      family: familyOf(draft.encoding.candidate.row),
+      flags: effects,
+    });
     sequence.applyFlags(effects);
     noteRegisters(sequence, draft);
     noteBranch(sequence, draft, offset + bytes.length);
@@ -137,6 +154,7 @@ function drawDraft(sequence: Sequence, encoding: Encoding): Draft {
     repeat: 0,
     immediate: undefined,
     takesTarget: undefined,
+    follow: [],
   };
 }
 

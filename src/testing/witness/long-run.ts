@@ -2,10 +2,11 @@
 import { caseBytes, randomFrom } from '../../cpu/isa/x86/x87/witness/cases.ts';
 import type { WitnessMode } from './case.ts';
 import { engines } from './engines.ts';
+import { familyLines } from './families.ts';
 import { Generator, type GeneratorOptions } from './generator.ts';
 import { shrink } from './live.ts';
 import { WitnessMachine } from './machine.ts';
-import { type NativeHost, nativeObstacle, unlikeHost } from './native-host.ts';
+import { hostLimits, type NativeHost, nativeObstacle } from './native-host.ts';
 import { reportMismatch } from './report.ts';
 import { Session } from './session.ts';
 import { makeCases, notesAsOurs, withOracle, x87Differences } from './x87-oracle.ts';
@@ -18,12 +19,13 @@ const x87CasesInTurn = 10;
 const seedsInTurn = 10_000;
 
 const parts: Readonly<Record<string, Omit<GeneratorOptions, 'mode'>>> = {
-  'integers and vectors': { units: ['integer', 'sse', 'mmx', 'avx'] },
-  'floating point': { units: ['sse', 'avx'], hasFloats: true },
-  extensions: { units: ['integer', 'sse', 'mmx', 'avx'], extensions: true },
+  'integers and vectors': { units: ['integer', 'sse', 'mmx', 'avx', 'xsave'] },
+  'floating point': { units: ['sse', 'avx', 'xsave'], hasFloats: true },
+  extensions: { units: ['integer', 'sse', 'mmx', 'avx', 'xsave'], extensions: true },
 };
 
 interface Turn {
+  readonly engine: string;
   readonly title: string;
   readonly session: Session;
   readonly machine: WitnessMachine;
@@ -37,10 +39,10 @@ function makeTurns(host: NativeHost): Turn[] {
     const machine = new WitnessMachine(create);
     for (const [part, options] of Object.entries(parts)) {
       for (const mode of modes.filter((each) => !nativeObstacle(each, options.units))) {
-        const generator = new Generator({ ...options, mode, without: unlikeHost() });
+        const generator = new Generator({ ...options, mode, limits: hostLimits() });
         const title = `${part}, ${mode}-bit code, ${engine}`;
         const sequences = sequencesInTurn[engine] ?? 2000;
-        turns.push({ title, session: new Session(host, machine), machine, generator, sequences });
+        turns.push({ engine, title, session: new Session(host, machine), machine, generator, sequences });
       }
     }
   }
@@ -72,6 +74,9 @@ export async function runFor(host: NativeHost, minutes: number, seed: number, re
   }
   console.log(`x87: ${x87.cases} cases, ${x87.differences.length} mismatches`);
   for (const difference of x87.differences.slice(0, reports)) console.log(difference);
+  const byEngine = Map.groupBy(turns, ({ engine }) => engine);
+  const counts = [...byEngine].map(([engine, some]) => [engine, some.map(({ session }) => session.families)] as const);
+  console.log(familyLines(new Map(counts)).join('\n'));
   const total = turns.reduce((sum, turn) => sum + sequencesOf(turn), x87.cases);
   const wrong = turns.reduce((sum, { session }) => sum + session.mismatches.length, x87.differences.length);
   console.log(`${total} sequences, ${wrong} mismatches (seed ${seed})`);

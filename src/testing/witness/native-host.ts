@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { type Feature, x86Rows } from '../../cpu/isa/x86/index.ts';
 import type { WitnessCase, WitnessMode, WitnessOutcome } from './case.ts';
 import type { WitnessUnit } from './encodings.ts';
+import type { HostLimits } from './generator.ts';
 import { asCode64, type HostCase } from './host-case.ts';
 import { decodeOutcome, encodeCase } from './protocol.ts';
+import { unlikeIntel } from './vendor.ts';
 
 /** What the host lets programs do: see `probe` in native.c. */
 interface HostProgram {
@@ -53,14 +55,15 @@ export function hostCaseOf(test: WitnessCase): HostCase | undefined {
   return test.mode === 64 || runsOldCode() ? { native: test, ours: test } : asCode64(test);
 }
 
-/** Names of rows that this host does otherwise, or cannot do: where the manual leaves a choice, ours does what Intel's do. */
-export function unlikeHost(): ReadonlySet<string> {
+/** What this host does otherwise, or cannot do. */
+export function hostLimits(): HostLimits {
   const names: string[] = [];
-  if (!processorInfo().includes('GenuineIntel')) names.push(...differentVendor);
+  const isIntel = processorInfo().includes('GenuineIntel');
+  if (!isIntel) names.push(...differentVendor);
   if (!hostProgram().abilities.has('local-segments')) names.push(...ofLocalSegments);
   const features = new Set(/^flags\s*:(.*)$/m.exec(processorInfo())?.[1]?.trim().split(' '));
   for (const { name, feature } of x86Rows) if (feature && !hasFeature(features, feature)) names.push(name);
-  return new Set(names);
+  return { without: new Set(names), within: isIntel ? {} : unlikeIntel };
 }
 
 /** What Linux calls a feature of ours. */
@@ -79,9 +82,8 @@ function hasFeature(flags: ReadonlySet<string>, feature: Feature): boolean {
   return ability === undefined ? flags.has(linuxNames[feature] ?? feature) : hostProgram().abilities.has(ability);
 }
 
-/** Results where flags and counts are undefined, and what AMD's processors do not have or do besides. */
-const differentVendor =
-  'movsxd ldmxcsr vldmxcsr shld shrd prefetchw sysexit call_indirect movs cmps stos lods scas'.split(' ');
+/** #UD in long mode on AMD's processors. */
+const differentVendor = ['sysexit'];
 const ofLocalSegments = 'mov_to_seg pop_seg lfs lgs lar lsl verr verw'.split(' ');
 
 /** Compiles native.c and runs cases on it, a batch at a time. */

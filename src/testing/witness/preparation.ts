@@ -2,12 +2,13 @@
 import { chooseTarget, segmentBase } from './address.ts';
 import type { Draft } from './draft.ts';
 import { littleEndian } from './encoding.ts';
+import { prepareRestore, prepareSave } from './extended-state.ts';
 import { places, selectors } from './places.ts';
 import type { Sequence } from './sequence.ts';
 import { mxcsrOf, unusualFloats } from './state-seeds.ts';
 
 /** Prepares registers and memory; false: not here. */
-type Preparation = (sequence: Sequence, draft: Draft) => boolean;
+export type Preparation = (sequence: Sequence, draft: Draft) => boolean;
 
 const [A, C, D, B, BP, SI, DI] = [0, 1, 2, 3, 5, 6, 7];
 const always = true;
@@ -306,6 +307,8 @@ const byName: Readonly<Record<string, Preparation>> = {
   ...each('push pop push_seg pushf pusha call', needsStack),
   ...each('sha1rnds4 sha1nexte sha1msg1 sha1msg2 sha256rnds2 sha256msg1 sha256msg2', alignedOperand),
   ...each('pcmpestri pcmpestrm vpcmpestri vpcmpestrm', stringLengths),
+  ...each('xsave xsavec', prepareSave),
+  xrstor: prepareRestore,
   popa: popAll,
   pop_mem: popToMemory,
   arpl: adjustLevel,

@@ -16,7 +16,7 @@ import { type HostCase, leftAddressSpace } from './host-case.ts';
 import { shrink } from './live.ts';
 import { runFor } from './long-run.ts';
 import { WitnessMachine } from './machine.ts';
-import { hostCaseOf, NativeHost, nativeObstacle, unlikeHost } from './native-host.ts';
+import { hostCaseOf, hostLimits, NativeHost, nativeObstacle } from './native-host.ts';
 import { packRecording } from './recording.ts';
 import { recordings } from './recordings.ts';
 import { reportMismatch } from './report.ts';
@@ -27,7 +27,7 @@ const { values } = parseArgs({
     sequences: { type: 'string', default: '20000' },
     seed: { type: 'string' },
     mode: { type: 'string', default: '64,32,16' },
-    units: { type: 'string', default: 'integer,sse,mmx,avx' },
+    units: { type: 'string', default: 'integer,sse,mmx,avx,xsave' },
     floats: { type: 'boolean', default: false },
     engine: { type: 'string', default: 'interpreter' },
     reports: { type: 'string', default: '10' },
@@ -53,7 +53,7 @@ async function witness(host: NativeHost): Promise<number> {
   const share = Math.ceil(Number(values.sequences) / modes.length);
   const { floats: hasFloats, extensions } = values;
   for (const mode of modes) {
-    const generator = new Generator({ mode, units, hasFloats, extensions, without: unlikeHost() });
+    const generator = new Generator({ mode, units, hasFloats, extensions, limits: hostLimits() });
     await session.run(generator, share, seed);
   }
   for (const mismatch of session.mismatches.slice(0, Number(values.reports))) {
@@ -73,7 +73,7 @@ async function record(host: NativeHost, names: readonly string[]): Promise<void>
     const missing = nativeObstacle(mode, units);
     if (missing) throw new Error(`Cannot record ${name}: ${missing}`);
     const only = asked === undefined ? undefined : new Set(asked.split(' '));
-    const generator = new Generator({ mode, units, hasFloats, extensions, names: only, without: unlikeHost() });
+    const generator = new Generator({ mode, units, hasFloats, extensions, names: only, limits: hostLimits() });
     const pairs: HostCase[] = [];
     for (let i = 0; pairs.length < sequences; i++) {
       const pair = hostCaseOf(generator.generate((seed + i) | 0));

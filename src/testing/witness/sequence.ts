@@ -36,6 +36,7 @@ export class Sequence {
   isStackDirty = false;
   readonly #assigned = new Map<number, bigint>();
   readonly #written = new Set<number>();
+  readonly #reserved: { readonly at: number; readonly end: number }[] = [];
   #branches: PendingBranch[] = [];
   #stackOffset = 0n;
 
@@ -97,8 +98,15 @@ export class Sequence {
     else this.#stackOffset += BigInt(bytes);
   }
 
-  /** Makes the arena hold these bytes at a linear address; false when it is not there. */
+  /** Keeps these bytes of the arena from later patches. */
+  reserve(linear: number, bytes: number): true {
+    this.#reserved.push({ at: linear, end: linear + bytes });
+    return true;
+  }
+
+  /** Makes the arena hold these bytes at a linear address; false when it is not there, or others need what is there. */
   patch(linear: number, bytes: Uint8Array): boolean {
+    if (this.#reserved.some(({ at, end }) => linear < end && linear + bytes.length > at)) return false;
     const inData = linear >= places.data && linear + bytes.length <= places.data + places.dataBytes;
     const inStack = linear >= places.stack && linear + bytes.length <= places.stack + places.stackBytes;
     if (!inData && !inStack) return false;

@@ -1,3 +1,4 @@
+import { FamilyCounts } from './families.ts';
 import type { Generator } from './generator.ts';
 import { type Mismatch, runBoth } from './live.ts';
 import type { WitnessMachine } from './machine.ts';
@@ -10,6 +11,7 @@ const mostMismatches = 200;
 /** Cases drawn and run in batches, and what came of them. */
 export class Session {
   readonly mismatches: Mismatch[] = [];
+  readonly families = new FamilyCounts();
   readonly ends = { completed: 0, fault: 0, timeout: 0 };
   readonly #host: NativeHost;
   readonly #machine: WitnessMachine;
@@ -25,6 +27,7 @@ export class Session {
       const drawn = Array.from({ length: count }, (_, i) => generator.generate((seed + done + i) | 0));
       const cases = drawn.filter((test) => hostCaseOf(test));
       const { natives, mismatches } = await runBoth(cases, this.#host, this.#machine);
+      for (const test of cases) this.families.add(test);
       for (const { kind } of natives) this.ends[kind]++;
       this.mismatches.push(...mismatches);
     }

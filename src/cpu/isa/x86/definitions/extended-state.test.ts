@@ -277,3 +277,16 @@ test('XSAVE reports a write to a page that is missing, and #NM while CR0.TS is s
   assert.deepEqual([missing?.vector, missing?.errorCode], [pageFault, 2n]);
   assert.equal(switched?.vector, notAvailable);
 });
+
+test('what is reserved behind each x87 register is saved as zeros', () => {
+  const m = machine(1);
+  m.bare.ram.fill(0xcc, data, data + 1024);
+
+  assert.equal(m.run(xsave), undefined);
+  const [registers, size] = [data + 32, 16];
+  for (let i = 0; i < 8; i++) {
+    const behind = m.bare.ram.subarray(registers + size * i + 10, registers + size * (i + 1));
+    assert.deepEqual([...behind], [0, 0, 0, 0, 0, 0]);
+  }
+  assert.equal(m.bare.ram[data + 160], 0xcc);
+});

@@ -45,6 +45,11 @@ export function saveLegacy(fpu: X87, bytes: Uint8Array, hasRexW: number): void {
   pointer(image.instruction, layout.x87InstructionPointer);
   pointer(image.data, layout.x87DataPointer);
   writeRegisters(fpu, bytes, image.registers, 16);
+  // Reserved, and zero on every processor that a witness was.
+  for (let at = image.registers + 10; at < image.xmm; at += 16) {
+    view.setUint16(at, 0, true);
+    view.setUint32(at + 2, 0, true);
+  }
 }
 
 export function saveMxcsr(fpu: X87, bytes: Uint8Array): void {

@@ -33,7 +33,7 @@ function alignedAddress(fpu: X87): bigint {
 
 const areaBytesOf = (components: number): number => (components & component.avx ? areaBytes + avx.bytes : areaBytes);
 
-/** What is not asked for, and reserved bytes, stay as they are. */
+/** What is not asked for, and what is reserved outside of what is saved, stays as it is. */
 export function xsave(fpu: X87, hasRexW: number, components: number): void {
   const linear = alignedAddress(fpu);
   const bytes = areaBytesOf(components);
