@@ -4,6 +4,7 @@
  */
 import { numericDepartures } from './numeric-departures.ts';
 import { taskDepartures } from './task-departures.ts';
+import { unrealDepartures } from './unreal-departures.ts';
 import { v8086Departures } from './v8086-departures.ts';
 
 export interface Departure {
@@ -870,5 +871,6 @@ export const departures: readonly Departure[] = [
   },
   ...numericDepartures,
   ...taskDepartures,
+  ...unrealDepartures,
   ...v8086Departures,
 ];
