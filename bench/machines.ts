@@ -30,8 +30,17 @@ export function mezzCommand(guest: GuestOfBench, engine: EngineOfBench, statsFil
 }
 
 /** The same machine in QEMU's software mode, on one thread, without the devices that Mezz lacks. */
-export function qemuCommand(guest: GuestOfBench): string[] {
-  const command = [qemu, '-accel', 'tcg,thread=single', '-smp', '1', '-m', String(memoryMebibytes), '-no-reboot'];
+export function qemuCommand(guest: GuestOfBench, cpus = 1): string[] {
+  const command = [
+    qemu,
+    '-accel',
+    'tcg,thread=single',
+    '-smp',
+    String(cpus),
+    '-m',
+    String(memoryMebibytes),
+    '-no-reboot',
+  ];
   command.push('-display', 'none', '-vga', 'none', '-nic', 'none', '-monitor', 'none', '-serial', 'stdio');
   command.push('-device', `isa-debug-exit,iobase=0x${debugExitPort.toString(16)},iosize=0x04`);
   command.push('-kernel', guest.kernel);

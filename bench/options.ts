@@ -15,6 +15,7 @@ export const usage = `Usage: npm run bench -- [OPTION]...
   --programs NAMES     only these programs
   --machines NAMES     of ${machineNames.join(', ')}
   --bits WIDTHS        of 64, 32
+  --cpus N             how many processors the guest at rest has (default 1)
   --seconds S          how long one measurement of a program is to take (default ${defaultSeconds})
   --no-build           take the built program as it is
 
@@ -28,6 +29,8 @@ export interface BenchFlags {
   readonly machines: readonly MachineName[];
   readonly bits: readonly Bits[];
   readonly seconds: number;
+  /** Of the guest at rest. */
+  readonly cpus: number;
   readonly isBuilt: boolean;
 }
 
@@ -40,6 +43,7 @@ const flagTable = {
   machines: { type: 'string' },
   bits: { type: 'string' },
   seconds: { type: 'string', default: String(defaultSeconds) },
+  cpus: { type: 'string', default: '1' },
   build: { type: 'boolean', default: true },
   help: { type: 'boolean' },
 } as const;
@@ -59,6 +63,7 @@ export function readFlags(): BenchFlags | undefined {
     machines: list('machines', flags.machines, machineNames),
     bits: list('bits', flags.bits, ['64', '32'] as const).map((name) => bitsByName[name]),
     seconds: number('seconds', flags.seconds),
+    cpus: Math.floor(number('cpus', flags.cpus)),
     isBuilt: flags.build,
   };
 }

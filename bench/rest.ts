@@ -1,4 +1,4 @@
-import { layout } from '../src/cpu/index.ts';
+import { layout, vcpuTlbBytes } from '../src/cpu/index.ts';
 import type { BenchOptions } from './boot.ts';
 import { type GuestOfBench, memoryMebibytes, mezzCommand, qemuCommand } from './machines.ts';
 import { benchAtPrompt, type PromptFigures } from './prompt.ts';
@@ -7,11 +7,12 @@ import { type Row, ratios, sample, sampleIfAny } from './row.ts';
 const mebibyte = 2 ** 20;
 const residentTarget = 250;
 const idleTarget = 0.5;
+const idleTargetOfSeveral = 2;
 
 /** Memory besides the guest's own, and processor time at rest, of a guest at its shell's prompt. */
 export async function benchAtRest(
   guest: GuestOfBench,
-  options: BenchOptions & { readonly idleSeconds: number },
+  options: BenchOptions & { readonly idleSeconds: number; readonly cpus: number },
 ): Promise<Row[]> {
   if (process.platform !== 'linux') {
     const note = 'measured on Linux only';
@@ -22,21 +23,23 @@ export async function benchAtRest(
     ];
   }
   const ramBytes = memoryMebibytes * mebibyte;
-  const { idleSeconds } = options;
+  const { idleSeconds, cpus } = options;
   const mezz: PromptFigures[] = [];
   const qemu: PromptFigures[] = [];
   for (let i = 0; i < options.repetitions; i++) {
-    const mappingBytes = layout.ram + ramBytes;
+    const mappingBytes = layout.ram + ramBytes + (cpus - 1) * vcpuTlbBytes;
     mezz.push(
       await benchAtPrompt({
-        command: mezzCommand(guest, options.engine),
+        command: [...mezzCommand(guest, options.engine), '--cpus', String(cpus)],
         mappingBytes,
         ramOffset: layout.ram,
         idleSeconds,
       }),
     );
     if (!options.hasQemu) continue;
-    qemu.push(await benchAtPrompt({ command: qemuCommand(guest), mappingBytes: ramBytes, ramOffset: 0, idleSeconds }));
+    qemu.push(
+      await benchAtPrompt({ command: qemuCommand(guest, cpus), mappingBytes: ramBytes, ramOffset: 0, idleSeconds }),
+    );
   }
   const complete = (row: Row, figure: (figures: PromptFigures) => number): Row => ({
     ...row,
@@ -47,7 +50,7 @@ export async function benchAtRest(
   return [
     complete(residentRow, residentAtPrompt),
     { ...complete(memoryRow, memoryBesidesGuest), details: { mezz, qemu } },
-    complete(idleRow, ({ idlePercent }) => idlePercent),
+    complete(cpus === 1 ? idleRow : idleRowOfSeveral(cpus), ({ idlePercent }) => idlePercent),
   ];
 }
 
@@ -68,3 +71,9 @@ const memoryBesidesGuest = ({ memory }: PromptFigures): number =>
 const memoryRow: Row = { id: 'memory', title: "memory besides the guest's, at its peak", unit: 'MiB' };
 
 const idleRow: Row = { id: 'idle', title: 'idle at the prompt', unit: '% of a CPU', target: { atMost: idleTarget } };
+
+const idleRowOfSeveral = (cpus: number): Row => ({
+  ...idleRow,
+  title: `idle at the prompt, ${cpus} vCPUs`,
+  target: { atMost: idleTargetOfSeveral },
+});

@@ -3,12 +3,12 @@ import { test } from 'node:test';
 import type { Bits } from '../../src/testing/debian/package-tree.ts';
 import { makeGuest, mezzMachine } from '../../src/testing/programs/guest.ts';
 import { runGuest } from '../../src/testing/programs/run-guest.ts';
-import type { ProgramSuite } from '../../src/testing/programs/suite.ts';
+import type { GuestProgram, ProgramSuite } from '../../src/testing/programs/suite.ts';
 import { suites } from '../../src/testing/programs/table.ts';
 import { scratchFolder, wantsImage } from './support/mezz.ts';
 
 const minutes = 60_000;
-const isWanted = (suite: ProgramSuite, program: string, bits: Bits): boolean => suite.quick[bits].includes(program);
+const isWanted = (suite: ProgramSuite, { name }: GuestProgram, bits: Bits): boolean => suite.quick[bits].includes(name);
 
 for (const [bits, image] of [
   [64, 'debian'],

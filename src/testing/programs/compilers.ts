@@ -1,3 +1,4 @@
+import type { CpioEntry } from '../../images/index.ts';
 import { type Bits, packageTree, type TreeContents } from '../debian/package-tree.ts';
 import { treeEntries } from '../debian/tree-archive.ts';
 import { filesIn } from './files.ts';
@@ -28,7 +29,7 @@ export const tcc: ProgramSuite = {
 
 const tccFlags = (bits: Bits): string => (bits === 32 ? '-DON_X87' : '');
 
-const gccContents: TreeContents = {
+export const gccContents: TreeContents = {
   name: 'gcc',
   packages: [
     ...library,
@@ -38,7 +39,11 @@ const gccContents: TreeContents = {
   ],
 };
 
-const optimizations = ['-O0', '-O2', '-O3 -march=x86-64-v2'];
+/** Debian has it in a package of its own. */
+export const gccLink: CpioEntry = { kind: 'symlink', path: 'usr/bin/gcc', target: 'gcc-12' };
+
+/** Flags, and the level of x86-64 that their code needs. */
+const optimizations = { '-O0': 1, '-O2': 1, '-O3 -march=x86-64-v2': 2, '-O3 -march=x86-64-v3': 3 } as const;
 
 /** A whole compiler with its assembler and linker translates our checks, which are run. */
 export const gcc: ProgramSuite = {
@@ -49,13 +54,14 @@ export const gcc: ProgramSuite = {
   prepare: async (bits) => ({
     entries: [
       ...(await treeEntries((await packageTree(gccContents, bits)).root)),
-      { kind: 'symlink', path: 'usr/bin/gcc', target: 'gcc-12' },
+      gccLink,
       ...(await filesIn(suiteFolder('gcc'), floatCheckSources)),
     ],
-    programs: optimizations.map((flags) => ({
+    programs: Object.entries(optimizations).map(([flags, level]) => ({
       name: `checks ${flags}`,
       command: `gcc ${flags} -frounding-math -o checks float-checks.c -lm && ./checks`,
       expected: pass,
+      level,
     })),
   }),
 };

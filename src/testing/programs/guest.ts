@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { type CpioEntry, ImageNotFoundError, ImageStore, joinInitramfs, writeCpio } from '../../images/index.ts';
 import type { Bits } from '../debian/package-tree.ts';
 import { type PlacedProgram, runnerEntries } from './guest-script.ts';
-import { type ProgramSuite, suiteFolder } from './suite.ts';
+import { type GuestProgram, type ProgramSuite, suiteFolder } from './suite.ts';
 
 /** A guest that runs programs and turns itself off. */
 export interface ProgramGuest {
@@ -18,7 +18,7 @@ export interface ProgramGuest {
 export interface WantedPrograms {
   readonly suites: readonly ProgramSuite[];
   readonly bits: Bits;
-  readonly isWanted: (suite: ProgramSuite, program: string, bits: Bits) => boolean;
+  readonly isWanted: (suite: ProgramSuite, program: GuestProgram, bits: Bits) => boolean;
   /** Takes the guest's initial RAM disk, and what suites make for this run. */
   readonly folder: string;
 }
@@ -30,7 +30,7 @@ export async function makeGuest({ suites, bits, isWanted, folder }: WantedProgra
   for (const suite of suites) prepared.push({ suite, ...(await suite.prepare(bits, folder)) });
   const programs = prepared.flatMap(({ suite, programs: all }) =>
     all
-      .filter(({ name }) => isWanted(suite, name, bits))
+      .filter((program) => isWanted(suite, program, bits))
       .map((program) => ({ ...program, name: `${suite.name}: ${program.name}`, folder: suiteFolder(suite.name) })),
   );
   const image = await openImage(images[bits]);
@@ -73,8 +73,9 @@ export const mezzMachine = (guest: ProgramGuest, options: readonly string[]): st
 ];
 
 /** QEMU in software mode, for a second opinion. */
-export const qemuMachine = (guest: ProgramGuest): string[] => [
-  ...['qemu-system-x86_64', '-accel', 'tcg,thread=single', '-cpu', 'max', '-m', String(guest.memoryMiB), '-no-reboot'],
+export const qemuMachine = (guest: ProgramGuest, processors: number): string[] => [
+  ...['qemu-system-x86_64', '-accel', 'tcg,thread=single', '-cpu', 'max', '-smp', String(processors)],
+  ...['-m', String(guest.memoryMiB), '-no-reboot'],
   ...['-display', 'none', '-vga', 'none', '-nic', 'none', '-monitor', 'none', '-serial', 'stdio'],
   ...['-kernel', guest.kernel, '-initrd', guest.initrd, '-append', `${guest.commandLine} panic=-1 ${moreCommandLine}`],
 ];

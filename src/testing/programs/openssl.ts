@@ -1,19 +1,11 @@
 import { createCipheriv, createHash, createHmac, getCipherInfo, pbkdf2Sync } from 'node:crypto';
 import { packageTree } from '../debian/package-tree.ts';
 import { treeEntries } from '../debian/tree-archive.ts';
+import { capabilities, capabilityLine } from './openssl-capabilities.ts';
 import { type GuestProgram, type ProgramSuite, suiteFolder } from './suite.ts';
 
 const name = 'openssl';
 const packages = ['libc6', 'openssl', 'libssl3'];
-
-/** What OpenSSL finds its code by: all that CPUID says, or less (OPENSSL_ia32cap, a mask of leaf 1 EDX:ECX and leaf 7). */
-const capabilities = {
-  'all of CPUID': '',
-  // ECX bits 25 (AES), 1 (PCLMULQDQ), 28 (AVX); leaf 7 EBX bits 29 (SHA), 5 (AVX2).
-  'without AES, PCLMULQDQ, SHA and AVX': 'OPENSSL_ia32cap=~0x1200000200000000:~0x20000020 ',
-  'without SSSE3 too': 'OPENSSL_ia32cap=~0x1200020200000000:~0x20000020 ',
-  'integer instructions only': 'OPENSSL_ia32cap=0:0 ',
-} as const;
 
 const digests = ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512', 'sha3-256', 'blake2b512', 'blake2s256'];
 const ciphers = [
@@ -102,9 +94,9 @@ export const openssl: ProgramSuite = {
     const { root } = await packageTree({ name, packages }, bits);
     const known = answers();
     const knownAnswers = Object.entries(capabilities).map(
-      ([title, prefix]): GuestProgram => ({
+      ([title, mask]): GuestProgram => ({
         name: title,
-        command: `${prefix === '' ? '' : `export ${prefix}\n`}${known.map(({ command }) => command).join('\n')}`,
+        command: `${capabilityLine(mask)}${known.map(({ command }) => command).join('\n')}`,
         expected: { kind: 'output', text: known.map(({ answer }) => `${answer}\n`).join('') },
       }),
     );

@@ -1,82 +1,65 @@
 /**
- * Runs software whose answers are known in guests, and says what is right:
- * `node src/testing/programs/run.ts --bits 64 --suites zlib,python --engine interpreter --cpu v2`. `--quick` runs what
- * the journey runs; `--machine qemu` asks QEMU instead, for a second opinion; `--show` prints what wrong programs said.
+ * Runs software whose answers are known in guests, and says what is right; `--help` tells how.
  */
-import { rmSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { Bits } from '../debian/package-tree.ts';
-import { makeGuest, mezzMachine, type ProgramGuest, qemuMachine } from './guest.ts';
+import { type Configuration, machineOptions, reasonToLeaveOut } from './configurations.ts';
+import { mezzMachine, type ProgramGuest, qemuMachine } from './guest.ts';
+import { type Column, matrixTable, passed } from './matrix-table.ts';
+import { readFlags, usage } from './options.ts';
 import type { Outcome } from './outcome.ts';
-import { runGuest } from './run-guest.ts';
-import type { ProgramSuite } from './suite.ts';
+import { runSuite } from './run-suite.ts';
+import type { GuestProgram, ProgramSuite } from './suite.ts';
 import { suites } from './table.ts';
 
-const { values } = parseArgs({
-  options: {
-    bits: { type: 'string', default: '64,32' },
-    suites: { type: 'string' },
-    programs: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    machine: { type: 'string', default: 'mezz' },
-    engine: { type: 'string', default: 'auto' },
-    cpu: { type: 'string' },
-    option: { type: 'string', multiple: true, default: [] },
-    timeout: { type: 'string', default: '3600' },
-    show: { type: 'boolean', default: false },
-  },
-});
-
-const wantedSuites = values.suites?.split(',') ?? suites.map(({ name }) => name);
-const wantedPrograms = values.programs?.split(',');
-
-const isWanted = (suite: ProgramSuite, program: string, bits: Bits): boolean =>
-  (!values.quick || suite.quick[bits].includes(program)) && (!wantedPrograms || wantedPrograms.includes(program));
-
-/** More options of `mezz run` come as they are, such as `--option=--cpus=4`. */
-function machineOf(guest: ProgramGuest): string[] {
-  if (values.machine === 'qemu') return qemuMachine(guest);
-  const cpu = values.cpu === undefined ? [] : ['--cpu', values.cpu];
-  return mezzMachine(guest, ['--engine', values.engine, ...cpu, ...values.option]);
-}
-
-function report({ name, failure, tests, seconds, output }: Outcome, bits: Bits): void {
-  const row = [name.padEnd(40), String(bits), String(tests).padStart(7), `${seconds.toFixed(1).padStart(7)} s`];
-  console.log(`${row.join('  ')}  ${failure ?? 'passed'}`);
-  if (failure !== undefined && values.show) console.log(output);
-}
-
-/** Runs a suite in a guest of its own, so that what one does to its guest is no other's matter. */
-async function runSuite(suite: ProgramSuite, bits: Bits): Promise<readonly Outcome[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'mezz-programs-'));
-  const remove = (): void => rmSync(folder, { recursive: true, force: true });
-  process.on('exit', remove);
-  try {
-    const guest = await makeGuest({ suites: [suite], bits, isWanted, folder });
-    const onOutcome = (outcome: Outcome): void => report(outcome, bits);
-    const { outcomes, remarks } = await runGuest(machineOf(guest), guest.programs, Number(values.timeout), onOutcome);
-    if (outcomes.some(({ failure }) => failure !== undefined)) console.log(remarks.trimEnd());
-    return outcomes;
-  } finally {
-    remove();
-    process.off('exit', remove);
-  }
-}
-
+const flags = readFlags();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
+if (flags === undefined) console.log(usage);
+else await main(flags);
 
-const outcomes: Outcome[] = [];
-for (const bits of values.bits.split(',').map(Number) as Bits[]) {
-  for (const suite of suites) {
-    const isAsked = wantedSuites.includes(suite.name) && suite.bits.includes(bits);
-    if (isAsked && (!values.quick || suite.quick[bits].length > 0)) outcomes.push(...(await runSuite(suite, bits)));
-  }
+type Flags = NonNullable<typeof flags>;
+
+async function main(flags: Flags): Promise<void> {
+  const columns: Column[] = [];
+  for (const configuration of flags.configurations) columns.push(await runConfiguration(configuration, flags));
+  console.log(`\n${matrixTable(columns)}`);
+  const outcomes = columns.flatMap((column) => column.outcomes);
+  process.exitCode = outcomes.length > 0 && passed(outcomes).length === outcomes.length ? 0 : 1;
 }
-const failed = outcomes.filter(({ failure }) => failure !== undefined);
-const tests = outcomes.reduce((sum, outcome) => sum + outcome.tests, 0);
-console.log(`${outcomes.length - failed.length} passed, ${failed.length} failed`);
-console.log(`${tests} tests in them`);
-process.exitCode = failed.length === 0 && outcomes.length > 0 ? 0 : 1;
+
+/** Each suite has a guest of its own, so that what one does to its guest is no other's matter. */
+async function runConfiguration(configuration: Configuration, flags: Flags): Promise<Column> {
+  const outcomes: Outcome[] = [];
+  const leftOut = new Map<string, string>();
+  const isWanted = (suite: ProgramSuite, program: GuestProgram, bits: Bits): boolean => {
+    if (flags.quick && !suite.quick[bits].includes(program.name)) return false;
+    if (flags.programs && !flags.programs.includes(program.name)) return false;
+    const reason = reasonToLeaveOut(configuration, suite, program);
+    if (reason !== undefined) leftOut.set(`${suite.name}: ${program.name}`, reason);
+    return reason === undefined;
+  };
+  const machine = (guest: ProgramGuest): string[] =>
+    flags.machine === 'qemu'
+      ? qemuMachine(guest, configuration.processors)
+      : mezzMachine(guest, [...machineOptions(configuration), ...flags.options]);
+  for (const suite of suites) {
+    if (flags.suites && !flags.suites.includes(suite.name)) continue;
+    const { bits } = configuration;
+    if (!suite.bits.includes(bits) || (flags.quick && suite.quick[bits].length === 0)) continue;
+    outcomes.push(
+      ...(await runSuite(suite, {
+        bits,
+        isWanted,
+        machine,
+        timeoutSeconds: flags.timeoutSeconds,
+        onOutcome: (outcome) => report(outcome, configuration, flags.isShown),
+      })),
+    );
+  }
+  return { title: configuration.name, outcomes, leftOut };
+}
+
+function report({ name, failure, tests, seconds, output }: Outcome, { name: title }: Configuration, isShown: boolean) {
+  const row = [name.padEnd(50), title.padEnd(11), String(tests).padStart(7), `${seconds.toFixed(1).padStart(7)} s`];
+  console.log(`${row.join('  ')}  ${failure ?? 'passed'}`);
+  if (failure !== undefined && isShown) console.log(output);
+}

@@ -14,6 +14,8 @@ export interface GuestProgram {
   /** For the guest's shell, in the suite's own folder. */
   readonly command: string;
   readonly expected: Expected;
+  /** The level of x86-64 that its code needs, as 3 of x86-64-v3; 1 if nothing is said. */
+  readonly level?: number;
 }
 
 /** A suite, ready for guests of one bitness. */
@@ -28,6 +30,8 @@ export interface ProgramSuite {
   readonly name: string;
   readonly bits: readonly Bits[];
   readonly memoryMiB: number;
+  /** How many processors its guest must have at least; 1 if nothing is said. */
+  readonly processors?: number;
   /** Names of the programs that the quick set has: a journey runs them, so they are to take seconds. */
   readonly quick: Readonly<Record<Bits, readonly string[]>>;
   /** Fetches and builds what is not there yet; `folder` takes files that go with the run. */
