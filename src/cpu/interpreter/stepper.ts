@@ -44,12 +44,27 @@ export class Stepper {
       this.#cpu.deliverPendingFault();
       return;
     }
+    const next = isTrapped && breakpoints.stepsBranches ? this.#sequentialRip() : undefined;
     if (this.#runStep(start) === 0) return;
-    const { stepTrap } = this.#cpu;
+    const stepTrap = this.#stepTrapUnless(next);
     if (stepTrap === 'repeated') state.setWord(layout.eflagsRest, state.eflagsRest | breakpoints.resumeFlag(flag.RF));
     const isHeld = stepTrap === 'none' || (stepTrap !== 'now' && !isTrapped);
     const isShadow = (state.word(layout.attention) & attention.shadow) !== 0;
     if (!isHeld || (breakpoints.hits !== 0 && !isShadow)) this.#cpu.deliverDebugTrap(!isHeld);
+  }
+
+  /** What the instruction said, but none where it has gone on to `next` or within itself. */
+  #stepTrapUnless(next: bigint | undefined): X86Cpu['stepTrap'] {
+    const cpu = this.#cpu;
+    const isNoBranch = next !== undefined && (cpu.state.rip === next || cpu.stepTrap === 'repeated');
+    if (isNoBranch) cpu.stepTrap = 'none';
+    return cpu.stepTrap;
+  }
+
+  /** Where the instruction at RIP leads unless it branches. A branch to there is taken for none. */
+  #sequentialRip(): bigint {
+    const { state, isCode64 } = this.#cpu;
+    return BigInt.asUintN(isCode64 ? 64 : 32, state.rip + BigInt(this.#translator.instructionLength()));
   }
 
   /** Runs the only instruction of a block, with RF gone behind it unless it sets RF; instructions retired. */

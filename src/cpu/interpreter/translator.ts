@@ -121,13 +121,21 @@ export class Translator {
 
   /** Whether the memory operand of the instruction at RIP lies in the stack segment. */
   addressesThroughStack(): boolean {
+    return this.#instruction()?.memory?.segment === segment.ss;
+  }
+
+  /** How many bytes the instruction at RIP has; 0 when it cannot be fetched. */
+  instructionLength(): number {
+    return this.#instruction()?.length ?? 0;
+  }
+
+  #instruction(): Instruction | undefined {
     const mode = this.#cpu.state.word(layout.modeKey);
     const address = this.#fetchAddress(mode);
-    if (address < 0) return false;
+    if (address < 0) return undefined;
     const limit = address - (address % pageBytes) + pageBytes;
     const whole = cachedDecoder.decode(this.#bytes, address, limit, mode);
-    const instruction = whole ?? this.#straddling(address, mode, this.#low, this.#high)?.instruction;
-    return instruction?.memory?.segment === segment.ss;
+    return whole ?? this.#straddling(address, mode, this.#low, this.#high)?.instruction;
   }
 
   /**

@@ -1,7 +1,7 @@
 /** Breakpoints of the debug registers (SDM 3B, 18.2 and 18.3). */
 import { attention, flag, layout, segment } from '../layout.ts';
 import { isCode64 } from './mode.ts';
-import { cr4 } from './registers.ts';
+import { cr4, debugCtl } from './registers.ts';
 import { right } from './soft-tlb.ts';
 import type { X86State } from './x86-state.ts';
 
@@ -176,10 +176,16 @@ export class Breakpoints {
     return isCode64(this.#state) ? this.#state.word(layout.rip + 4) : 0;
   }
 
-  /** A #DB for these bits of DR6 is about to be delivered. */
+  /** EFLAGS.TF traps behind taken branches only (SDM 3B, 18.4.3). */
+  get stepsBranches(): boolean {
+    return (this.#state.debugCtl.lo & debugCtl.BTF) !== 0;
+  }
+
+  /** A #DB for these bits of DR6 is about to be delivered; LBR and BTF end (SDM 3B, 18.4.1 and 18.4.3). */
   enterException(status: number): void {
     const [dr6, dr7] = [this.#state.dr[6], this.#state.dr[7]];
     if (status === 0 || !dr6 || !dr7) return;
+    this.#state.debugCtl.lo &= ~(debugCtl.LBR | debugCtl.BTF);
     dr6.lo |= status;
     dr7.lo &= ~generalDetect;
   }

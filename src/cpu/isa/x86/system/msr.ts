@@ -3,7 +3,7 @@ import { segment } from '../layout.ts';
 import { vector } from './guest-fault.ts';
 import { isLegalMtrr, isLegalPat, mtrrCap, mtrrIndexes, mtrrMsr } from './memory-types.ts';
 import { refreshMode } from './mode.ts';
-import { cr0, efer } from './registers.ts';
+import { cr0, debugCtl, efer } from './registers.ts';
 import { readTscNumber } from './time-stamp.ts';
 import type { Register64 } from './words.ts';
 import { addressFromWords, isCanonicalHigh } from './words.ts';
@@ -50,8 +50,6 @@ const archCapabilities = [0, 1, 3, 4, 5, 6, 8, 13, 14, 15, 20, 24, 26, 27, 62].r
 const miscEnableReset = 0x1801n;
 /** What IA32_MISC_ENABLE defines; only fast strings can be changed here. */
 const miscEnable = { fastStrings: 1, defined: 0x00cd_38c9, definedHigh: 1 << 2 } as const;
-/** LBR and BTF, which are kept and do nothing. */
-const debugCtlBits = 3;
 /** RIPV, EIPV, MCIP. */
 const machineCheckStatusBits = 7n;
 const patReset = 0x0007040600070406n;
@@ -122,7 +120,7 @@ function isLegal(index: number, lo: number, hi: number): boolean {
     case msr.IA32_PAT:
       return isLegalPat((BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0));
     case msr.IA32_DEBUGCTL:
-      return hi === 0 && (lo & ~debugCtlBits) === 0;
+      return hi === 0 && (lo & ~(debugCtl.LBR | debugCtl.BTF)) === 0;
     default:
       return true;
   }

@@ -50,6 +50,9 @@ export function isLegalXcr0(model: ProcessorModel, value: number): boolean {
   return (value & ~xcr0BitsOf(model)) === 0 && (value & xcr0.x87) !== 0 && !needsSse;
 }
 
+/** IA32_DEBUGCTL. LBR is kept and does nothing: there is no stack of last branches. */
+export const debugCtl = { LBR: 1 << 0, BTF: 1 << 1 } as const;
+
 export const efer = { SCE: 1 << 0, LME: 1 << 8, LMA: 1 << 10, NXE: 1 << 11 } as const;
 
 /** Attribute words of segments: descriptor bits 40-55 without the limit field, and our own unusable bit. */
