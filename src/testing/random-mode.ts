@@ -1,7 +1,10 @@
-import { flag, layout, segment } from '../cpu/isa/x86/index.ts';
+import { cr4, flag, layout, segment, setMxcsr, type X86Cpu } from '../cpu/isa/x86/index.ts';
+import { refreshXsave } from '../cpu/isa/x86/system/extended-control.ts';
 import { refreshMode } from '../cpu/isa/x86/system/mode.ts';
+import { xcr0BitsOf } from '../cpu/isa/x86/system/registers.ts';
 import type { BareEngine, BareMachine } from './bare-machine.ts';
 import type { Random } from './witness/random.ts';
+import { mxcsrOf, unusualFloats } from './witness/state-seeds.ts';
 
 type AnyMachine = BareMachine<BareEngine>;
 
@@ -64,6 +67,28 @@ export function watchRandomly({ engine }: AnyMachine, random: Random, code: numb
   state.dr[7]?.setWords(0x400 | (random.next32() & 0xffff00ff), 0);
   cpu.breakpoints.refresh();
   cpu.flushTlb();
+}
+
+/** Everything that XCR0 can turn on. */
+export function enableAvx({ state, model }: X86Cpu): void {
+  state.cr4 |= cr4.OSFXSR | cr4.OSXSAVE;
+  state.xcr0 = xcr0BitsOf(model);
+  refreshXsave(state);
+  refreshMode(state);
+}
+
+/** SSE, and most often AVX, with any MXCSR and unusual floats. */
+export function enableVectors({ engine }: AnyMachine, random: Random): void {
+  const { state } = engine.cpu;
+  state.cr4 |= cr4.OSFXSR | (random.oneIn(4) ? 0 : cr4.OSXMMEXCPT);
+  if (!random.oneIn(4)) enableAvx(engine.cpu);
+  setMxcsr(state.i32, mxcsrOf(random.next32()));
+  for (const registers of [layout.xmm, layout.ymmHigh]) {
+    for (let number = 0; number < 16; number++) {
+      unusualFloats(() => random.next32(), new DataView(state.buffer, registers + 16 * number, 16));
+    }
+  }
+  refreshMode(state);
 }
 
 /** Engines look at the limit of the code segment where a page is entered, not at each instruction. */

@@ -3,10 +3,15 @@ import { test } from 'node:test';
 import { BareMachine } from '../../testing/bare-machine.ts';
 import { promptThreadWriter } from '../../testing/fake-thread.ts';
 import { RandomCode } from '../../testing/random-code.ts';
-import { enterRandomMode, type LegacyMode, liftCodeLimit, watchRandomly } from '../../testing/random-mode.ts';
+import {
+  enableVectors,
+  enterRandomMode,
+  type LegacyMode,
+  liftCodeLimit,
+  watchRandomly,
+} from '../../testing/random-mode.ts';
 import { Random } from '../../testing/witness/random.ts';
-import { mxcsrOf, unusualFloats } from '../../testing/witness/state-seeds.ts';
-import { cr4, layout, refreshMode, setMxcsr, x86OpcodeMaps } from '../isa/x86/index.ts';
+import { layout, x86OpcodeMaps } from '../isa/x86/index.ts';
 import { createJitEngine } from '../jit/index.ts';
 import { describeDifference, LockstepDifference, LockstepEngine } from './index.ts';
 
@@ -40,17 +45,6 @@ function enterLongMode(machine: Machine, random: Random): void {
   for (let number = 0; number < 16; number++) state.setGpr(number, random.value());
   state.setGpr(4, BigInt(0x9000 + random.below(64)));
   state.rip = BigInt(code + random.below(codeBytes / 2));
-}
-
-/** SSE with any MXCSR and unusual floats. */
-function enableVectors({ engine }: Machine, random: Random): void {
-  const { state } = engine.cpu;
-  state.cr4 |= cr4.OSFXSR | (random.oneIn(4) ? 0 : cr4.OSXMMEXCPT);
-  setMxcsr(state.i32, mxcsrOf(random.next32()));
-  for (let number = 0; number < 16; number++) {
-    unusualFloats(() => random.next32(), new DataView(state.buffer, layout.xmm + 16 * number, 16));
-  }
-  refreshMode(state);
 }
 
 const modes = ['real', 'virtual-8086', 'protected', 'compatibility', '64-bit'] satisfies (LegacyMode | '64-bit')[];
