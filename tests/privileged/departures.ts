@@ -3,6 +3,7 @@
  * edition of December 2024; volume 2 by instruction.
  */
 import { numericDepartures } from './numeric-departures.ts';
+import { switchDepartures } from './switch-departures.ts';
 import { taskDepartures } from './task-departures.ts';
 import { unrealDepartures } from './unreal-departures.ts';
 import { v8086Departures } from './v8086-departures.ts';
@@ -870,6 +871,7 @@ export const departures: readonly Departure[] = [
     lines: [[2, '60000010', '00000010']],
   },
   ...numericDepartures,
+  ...switchDepartures,
   ...taskDepartures,
   ...unrealDepartures,
   ...v8086Departures,

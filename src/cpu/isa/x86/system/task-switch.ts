@@ -1,4 +1,4 @@
-/** Hardware task switches outside IA-32e mode (SDM 3A, 7.2-7.4). */
+/** Hardware task switches outside IA-32e mode (SDM 3A, 8.2-8.4). */
 import { flag, layout, segment } from '../layout.ts';
 import { checkTarget, setCode } from './code-segment.ts';
 import { reloadPageTables } from './control-registers.ts';
@@ -76,6 +76,7 @@ export function switchTask(cpu: X86Cpu, selector: number, how: TaskSwitch): void
   readTss(cpu, selector, how.reason === 'return');
   const format = formatOf(target.attributes);
   const task = readTask(cpu, target.base, format);
+  if (how.reason === 'call') checkWritable(cpu, target.base, 2, bank.supervisor); // The link field.
   cpu.breakpoints.mayRefuse = false; // From here on the instruction cannot run again.
   saveTask(cpu, how);
   if (how.reason !== 'call') setBusy(cpu, state.tr.selector, false);
@@ -105,7 +106,6 @@ function readTask(cpu: X86Cpu, base: number, format: TssFormat): NewTask {
     format.bytes === 4
       ? readLinear32(cpu, base + offset, bank.supervisor)
       : readLinear16(cpu, base + offset, bank.supervisor);
-  checkWritable(cpu, base, 2, bank.supervisor);
   return {
     cr3: format.bytes === 4 ? read(cr3At) : 0,
     ip: read(format.ip),
