@@ -4,6 +4,7 @@
  */
 import { Decoder, type Instruction, modeKey, ripBase, segment, x86OpcodeMaps } from '../../cpu/isa/x86/index.ts';
 import type { WitnessCase, WitnessOutcome } from './case.ts';
+import { places } from './places.ts';
 
 const decoder = new Decoder(x86OpcodeMaps);
 /** They tell the modes apart by more than their operands. */
@@ -42,6 +43,10 @@ function meanTheSame(narrow: Instruction, wide: Instruction): boolean {
   const isPlain = [segment.es, segment.ss, segment.ds].includes(narrow.memory.segment as 0 | 2 | 3);
   return isPlain && memory.segment < segment.fs && narrow.memory.addressBits === 32 && memory.base !== ripBase;
 }
+
+/** Where a case reads what is not its own: native.c has pages there, our machine has none. */
+export const metControl = ({ kind, trap, cr2 }: WitnessOutcome): boolean =>
+  kind === 'fault' && trap === 14 && cr2 >= BigInt(places.control) && cr2 < BigInt(places.stubPage);
 
 /** Addresses of 64-bit code go on above 4 GiB, where those of 32-bit code begin again. */
 export const leftAddressSpace = ({ kind, trap, cr2 }: WitnessOutcome): boolean =>

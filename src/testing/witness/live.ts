@@ -1,7 +1,7 @@
 /** Cases run natively and on our machine, and what differs. */
 import type { WitnessCase, WitnessOutcome } from './case.ts';
 import { differences } from './compare.ts';
-import { leftAddressSpace } from './host-case.ts';
+import { leftAddressSpace, metControl } from './host-case.ts';
 import type { WitnessMachine } from './machine.ts';
 import { hostCaseOf, type NativeHost } from './native-host.ts';
 
@@ -23,7 +23,7 @@ export async function runBoth(
   const natives = await pending;
   const suspects = pairs.flatMap(({ native: asked, ours: test }, i) => {
     const [native, ours] = [natives[i], outcomes[i]];
-    if (!native || !ours || (asked !== test && leftAddressSpace(native))) return [];
+    if (!native || !ours || metControl(ours) || (asked !== test && leftAddressSpace(native))) return [];
     return differences(test, native, ours).length > 0 ? [{ asked, test, ours }] : [];
   });
   return { natives, mismatches: await confirmed(suspects, host) };

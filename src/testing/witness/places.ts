@@ -21,6 +21,8 @@ export const places = {
   finish64: 0x0f00_1800,
   finish32: 0x0f00_1c00,
   stubPage: 0x0f00_1000,
+  /** What the native program needs for itself: a page before the stubs. */
+  control: 0x0f00_0000,
 } as const;
 
 /** Selectors as Linux has them, and the three entries that native.c puts into the local table. */
