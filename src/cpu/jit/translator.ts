@@ -9,6 +9,7 @@ import {
 import { layout, modeKey, noLookupKey } from '../isa/x86/index.ts';
 import { Batch } from './batch.ts';
 import { describeRegion } from './describe-region.ts';
+import { setLinks } from './links.ts';
 import { codeBytesLimit, type Installed, LiveCode } from './live-code.ts';
 import { type CompiledModule, localWriter, type ModuleWriter, type WrittenModule } from './module-writer.ts';
 import { beginProfile, continueProfile } from './profile.ts';
@@ -176,12 +177,13 @@ export class RegionTranslator implements HotCode {
   }
 
   #add(block: HotBlock, region: Region, profiled: Profiled): void {
-    const { live, code, parts } = this.#attached;
+    const { live, code, parts, view } = this.#attached;
     if (!live.takeSlots(1, () => this.#finish())) return;
     const slot = live.nextSlot;
     this.#cover(block, region);
     this.#defer(block, region);
     const isFinal = profiled.callTargets !== undefined;
+    setLinks(view, region, slot);
     this.#batch.add({ region, place: { mode: block.mode, slot, isFinal } });
     const { pages, farPages } = region;
     const rip = code.ripAt(block.address % pageBytes);
@@ -239,7 +241,7 @@ export class RegionTranslator implements HotCode {
   }
 
   #addDispatching({ block }: Installed, targets: readonly number[], profiled: Profiled): void {
-    const { live, code } = this.#attached;
+    const { live, code, view } = this.#attached;
     const region = code.form(block, { targets, callTargets: profiled.callTargets });
     const entries = this.#entriesOf(block, region);
     if (entries.length === 0 || !live.takeSlots(entries.length, () => this.#finish())) return;
@@ -247,6 +249,7 @@ export class RegionTranslator implements HotCode {
     const is64 = (block.mode & modeKey.codeMask) === modeKey.code64;
     const places = entries.map(({ offset }) => ({ page: offset >> 12, pageOffset: offset & (pageBytes - 1), is64 }));
     const isFinal = profiled.callTargets !== undefined;
+    setLinks(view, region, slot);
     this.#batch.add({ region, place: { mode: block.mode, slot, isFinal }, entries: places });
     for (const [i, entry] of entries.entries()) {
       this.#cover(entry.block, region);
