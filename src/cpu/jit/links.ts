@@ -3,7 +3,7 @@ import { layout } from '../isa/x86/index.ts';
 import type { Region } from './region.ts';
 
 /** Links that a region has room for; what it leads to besides is looked up. */
-const linksOfRegion = 64;
+export const linksOfRegion = 64;
 
 /** Where the record of a region's link is noted, u32; 0: its code is not known (any more), and is looked up. */
 export const linkPlace = (slot: number, number: number): number =>

@@ -34,8 +34,10 @@ export class RegionPacker {
   #codeCount = 0;
 
   /** `memory`: where the guest's code is. */
-  add({ region, place, entries }: PlacedRegion, memory: Uint8Array): void {
-    this.#put(place.mode, place.slot, place.isFinal ? 1 : 0);
+  add({ region, place, entries, known }: PlacedRegion, memory: Uint8Array): void {
+    this.#put(place.mode, place.slot, place.isFinal ? 1 : 0, known.profiles);
+    this.#list(known.targets, (target) => this.#put(target));
+    this.#list(known.callTargets, (target) => this.#put(target));
     this.#list(entries, ({ page, pageOffset, is64 }) => this.#put(page, pageOffset, is64 ? 1 : 0));
     this.#put(region.instructionCount, region.inlinedCount);
     const putPage = ({ index, address }: RegionPage): void => this.#put(index, address);
@@ -121,12 +123,12 @@ export interface RawBlock extends Omit<RegionBlock, 'instructions'> {
 /** The regions again, with their instructions decoded. */
 export function unpackRegions(packed: PackedRegions): PlacedRegion[] {
   const decoder = new CodeDecoder(packed.code);
-  return readRegions(packed).map(({ place, entries, blocks, links, ...rest }) => {
+  return readRegions(packed).map(({ place, entries, known, blocks, links, ...rest }) => {
     const decoded = blocks.map(({ start, codeAt, illegal, ...block }) => ({
       ...block,
       instructions: decoder.decode({ start, codeAt, illegal, end: block.end }, place.mode),
     }));
-    return { region: { ...rest, blocks: decoded, links: new Map(links) }, place, entries };
+    return { region: { ...rest, blocks: decoded, links: new Map(links) }, place, entries, known };
   });
 }
 
@@ -153,6 +155,12 @@ class RegionReader {
 
   next(): RawRegion {
     const place = { mode: this.#word(), slot: this.#word(), isFinal: this.#word() !== 0 };
+    const profiles = this.#word();
+    const known = {
+      profiles,
+      targets: this.#list(() => this.#word()) ?? [],
+      callTargets: this.#list(() => this.#word()),
+    };
     const entries = this.#list(
       (): DispatchEntry => ({ page: this.#word(), pageOffset: this.#word(), is64: this.#word() !== 0 }),
     );
@@ -162,7 +170,7 @@ class RegionReader {
     const farPages = this.#list(page) ?? [];
     const links = this.#list((): [number, number] => [this.#word(), this.#word() >>> 0]) ?? [];
     const blocks = this.#list(() => this.#block()) ?? [];
-    return { place, entries, instructionCount, inlinedCount, pages, farPages, links, blocks };
+    return { place, entries, known, instructionCount, inlinedCount, pages, farPages, links, blocks };
   }
 
   #block(): RawBlock {

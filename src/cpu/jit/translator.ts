@@ -2,6 +2,7 @@ import {
   type EngineParts,
   type HotBlock,
   type HotCode,
+  interpreterModule,
   record,
   specialIndex,
   type TranslatedRegion,
@@ -9,11 +10,14 @@ import {
 import { layout, modeKey, noLookupKey } from '../isa/x86/index.ts';
 import { Batch } from './batch.ts';
 import { describeRegion } from './describe-region.ts';
+import { EarlierCode, type EarlierModule, pagesIn } from './earlier-code.ts';
+import type { CodeInUse, ModuleInUse, ModuleKeeper } from './kept-modules.ts';
 import { setLinks } from './links.ts';
-import { codeBytesLimit, type Installed, LiveCode } from './live-code.ts';
+import { codeBytesLimit, type Installed, LiveCode, type LiveModule } from './live-code.ts';
 import { type CompiledModule, localWriter, type ModuleWriter, type WrittenModule } from './module-writer.ts';
 import { beginProfile, continueProfile } from './profile.ts';
-import type { Region } from './region.ts';
+import type { Region, RegionPage } from './region.ts';
+import type { Profiled } from './region-module.ts';
 import { RunningCode } from './running-code.ts';
 
 const pageBytes = 4096;
@@ -29,6 +33,8 @@ export interface JitOptions {
   readonly regionInstructions?: number;
   /** Calls and indirect jumps that are seen before a region is translated with what they lead to; four times as many before the next. */
   readonly profiledJumps?: number;
+  /** Where the code of earlier runs is, and this one's is to be kept. */
+  readonly keeper?: ModuleKeeper | undefined;
 }
 
 const defaults = {
@@ -37,7 +43,10 @@ const defaults = {
   followsWarmOnly: true,
   regionInstructions: 250,
   profiledJumps: 300_000,
+  keeper: undefined,
 } as const;
+/** Entries after which a block is looked for in the code of earlier runs. */
+const entriesOfKept = 4;
 /** Entries of a region's further blocks before they begin regions of their own. */
 const deferral = 8_000;
 /** How often a region looks up what it leads to, after translations changed, before the pages there are checked. */
@@ -48,10 +57,7 @@ const retry = { entries: 500, profiledJumps: 10_000 } as const;
 /** Places of translated code that statistics remember at most. */
 const mostNoted = 1_000_000;
 
-/** What is known of a region's calls and jumps by having seen them. */
-type Profiled = Pick<Installed, 'callTargets' | 'profiles'>;
-
-const notProfiled: Profiled = { callTargets: undefined, profiles: 0 };
+const notProfiled: Profiled = { targets: [], callTargets: undefined, profiles: 0 };
 
 /** What there is once an engine is attached. */
 interface Attached {
@@ -59,6 +65,12 @@ interface Attached {
   readonly view: DataView;
   readonly code: RunningCode;
   readonly live: LiveCode;
+  readonly earlier: EarlierCode | undefined;
+}
+
+/** A module that is in use, and what it takes to keep it. */
+interface KeptInUse extends LiveModule {
+  readonly inUse?: Omit<ModuleInUse, 'functions'>;
 }
 
 /** Translates hot code region by region, several to a Wasm module, and leads the blocks' first records there. */
@@ -69,7 +81,7 @@ export class RegionTranslator implements HotCode {
   #engine: Attached | undefined;
   #pending: Batch | undefined;
   /** Modules that can be had, of regions that are not installed yet. */
-  #arrived: { readonly regions: readonly Installed[]; readonly written: WrittenModule }[] = [];
+  #arrived: { readonly batch: Batch; readonly written: WrittenModule }[] = [];
   /** Counts the times that everything was dropped. */
   #epoch = 0;
   #counters = {
@@ -83,6 +95,8 @@ export class RegionTranslator implements HotCode {
     /** Of code that was translated before, at the same address; noted for statistics only. */
     retranslatedRegions: 0,
     verifications: 0,
+    keptModules: 0,
+    keptRegions: 0,
   };
   readonly #translated = new Set<string>();
   #translationMs = 0;
@@ -95,27 +109,39 @@ export class RegionTranslator implements HotCode {
   }
 
   attach(parts: EngineParts): void {
+    const { keeper } = this.#options;
+    const code = new RunningCode(parts, this.#options);
+    const earlier = keeper && new EarlierCode(keeper, parts, code);
     this.#engine = {
       parts,
       view: new DataView(parts.memory.buffer),
-      code: new RunningCode(parts, this.#options),
-      live: new LiveCode(parts, this.threshold),
+      code,
+      live: new LiveCode(parts, this.threshold, earlier?.endSlot),
+      earlier,
     };
     this.#writer.prepare();
   }
 
   note(block: HotBlock): void {
     const { live, view, code } = this.#attached;
-    if (live.handlerOf(block) !== specialIndex('count')) return;
+    if (live.handlerOf(block) !== specialIndex('count') || this.#comesBack(block)) return;
     if (this.#writer.isBusy) {
       view.setUint32(block.start + record.immediate, retry.entries, true);
       return;
     }
     const begun = performance.now();
-    const region = code.form(block, { targets: [], callTargets: undefined });
+    const region = code.form(block, notProfiled);
     if (region.instructionCount > 0) this.#add(block, region, notProfiled);
     this.#translationMs += performance.now() - begun;
     if (this.#pending?.isFull) this.#finish();
+  }
+
+  entriesUntilHot(address: number, mode: number): number {
+    return this.#attached.earlier?.mayHave(address, mode) ? Math.min(entriesOfKept, this.threshold) : this.threshold;
+  }
+
+  decoded(address: number, mode: number, start: number): void {
+    this.#attached.earlier?.decoded(address, mode, start);
   }
 
   settle(): void {
@@ -127,6 +153,7 @@ export class RegionTranslator implements HotCode {
 
   cleared(): void {
     this.#attached.live.clear();
+    this.#attached.earlier?.clear();
     this.#pending = undefined;
     this.#arrived = [];
     this.#epoch++;
@@ -172,7 +199,11 @@ export class RegionTranslator implements HotCode {
 
   /** The batch that waits, or a new one. */
   get #batch(): Batch {
-    this.#pending ??= new Batch(this.#writer.begin(this.#attached.parts), this.#options.batch);
+    const { parts, code } = this.#attached;
+    this.#pending ??= new Batch(this.#writer.begin(parts), {
+      mostRegions: this.#options.batch,
+      keeps: this.#options.keeper ? code.bytes : undefined,
+    });
     return this.#pending;
   }
 
@@ -180,14 +211,15 @@ export class RegionTranslator implements HotCode {
     const { live, code, parts, view } = this.#attached;
     if (!live.takeSlots(1, () => this.#finish())) return;
     const slot = live.nextSlot;
-    this.#cover(block, region);
-    this.#defer(block, region);
+    const pieces = piecesOf(region);
+    this.#cover(block, pieces, [...region.pages, ...region.farPages]);
+    this.#defer(block, pieces, region.pages);
     const isFinal = profiled.callTargets !== undefined;
     setLinks(view, region, slot);
-    this.#batch.add({ region, place: { mode: block.mode, slot, isFinal } });
+    this.#batch.add({ region, place: { mode: block.mode, slot, isFinal }, known: profiled });
     const { pages, farPages } = region;
     const rip = code.ripAt(block.address % pageBytes);
-    this.#place({ block, slot, pages, farPages, targets: [], ...profiled, rip });
+    this.#place({ block, slot, pages, farPages, ...profiled, rip });
     this.#counters.translatedRegions++;
     this.#countIn(region);
     if (parts.countsInstructions) this.#noteAgain(block);
@@ -205,15 +237,88 @@ export class RegionTranslator implements HotCode {
   }
 
   #place(installed: Installed): void {
-    const { live, view, parts } = this.#attached;
-    const { slot } = installed;
-    this.#batch.regions.push(installed);
-    live.place(installed);
+    this.#batch.place(installed);
+    this.#attached.live.place(installed);
+    this.#begin(installed);
+  }
+
+  #begin({ slot, profiles }: Installed): void {
+    const { view, parts } = this.#attached;
     view.setUint32(layout.regionKeys + 4 * slot, 0, true);
     view.setUint32(layout.linkKeys + 4 * slot, 0, true);
     parts.onPlaced(slot);
     view.setUint32(layout.linkMisses + 4 * slot, linkPatience, true);
-    beginProfile(view, slot, this.#options.profiledJumps << (2 * installed.profiles));
+    beginProfile(view, slot, this.#options.profiledJumps << (2 * profiles));
+  }
+
+  /** Leads a block to the region that an earlier run has made of the same code, if there is one. */
+  #comesBack(block: HotBlock): boolean {
+    const { earlier, live, code } = this.#attached;
+    if (!earlier) return false;
+    const begun = performance.now();
+    let isBack = false;
+    for (const match of earlier.matches(block)) {
+      const { slot, region, mapped, module } = match;
+      const { place, entries, known, pages, farPages, blocks } = region.raw;
+      const slots = Array.from({ length: entries?.length ?? 1 }, (_, i) => live.at(place.slot + i));
+      const isElsewhere = slots.some((other) => other && live.isUsed(other.block, other.slot));
+      if ((isElsewhere && earlier.isElsewhere(match)) || !this.#use(earlier, module)) continue;
+      const [own, far] = [pagesIn(pages, mapped), pagesIn(farPages, mapped)];
+      this.#cover(block, blocks, [...own, ...far]);
+      this.#defer(block, blocks, own);
+      earlier.link(match);
+      const rip = code.ripAt(block.address % pageBytes);
+      const installed = { block, slot, pages: own, farPages: far, ...known, rip };
+      this.#begin(installed);
+      live.placeAgain(installed);
+      this.#counters.keptRegions++;
+      isBack = true;
+      break;
+    }
+    this.#compilationMs += performance.now() - begun;
+    return isBack;
+  }
+
+  /** Sees that a module of an earlier run is in use, in its own slots. */
+  #use(earlier: EarlierCode, module: EarlierModule): boolean {
+    if (module.module) return true;
+    const { live } = this.#attached;
+    const { kept } = module;
+    if (!live.areFree(kept.slots)) {
+      module.isLost = true;
+      return false;
+    }
+    const compiled = earlier.compile(module);
+    if (!compiled) return false;
+    this.#instantiate(compiled);
+    module.module = compiled;
+    module.wasUsed = true;
+    const inUse = { kept, module: compiled, bytes: undefined };
+    const entry: KeptInUse = {
+      slots: kept.slots,
+      bytes: kept.byteLength,
+      onEvicted: () => earlier.unload(module),
+      inUse,
+    };
+    live.install(entry);
+    this.#counters.keptModules++;
+    return true;
+  }
+
+  /** What is to be kept of this run for others: what was made and what was used, and what nothing came to. */
+  keep(): CodeInUse {
+    const { earlier, live, parts } = this.#attached;
+    const functionsAt = (first: number, count: number): unknown[] =>
+      Array.from({ length: count }, (_, i) => parts.table.get(first + i) as unknown);
+    const inUse = live.modules.flatMap(({ slots: { first, count }, inUse: module }: KeptInUse) =>
+      module ? [{ ...module, functions: functionsAt(parts.firstSlot + first, count) }] : [],
+    );
+    const unused = (earlier?.modules ?? [])
+      .filter(({ isLost, wasUsed, kept }) => !isLost && !wasUsed && live.areFree(kept.slots))
+      .map(({ kept }) => ({ kept, module: undefined, bytes: undefined, functions: [] }));
+    const { module, table } = interpreterModule();
+    const interpreter = { module, functions: functionsAt(0, table.size) };
+    return { interpreter, modules: [...unused, ...inUse] };
   }
 
   /**
@@ -231,18 +336,19 @@ export class RegionTranslator implements HotCode {
     const begun = performance.now();
     const targets = code.jumpTargetsOf(installed);
     const callTargets = installed.callTargets ?? code.callTargetsOf(installed);
-    const profiled = { callTargets, profiles: installed.profiles + 1 };
-    if (targets.length > installed.targets.length) this.#addDispatching(installed, targets, profiled);
+    const profiled = { targets, callTargets, profiles: installed.profiles + 1 };
+    if (targets.length > installed.targets.length) this.#addDispatching(installed, profiled);
     else if (!installed.callTargets) {
-      const region = code.form(installed.block, { targets: [], callTargets });
-      if (region.inlinedCount > 0) this.#add(installed.block, region, profiled);
+      const known = { ...profiled, targets: [] };
+      const region = code.form(installed.block, known);
+      if (region.inlinedCount > 0) this.#add(installed.block, region, known);
     }
     this.#translationMs += performance.now() - begun;
   }
 
-  #addDispatching({ block }: Installed, targets: readonly number[], profiled: Profiled): void {
+  #addDispatching({ block }: Installed, profiled: Profiled): void {
     const { live, code, view } = this.#attached;
-    const region = code.form(block, { targets, callTargets: profiled.callTargets });
+    const region = code.form(block, profiled);
     const entries = this.#entriesOf(block, region);
     if (entries.length === 0 || !live.takeSlots(entries.length, () => this.#finish())) return;
     const slot = live.nextSlot;
@@ -250,12 +356,12 @@ export class RegionTranslator implements HotCode {
     const places = entries.map(({ offset }) => ({ page: offset >> 12, pageOffset: offset & (pageBytes - 1), is64 }));
     const isFinal = profiled.callTargets !== undefined;
     setLinks(view, region, slot);
-    this.#batch.add({ region, place: { mode: block.mode, slot, isFinal }, entries: places });
+    this.#batch.add({ region, place: { mode: block.mode, slot, isFinal }, entries: places, known: profiled });
     for (const [i, entry] of entries.entries()) {
-      this.#cover(entry.block, region);
       const { pages, farPages } = region;
+      this.#cover(entry.block, piecesOf(region), [...pages, ...farPages]);
       const rip = code.ripAt(entry.offset);
-      this.#place({ block: entry.block, slot: slot + i, pages, farPages, targets, ...profiled, rip });
+      this.#place({ block: entry.block, slot: slot + i, pages, farPages, ...profiled, rip });
     }
     this.#counters.dispatchingRegions++;
     this.#countIn(region);
@@ -271,14 +377,14 @@ export class RegionTranslator implements HotCode {
   }
 
   /** Writes to any code of the region drop it. */
-  #cover(block: HotBlock, { blocks, pages, farPages }: Region): void {
+  #cover(block: HotBlock, pieces: readonly Piece[], pages: readonly RegionPage[]): void {
     const { cache } = this.#attached.parts;
-    for (const { index, address } of [...pages, ...farPages]) {
+    for (const { index, address } of pages) {
       const [from, to] = [index * pageBytes, (index + 1) * pageBytes];
-      for (const { instructions, end } of blocks) {
-        const start = Math.max(instructions[0]?.offset ?? end, from);
-        const length = Math.min(end, to) - start;
-        if (length > 0) cache.cover(block, address + start - from, length);
+      for (const { start, end } of pieces) {
+        const first = Math.max(start, from);
+        const length = Math.min(end, to) - first;
+        if (length > 0) cache.cover(block, address + first - from, length);
       }
     }
   }
@@ -287,13 +393,12 @@ export class RegionTranslator implements HotCode {
    * The region's other blocks run as often as its first one until it is there, and seldom begin one of their own when it is:
    * they begin to count anew. Half of all regions were made for nothing without this.
    */
-  #defer({ mode }: HotBlock, { blocks, pages }: Region): void {
+  #defer({ mode }: HotBlock, pieces: readonly Piece[], pages: readonly RegionPage[]): void {
     const { view, parts } = this.#attached;
     const counter = specialIndex('count');
-    for (const { instructions } of blocks) {
-      const offset = instructions[0]?.offset;
-      const page = offset === undefined ? undefined : pages.find(({ index }) => index === offset >> 12);
-      if (offset === undefined || !page) continue;
+    for (const { start: offset, end } of pieces) {
+      const page = end === offset ? undefined : pages.find(({ index }) => index === offset >> 12);
+      if (!page) continue;
       const start = parts.cache.peek(page.address + (offset & (pageBytes - 1)), mode);
       if (start === undefined || view.getUint16(start + record.handler, true) !== counter) continue;
       view.setUint32(start + record.immediate, deferral, true);
@@ -307,7 +412,7 @@ export class RegionTranslator implements HotCode {
     if (!pending || pending.regions.length === 0) return;
     const epoch = this.#epoch;
     pending.finish((written) => {
-      if (epoch === this.#epoch) this.#arrived.push({ regions: pending.regions, written });
+      if (epoch === this.#epoch) this.#arrived.push({ batch: pending, written });
     });
     this.#installArrived();
   }
@@ -315,22 +420,31 @@ export class RegionTranslator implements HotCode {
   #installArrived(): void {
     if (this.#arrived.length === 0) return;
     const begun = performance.now();
-    for (const { regions, written } of this.#arrived.splice(0)) this.#install(regions, written());
+    for (const { batch, written } of this.#arrived.splice(0)) this.#install(batch, written());
     this.#compilationMs += performance.now() - begun;
   }
 
   /** Fills the slots, and leads blocks there that are still as they were when they were translated. */
-  #install(regions: readonly Installed[], { module, byteLength }: CompiledModule): void {
-    const { parts, live } = this.#attached;
-    const { env, core } = parts;
+  #install(batch: Batch, { module, bytes }: CompiledModule): void {
+    const { live } = this.#attached;
+    this.#instantiate(module);
+    for (const region of batch.regions) live.lead(region);
+    const kept = batch.kept(bytes.length);
+    const inUse = kept && { kept, module, bytes };
+    const entry: KeptInUse = { slots: batch.slots, bytes: bytes.length, ...(inUse && { inUse }) };
+    live.install(entry);
+    this.#counters.translatedModules++;
+    this.#counters.translatedBytes += bytes.length;
+  }
+
+  /** An instance fills its slots. */
+  #instantiate(module: WebAssembly.Module): void {
+    const { env, core } = this.#attached.parts;
     const callbacks = {
       verify: (slot: number) => (slot < 0 ? this.#verifyLinks(~slot) : this.#verify(slot)),
       noteProfile: (slot: number) => this.#noteProfile(slot),
     };
     new WebAssembly.Instance(module, { env: { ...env, ...callbacks }, core });
-    live.install({ regions, bytes: byteLength });
-    this.#counters.translatedModules++;
-    this.#counters.translatedBytes += byteLength;
   }
 
   /** Whether the pages of a region that was just entered are mapped as they were; 1 holds until translations change. */
@@ -363,3 +477,12 @@ export class RegionTranslator implements HotCode {
     if (key !== noLookupKey) view.setInt32(keys + 4 * slot, key, true);
   }
 }
+
+/** Code from one offset to another. */
+interface Piece {
+  readonly start: number;
+  readonly end: number;
+}
+
+const piecesOf = ({ blocks }: Region): Piece[] =>
+  blocks.map(({ instructions, end }) => ({ start: instructions[0]?.offset ?? end, end }));
