@@ -19,10 +19,11 @@ export interface VcpuCounters {
   readonly [name: string]: number;
 }
 
-/** How far a vCPU has come. Delivering a fault or an interrupt retires nothing. */
+/** How far a vCPU has come. Delivering a fault, a #DB trap or an interrupt retires nothing. */
 export interface VcpuProgress {
   readonly instructions: number;
   readonly faults: number;
+  readonly traps: number;
   readonly interrupts: number;
 }
 

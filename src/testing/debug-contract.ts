@@ -6,16 +6,16 @@ import type { MakeEngine } from './witness/engines.ts';
 
 const { code, data } = TrapMachine;
 const [rax, rcx, rsp, rsi, rdi] = [0, 1, 4, 6, 7];
-const [debug, breakpoint, alignmentCheck] = [1, 3, 17];
+const [divideError, debug, nmi, breakpoint, alignmentCheck, external] = [0, 1, 2, 3, 17, 0x20];
 const rep = 0xf3;
 const page = 0x1000;
-/** CR0.AM and CR4.OSFXSR. */
-const [alignmentMask, osfxsr] = [1 << 18, 1 << 9];
+/** CR0.AM, CR4.OSFXSR and CR4.DE. */
+const [alignmentMask, osfxsr, debuggingExtensions] = [1 << 18, 1 << 9, 1 << 3];
 const four = (value: number): number[] => [value & 255, (value >> 8) & 255, (value >> 16) & 255, (value >> 24) & 255];
 const loadEax = (at: number): number[] => [0x8b, 0x04, 0x25, ...four(at)];
 
 /** R/W and LEN fields of DR7. */
-const on = { instruction: 0, write: 1, access: 3 } as const;
+const on = { instruction: 0, write: 1, port: 2, access: 3 } as const;
 const lengthField: Readonly<Record<number, number>> = { 1: 0, 2: 1, 4: 3, 8: 2 };
 
 interface Watched {
@@ -163,6 +163,49 @@ function dataContract(name: string, create: MakeEngine): void {
     const trap = machine.run([0xcc]); // int3
 
     assert.deepEqual([trap?.vector, trap?.rip, status(machine)], [debug, BigInt(0x30000 + breakpoint), 1]);
+  });
+
+  for (const eflags of [0, flag.TF]) {
+    test(`${name}: what a fault pushes traps before its handler, with EFLAGS 0x${eflags.toString(16)}`, () => {
+      const machine = watch(new TrapMachine(create), { at: data + 0xf0, kind: on.write, bytes: 8 });
+      const { cpu } = machine.set(rcx, 0).set(rsp, data + 0x100).bare.engine;
+      cpu.restoreState({ ...cpu.saveState(), eflags: eflags | 2 });
+
+      const trap = machine.run([0xf7, 0xf1]); // div ecx
+
+      assert.deepEqual([trap?.vector, trap?.rip, status(machine)], [debug, BigInt(0x30000 + divideError), 1]);
+    });
+  }
+
+  test(`${name}: what an interrupt pushes traps before its handler, though an NMI waits`, () => {
+    const machine = watch(new TrapMachine(create), { at: data + 0xf0, kind: on.write, bytes: 8 });
+    machine.set(rsp, data + 0x100).eflags = flag.IF;
+    const { engine, bus } = machine.bare;
+    bus.acknowledgeInterrupt = () => {
+      engine.setInterrupt(false);
+      engine.nonMaskableInterrupt();
+      return external;
+    };
+    engine.setInterrupt(true);
+
+    const trap = machine.run([0x90]);
+
+    // The NMI comes next, before the handler of #DB has run.
+    assert.deepEqual([trap?.vector, trap?.rip], [nmi, BigInt(0x30000 + debug)]);
+    assert.equal(machine.bare.view.getBigUint64(Number(trap?.rsp ?? 0), true), BigInt(0x30000 + external));
+  });
+
+  test(`${name}: a breakpoint on a port traps before an interrupt that the port has raised`, () => {
+    const machine = watch(new TrapMachine(create), { at: 0x80, kind: on.port });
+    machine.eflags = flag.IF;
+    const { engine, bus } = machine.bare;
+    engine.cpu.restoreState({ ...engine.cpu.saveState(), cr4: engine.cpu.state.cr4 | debuggingExtensions });
+    bus.acknowledgeInterrupt = () => external;
+    bus.writePort = () => engine.setInterrupt(true);
+
+    const trap = machine.run([0xe6, 0x80, 0x90]); // out 0x80, al
+
+    assert.deepEqual(place(trap), [debug, 2]);
   });
 
   test(`${name}: an instruction that faults reports no breakpoint`, () => {

@@ -200,7 +200,12 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   }
 
   get progress(): VcpuProgress {
-    return { instructions: this.#instructions, faults: this.cpu.faults, interrupts: this.#interrupts };
+    return {
+      instructions: this.#instructions,
+      faults: this.cpu.faults,
+      traps: this.cpu.traps,
+      interrupts: this.#interrupts,
+    };
   }
 
   /** Runs exactly as far as `goal` is, however it was reached, unless something stops it before; slower than `run`. */
@@ -217,9 +222,9 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   }
 
   /** False too when more faults were met than on the way to the goal: that way is missed. */
-  #isBefore({ instructions, faults, interrupts }: VcpuProgress): boolean {
+  #isBefore({ instructions, faults, traps, interrupts }: VcpuProgress): boolean {
     if (this.#instructions !== instructions) return this.#instructions < instructions && this.cpu.faults <= faults;
-    return this.cpu.faults < faults || this.#interrupts < interrupts;
+    return this.cpu.faults < faults || this.cpu.traps < traps || this.#interrupts < interrupts;
   }
 
   /** Looks after what wants attention, or else runs code. A blocked NMI stays wanted and waits. */
@@ -342,7 +347,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   /** Decodes a branch's target and links the branch to it, unless the branch's own block is gone by then. */
   #link(): void {
     const { state, breakpoints } = this.cpu;
-    if (breakpoints.isInCodePage) return;
+    if (breakpoints.isInCodePage || breakpoints.hits !== 0) return;
     const slot = state.word(layout.exitRecord) >>> 2;
     const generation = this.#translator.recordGeneration;
     const target = this.#translator.blockAt(state.word(layout.modeKey));
@@ -372,6 +377,10 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       else this.#runCode(Math.min(budget, largestBudget));
       // A block that was only found hot, or stale, has the shadowed instruction before it still.
       if (this.#instructions + this.cpu.faults === before) this.cpu.state.raiseAttention(attention.shadow);
+      return undefined;
+    }
+    if (this.cpu.hasDebugTrap) {
+      this.#stepper.step(); // Before NMI and INTR (SDM 3A, table 6-2).
       return undefined;
     }
     if (wanted & attention.nmi && !state.nmiBlocked) {

@@ -27,8 +27,7 @@ export class Stepper {
 
   /** Runs one instruction without looking at interrupts, or takes the #DB before or behind it. */
   step(): void {
-    const { breakpoints, stepTrap } = this.#cpu;
-    if (stepTrap === 'now' || breakpoints.hits !== 0) this.#cpu.deliverDebugTrap(stepTrap === 'now');
+    if (this.#cpu.hasDebugTrap) this.#cpu.deliverDebugTrap(this.#cpu.stepTrap === 'now');
     else if (!this.#cpu.deliverInstructionBreakpoint()) this.stepOver();
     this.#endStep();
   }
@@ -76,10 +75,9 @@ export class Stepper {
     breakpoints.isStepping = true;
     const retired = this.#runFrom(start, 1);
     breakpoints.isStepping = false;
-    if (retired > 0) return retired;
-    if (this.#cpu.faults !== faults) breakpoints.forgetHits();
-    else state.setWord(layout.eflagsRest, state.eflagsRest | resume); // It did not run.
-    return 0;
+    const isDone = retired > 0 || this.#cpu.faults !== faults;
+    if (!isDone) state.setWord(layout.eflagsRest, state.eflagsRest | resume);
+    return retired;
   }
 
   #endStep(): void {

@@ -253,9 +253,10 @@ export class LockstepEngine implements Vcpu<VcpuState> {
     const goal = this.#referenceAt(progress);
     if (isTraced) this.#trace(goal);
     this.reference.runTo(goal);
-    const { instructions, faults, interrupts } = this.reference.progress;
-    if (instructions === goal.instructions && faults === goal.faults && interrupts === goal.interrupts) return;
-    const missed = ['instructions', 'faults', 'interrupts'] as const;
+    const missed = (['instructions', 'faults', 'traps', 'interrupts'] as const).filter(
+      (name) => this.reference.progress[name] !== goal[name],
+    );
+    if (missed.length === 0) return;
     const how = missed.map((name) => `${this.reference.progress[name] - goal[name]} ${name}`).join(', ');
     throw this.#difference(`the reference cannot get to where the subject is, it is off by ${how}`);
   }
@@ -264,8 +265,8 @@ export class LockstepEngine implements Vcpu<VcpuState> {
     const { reference } = this;
     while (reference.progress.instructions < goal.instructions && reference.progress.faults <= goal.faults) {
       this.#traced.push(reference.cpu.state.rip);
-      const { instructions, faults, interrupts } = reference.progress;
-      const stop = reference.runTo({ instructions: instructions + 1, faults, interrupts });
+      const { progress } = reference;
+      const stop = reference.runTo({ ...progress, instructions: progress.instructions + 1 });
       if (stop.kind !== 'budget') return;
     }
   }
@@ -275,6 +276,7 @@ export class LockstepEngine implements Vcpu<VcpuState> {
     return {
       instructions: progress.instructions - subject.instructions + reference.instructions,
       faults: progress.faults - subject.faults + reference.faults,
+      traps: progress.traps - subject.traps + reference.traps,
       interrupts: progress.interrupts - subject.interrupts + reference.interrupts,
     };
   }

@@ -43,9 +43,10 @@ export class FormRecorder {
   }
 
   #step(engine: ReturnType<MakeEngine>, bytes: Uint8Array): VcpuStop | undefined {
-    const { instructions, faults, interrupts } = engine.progress;
+    const { progress: before } = engine;
+    const { instructions, faults, interrupts } = before;
     const form = this.#formAtRip(engine.cpu, bytes);
-    const stop = engine.runTo({ instructions: instructions + 1, faults, interrupts });
+    const stop = engine.runTo({ ...before, instructions: instructions + 1 });
     const now = engine.progress;
     const isEvent = now.faults !== faults;
     // An interrupt came first: what ran is its handler's first instruction.

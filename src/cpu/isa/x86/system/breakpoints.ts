@@ -138,9 +138,9 @@ export class Breakpoints {
     this.wantStep();
   }
 
-  /** The instruction that ran last has faulted: what it hit is void, but not what the delivery of the fault has brought. */
+  /** An instruction has faulted: what it hit is void. What the delivery of the fault hits comes afterwards, and counts. */
   forgetHits(): void {
-    this.hits &= taskSwitchHit;
+    this.hits = 0;
   }
 
   #hitsOf(address: bigint, size: number, isWrite: boolean): number {

@@ -48,6 +48,8 @@ export class X86Cpu {
   isInNewTask = false;
   /** Faults delivered so far. */
   faults = 0;
+  /** #DB traps delivered so far. */
+  traps = 0;
   /** Time spent outside of generated code since the engine looked at the clock, roughly, in units of `effort`. */
   effort = 0;
   /** Why no instruction is to be executed; the run loop clears `halt` when an interrupt arrives. */
@@ -161,6 +163,7 @@ export class X86Cpu {
       return;
     }
     this.faults++;
+    this.breakpoints.forgetHits();
     if (pendingVector === frozen) {
       this.state.nextRip = this.state.rip;
       this.stop = { kind: 'halt' };
@@ -176,6 +179,11 @@ export class X86Cpu {
     deliverExternal(this, vectorNumber);
   }
 
+  /** The instruction or event before has left a #DB trap, which comes before whatever is next. */
+  get hasDebugTrap(): boolean {
+    return this.stepTrap === 'now' || this.breakpoints.hits !== 0;
+  }
+
   /** The caller checks `state.nmiBlocked` first. */
   deliverNmi(): void {
     this.state.nmiBlocked = true;
@@ -187,6 +195,7 @@ export class X86Cpu {
    * one.
    */
   deliverDebugTrap(isStep: boolean): void {
+    this.traps++;
     const isRepeated = this.stepTrap === 'repeated';
     this.stepTrap = undefined;
     deliverDebugTrap(this, isStep, isRepeated);
