@@ -1,6 +1,6 @@
 import type { EngineParts, HotBlock } from '../interpreter/index.ts';
 import { codeKey, type KeptModule, type ModuleKeeper } from './kept-modules.ts';
-import { linkPlace, linksOfRegion } from './links.ts';
+import { linkPlace, lookupRecord, mostLinks } from './links.ts';
 import type { RegionPage } from './region.ts';
 import { type RawBlock, type RawRegion, readRegions } from './region-codec.ts';
 import type { RunningCode } from './running-code.ts';
@@ -118,19 +118,28 @@ export class EarlierCode {
   /** Other code than where the region was found before: what leads there, or did, is not this code's. */
   isElsewhere({ region, mapped }: Match): boolean {
     const before = region.mapped;
-    return before !== undefined && [...mapped].some(([index, page]) => before.get(index) !== page);
+    return before !== undefined && [...mapped].some(([index, page]) => (before.get(index) ?? page) !== page);
+  }
+
+  /** What a running region leads to and what was not mapped before, if some of that is now. */
+  extended({ region, mapped, ...match }: Match): Match | undefined {
+    const found = region.raw.farPages.flatMap(({ index }): [number, number][] => {
+      const page = mapped.has(index) ? -1 : this.#parts.codePageAt(index, true);
+      return page < 0 ? [] : [[index, page]];
+    });
+    return found.length > 0 ? { ...match, region, mapped: new Map([...mapped, ...found]) } : undefined;
   }
 
   /** A block leads to a region from now on: where that leads is noted, or will be when it is decoded. */
   link({ region, mapped }: Match): void {
-    const { links, place } = region.raw;
+    const { links, place, entries } = region.raw;
     region.mapped = mapped;
-    for (const [i, [offset]] of links.slice(0, linksOfRegion).entries()) {
+    for (const [i, [offset]] of links.slice(0, mostLinks({ slot: place.slot, slotCount: entries?.length })).entries()) {
       const page = mapped.get(offset >> 12);
       const address = page === undefined ? undefined : page + (offset & (pageBytes - 1));
       const record = address === undefined ? undefined : this.#parts.cache.peek(address, place.mode);
       const at = linkPlace(place.slot, i);
-      this.#view.setUint32(at, record ?? 0, true);
+      this.#view.setUint32(at, record ?? lookupRecord(offset), true);
       if (address === undefined || record !== undefined) continue;
       this.#open(address, { mode: place.mode, place: at, region, mapped });
     }

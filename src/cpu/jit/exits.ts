@@ -194,9 +194,7 @@ export class RegionExits {
         this.leave(rip);
       });
     }
-    const target = loadLink(e, link);
-    e.rarely(e.op('i32.eqz', target), () => this.leave(rip));
-    this.#enter(link, target, asVal(Value.local('i32', parameter.frames)));
+    this.#enter(link, asVal(Value.local('i32', parameter.frames)));
     e.body.returnCallIndirect(this.#regionType);
   }
 
@@ -218,13 +216,8 @@ export class RegionExits {
       lookUp();
       body.else();
     }
-    const target = loadLink(this.#e, link);
-    this.#e.push(target);
-    body.hint(true).if('i32');
-    this.#enter(link, target, frames);
-    body.callIndirect(this.#regionType).else();
-    lookUp();
-    body.end();
+    this.#enter(link, frames);
+    body.callIndirect(this.#regionType);
     if (link.isFar) body.end();
   }
 
@@ -250,13 +243,17 @@ export class RegionExits {
   }
 
   /** Pushes what the handler of a record is called with. Handlers of the interpreter need the flags as words. */
-  #enter({ page }: Link, target: Val, frames: Val): void {
+  #enter({ place, page }: Link, frames: Val): void {
     const e = this.#e;
     if (page !== 0) {
       const codePage = e.op('i64.add', this.#frame.codePage(), e.i64(BigInt(page * 4096)));
       e.storeMemory('i64.store', e.i32(0), layout.codePage, this.#wrap(codePage));
     }
-    pushCall(e, this.#imports, { target, budget: asVal(Value.local('i32', parameter.budget)), frames });
+    pushCall(e, this.#imports, {
+      target: loadLink(e, place),
+      budget: asVal(Value.local('i32', parameter.budget)),
+      frames,
+    });
   }
 
   get #regionType(): number {

@@ -89,6 +89,17 @@ test('other code in the same place is not taken for it', () => {
   assert.ok(other.translatedRegions > 0);
 });
 
+test('code that only begins alike is looked for, and translated when it is hot', () => {
+  const generations = new Generations({ threshold: 20, batch: 1 });
+  runSum(generations, 0x100000);
+  const jumpsTo = (offset: number) => (machine: BareMachine) => machine.load(0x100000 + 15, offset - 16);
+
+  const other = runSum(generations, 0x100000, jumpsTo(5)); // xor eax, eax
+
+  assert.equal(other.result, 4n);
+  assert.deepEqual([other.translatedRegions, other.keptRegions], [1, 1]);
+});
+
 test('code that is overwritten and written again comes back, in the same engine', () => {
   const generations = new Generations({ threshold: 20, batch: 1 });
   runSum(generations, 0x100000);

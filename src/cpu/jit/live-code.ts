@@ -128,6 +128,11 @@ export class LiveCode {
     this.lead(installed);
   }
 
+  /** More is known of the region in a slot. */
+  update(installed: Installed): void {
+    this.#bySlot.set(installed.slot, installed);
+  }
+
   /** A compiled module is in use, and its slots are taken. */
   install(module: LiveModule): void {
     const { first, count } = module.slots;

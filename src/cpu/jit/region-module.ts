@@ -63,7 +63,9 @@ export class RegionModule {
   add({ region, place, entries }: PlacedRegion): void {
     if (this.#functions.length === 0) this.#firstSlot = place.slot;
     const hasEntries = entries !== undefined;
-    const write = (body: FunctionBody): void => translateRegion(body, region, { ...place, hasEntries }, this.#imports);
+    const slotCount = entries?.length;
+    const write = (body: FunctionBody): void =>
+      translateRegion(body, region, { ...place, hasEntries, slotCount }, this.#imports);
     const whole = this.#module.define(hasEntries ? dispatchParams : regionParams, regionResults, write);
     if (!entries) this.#functions.push(whole);
     for (const entry of entries ?? []) {

@@ -82,7 +82,7 @@ class RegionWriter {
       wraps ? this.#e.op('i64.and', rip, this.#e.i64(0xffffffffn)) : rip,
     );
     const parts = { e: this.#e, frame: this.#frame, exits: this.#exits, imports, stack };
-    const places = linkPlaces(region, place.slot);
+    const places = linkPlaces(region, place);
     this.#target = new JitTarget(parts, place, (offset) => {
       const at = places.get(offset);
       if (at === undefined) return undefined;

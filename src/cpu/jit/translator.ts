@@ -2,23 +2,25 @@ import {
   type EngineParts,
   type HotBlock,
   type HotCode,
-  interpreterModule,
   record,
   specialIndex,
   type TranslatedRegion,
 } from '../interpreter/index.ts';
-import { layout, modeKey, noLookupKey } from '../isa/x86/index.ts';
+import { modeKey } from '../isa/x86/index.ts';
 import { Batch } from './batch.ts';
+import { Comeback, type KeptInUse } from './comeback.ts';
 import { describeRegion } from './describe-region.ts';
-import { EarlierCode, type EarlierModule, pagesIn } from './earlier-code.ts';
-import type { CodeInUse, ModuleInUse, ModuleKeeper } from './kept-modules.ts';
-import { setLinks } from './links.ts';
-import { codeBytesLimit, type Installed, LiveCode, type LiveModule } from './live-code.ts';
+import { EarlierCode } from './earlier-code.ts';
+import type { CodeInUse, ModuleKeeper } from './kept-modules.ts';
+import { setLinks, writeLookupRecords } from './links.ts';
+import { codeBytesLimit, type Installed, LiveCode } from './live-code.ts';
 import { type CompiledModule, localWriter, type ModuleWriter, type WrittenModule } from './module-writer.ts';
-import { beginProfile, continueProfile } from './profile.ts';
-import type { Region, RegionPage } from './region.ts';
+import { continueProfile } from './profile.ts';
+import type { Region } from './region.ts';
 import type { Profiled } from './region-module.ts';
+import { piecesOf, RegionPlacement } from './region-placement.ts';
 import { RunningCode } from './running-code.ts';
+import { Verification } from './verification.ts';
 
 const pageBytes = 4096;
 
@@ -45,12 +47,6 @@ const defaults = {
   profiledJumps: 300_000,
   keeper: undefined,
 } as const;
-/** Entries after which a block is looked for in the code of earlier runs. */
-const entriesOfKept = 4;
-/** Entries of a region's further blocks before they begin regions of their own. */
-const deferral = 8_000;
-/** How often a region looks up what it leads to, after translations changed, before the pages there are checked. */
-const linkPatience = 32;
 const mostProfiles = 3;
 /** Entries after which a block is hot once more that was hot while the writer was busy; calls, for a region that was to be translated again. */
 const retry = { entries: 500, profiledJumps: 10_000 } as const;
@@ -65,12 +61,9 @@ interface Attached {
   readonly view: DataView;
   readonly code: RunningCode;
   readonly live: LiveCode;
-  readonly earlier: EarlierCode | undefined;
-}
-
-/** A module that is in use, and what it takes to keep it. */
-interface KeptInUse extends LiveModule {
-  readonly inUse?: Omit<ModuleInUse, 'functions'>;
+  readonly placement: RegionPlacement;
+  readonly verification: Verification;
+  readonly comeback: Comeback | undefined;
 }
 
 /** Translates hot code region by region, several to a Wasm module, and leads the blocks' first records there. */
@@ -94,9 +87,6 @@ export class RegionTranslator implements HotCode {
     translatedBytes: 0,
     /** Of code that was translated before, at the same address; noted for statistics only. */
     retranslatedRegions: 0,
-    verifications: 0,
-    keptModules: 0,
-    keptRegions: 0,
   };
   readonly #translated = new Set<string>();
   #translationMs = 0;
@@ -112,13 +102,15 @@ export class RegionTranslator implements HotCode {
     const { keeper } = this.#options;
     const code = new RunningCode(parts, this.#options);
     const earlier = keeper && new EarlierCode(keeper, parts, code);
-    this.#engine = {
-      parts,
-      view: new DataView(parts.memory.buffer),
-      code,
-      live: new LiveCode(parts, this.threshold, earlier?.endSlot),
-      earlier,
-    };
+    const live = new LiveCode(parts, this.threshold, earlier?.endSlot);
+    const placement = new RegionPlacement(parts, this.#options.profiledJumps);
+    const instantiate = (module: WebAssembly.Module) => this.#instantiate(module);
+    const verification = new Verification(live, code);
+    const comeback = earlier && new Comeback({ parts, earlier, live, code, placement, instantiate });
+    if (comeback) verification.onLinks = (slot) => comeback.complete(slot);
+    const view = new DataView(parts.memory.buffer);
+    writeLookupRecords(view);
+    this.#engine = { parts, view, code, live, placement, verification, comeback };
     this.#writer.prepare();
   }
 
@@ -137,11 +129,11 @@ export class RegionTranslator implements HotCode {
   }
 
   entriesUntilHot(address: number, mode: number): number {
-    return this.#attached.earlier?.mayHave(address, mode) ? Math.min(entriesOfKept, this.threshold) : this.threshold;
+    return Math.min(this.#attached.comeback?.entriesUntilTried(address, mode) ?? this.threshold, this.threshold);
   }
 
   decoded(address: number, mode: number, start: number): void {
-    this.#attached.earlier?.decoded(address, mode, start);
+    this.#attached.comeback?.decoded(address, mode, start);
   }
 
   settle(): void {
@@ -153,7 +145,7 @@ export class RegionTranslator implements HotCode {
 
   cleared(): void {
     this.#attached.live.clear();
-    this.#attached.earlier?.clear();
+    this.#attached.comeback?.cleared();
     this.#pending = undefined;
     this.#arrived = [];
     this.#epoch++;
@@ -180,9 +172,11 @@ export class RegionTranslator implements HotCode {
   }
 
   counters(): Readonly<Record<string, number>> {
-    const { live } = this.#attached;
+    const { live, verification, comeback } = this.#attached;
     return {
       ...this.#counters,
+      ...comeback?.counters,
+      verifications: verification.count,
       ...live.counters,
       liveModules: live.moduleCount,
       liveBytes: live.bytes,
@@ -208,14 +202,14 @@ export class RegionTranslator implements HotCode {
   }
 
   #add(block: HotBlock, region: Region, profiled: Profiled): void {
-    const { live, code, parts, view } = this.#attached;
+    const { live, code, parts, view, placement } = this.#attached;
     if (!live.takeSlots(1, () => this.#finish())) return;
     const slot = live.nextSlot;
     const pieces = piecesOf(region);
-    this.#cover(block, pieces, [...region.pages, ...region.farPages]);
-    this.#defer(block, pieces, region.pages);
+    placement.cover(block, pieces, [...region.pages, ...region.farPages]);
+    placement.defer(block, pieces, region.pages);
     const isFinal = profiled.callTargets !== undefined;
-    setLinks(view, region, slot);
+    setLinks(view, region, { slot });
     this.#batch.add({ region, place: { mode: block.mode, slot, isFinal }, known: profiled });
     const { pages, farPages } = region;
     const rip = code.ripAt(block.address % pageBytes);
@@ -239,86 +233,24 @@ export class RegionTranslator implements HotCode {
   #place(installed: Installed): void {
     this.#batch.place(installed);
     this.#attached.live.place(installed);
-    this.#begin(installed);
+    this.#attached.placement.begin(installed);
   }
 
-  #begin({ slot, profiles }: Installed): void {
-    const { view, parts } = this.#attached;
-    view.setUint32(layout.regionKeys + 4 * slot, 0, true);
-    view.setUint32(layout.linkKeys + 4 * slot, 0, true);
-    parts.onPlaced(slot);
-    view.setUint32(layout.linkMisses + 4 * slot, linkPatience, true);
-    beginProfile(view, slot, this.#options.profiledJumps << (2 * profiles));
-  }
-
-  /** Leads a block to the region that an earlier run has made of the same code, if there is one. */
+  /** Whether a block needs no translation now, because of what earlier runs have made of its code. */
   #comesBack(block: HotBlock): boolean {
-    const { earlier, live, code } = this.#attached;
-    if (!earlier) return false;
+    const { comeback } = this.#attached;
+    if (!comeback) return false;
     const begun = performance.now();
-    let isBack = false;
-    for (const match of earlier.matches(block)) {
-      const { slot, region, mapped, module } = match;
-      const { place, entries, known, pages, farPages, blocks } = region.raw;
-      const slots = Array.from({ length: entries?.length ?? 1 }, (_, i) => live.at(place.slot + i));
-      const isElsewhere = slots.some((other) => other && live.isUsed(other.block, other.slot));
-      if ((isElsewhere && earlier.isElsewhere(match)) || !this.#use(earlier, module)) continue;
-      const [own, far] = [pagesIn(pages, mapped), pagesIn(farPages, mapped)];
-      this.#cover(block, blocks, [...own, ...far]);
-      this.#defer(block, blocks, own);
-      earlier.link(match);
-      const rip = code.ripAt(block.address % pageBytes);
-      const installed = { block, slot, pages: own, farPages: far, ...known, rip };
-      this.#begin(installed);
-      live.placeAgain(installed);
-      this.#counters.keptRegions++;
-      isBack = true;
-      break;
-    }
+    const isHandled = comeback.handles(block, this.threshold);
     this.#compilationMs += performance.now() - begun;
-    return isBack;
+    return isHandled;
   }
 
-  /** Sees that a module of an earlier run is in use, in its own slots. */
-  #use(earlier: EarlierCode, module: EarlierModule): boolean {
-    if (module.module) return true;
-    const { live } = this.#attached;
-    const { kept } = module;
-    if (!live.areFree(kept.slots)) {
-      module.isLost = true;
-      return false;
-    }
-    const compiled = earlier.compile(module);
-    if (!compiled) return false;
-    this.#instantiate(compiled);
-    module.module = compiled;
-    module.wasUsed = true;
-    const inUse = { kept, module: compiled, bytes: undefined };
-    const entry: KeptInUse = {
-      slots: kept.slots,
-      bytes: kept.byteLength,
-      onEvicted: () => earlier.unload(module),
-      inUse,
-    };
-    live.install(entry);
-    this.#counters.keptModules++;
-    return true;
-  }
-
-  /** What is to be kept of this run for others: what was made and what was used, and what nothing came to. */
+  /** What is to be kept of this run for others; RangeError without a keeper. */
   keep(): CodeInUse {
-    const { earlier, live, parts } = this.#attached;
-    const functionsAt = (first: number, count: number): unknown[] =>
-      Array.from({ length: count }, (_, i) => parts.table.get(first + i) as unknown);
-    const inUse = live.modules.flatMap(({ slots: { first, count }, inUse: module }: KeptInUse) =>
-      module ? [{ ...module, functions: functionsAt(parts.firstSlot + first, count) }] : [],
-    );
-    const unused = (earlier?.modules ?? [])
-      .filter(({ isLost, wasUsed, kept }) => !isLost && !wasUsed && live.areFree(kept.slots))
-      .map(({ kept }) => ({ kept, module: undefined, bytes: undefined, functions: [] }));
-    const { module, table } = interpreterModule();
-    const interpreter = { module, functions: functionsAt(0, table.size) };
-    return { interpreter, modules: [...unused, ...inUse] };
+    const { comeback } = this.#attached;
+    if (!comeback) throw new RangeError('Cannot keep translated code: there is no keeper');
+    return comeback.keep();
   }
 
   /**
@@ -347,7 +279,7 @@ export class RegionTranslator implements HotCode {
   }
 
   #addDispatching({ block }: Installed, profiled: Profiled): void {
-    const { live, code, view } = this.#attached;
+    const { live, code, view, placement } = this.#attached;
     const region = code.form(block, profiled);
     const entries = this.#entriesOf(block, region);
     if (entries.length === 0 || !live.takeSlots(entries.length, () => this.#finish())) return;
@@ -355,11 +287,11 @@ export class RegionTranslator implements HotCode {
     const is64 = (block.mode & modeKey.codeMask) === modeKey.code64;
     const places = entries.map(({ offset }) => ({ page: offset >> 12, pageOffset: offset & (pageBytes - 1), is64 }));
     const isFinal = profiled.callTargets !== undefined;
-    setLinks(view, region, slot);
+    setLinks(view, region, { slot, slotCount: entries.length });
     this.#batch.add({ region, place: { mode: block.mode, slot, isFinal }, entries: places, known: profiled });
     for (const [i, entry] of entries.entries()) {
       const { pages, farPages } = region;
-      this.#cover(entry.block, piecesOf(region), [...pages, ...farPages]);
+      placement.cover(entry.block, piecesOf(region), [...pages, ...farPages]);
       const rip = code.ripAt(entry.offset);
       this.#place({ block: entry.block, slot: slot + i, pages, farPages, ...profiled, rip });
     }
@@ -374,35 +306,6 @@ export class RegionTranslator implements HotCode {
       const block = this.#attached.code.blockAt(offset, mode);
       return block ? [{ offset, block }] : [];
     });
-  }
-
-  /** Writes to any code of the region drop it. */
-  #cover(block: HotBlock, pieces: readonly Piece[], pages: readonly RegionPage[]): void {
-    const { cache } = this.#attached.parts;
-    for (const { index, address } of pages) {
-      const [from, to] = [index * pageBytes, (index + 1) * pageBytes];
-      for (const { start, end } of pieces) {
-        const first = Math.max(start, from);
-        const length = Math.min(end, to) - first;
-        if (length > 0) cache.cover(block, address + first - from, length);
-      }
-    }
-  }
-
-  /**
-   * The region's other blocks run as often as its first one until it is there, and seldom begin one of their own when it is:
-   * they begin to count anew. Half of all regions were made for nothing without this.
-   */
-  #defer({ mode }: HotBlock, pieces: readonly Piece[], pages: readonly RegionPage[]): void {
-    const { view, parts } = this.#attached;
-    const counter = specialIndex('count');
-    for (const { start: offset, end } of pieces) {
-      const page = end === offset ? undefined : pages.find(({ index }) => index === offset >> 12);
-      if (!page) continue;
-      const start = parts.cache.peek(page.address + (offset & (pageBytes - 1)), mode);
-      if (start === undefined || view.getUint16(start + record.handler, true) !== counter) continue;
-      view.setUint32(start + record.immediate, deferral, true);
-    }
   }
 
   /** Has what waits written. */
@@ -439,50 +342,12 @@ export class RegionTranslator implements HotCode {
 
   /** An instance fills its slots. */
   #instantiate(module: WebAssembly.Module): void {
-    const { env, core } = this.#attached.parts;
+    const { parts, verification } = this.#attached;
+    const { env, core } = parts;
     const callbacks = {
-      verify: (slot: number) => (slot < 0 ? this.#verifyLinks(~slot) : this.#verify(slot)),
+      verify: (slot: number) => (slot < 0 ? verification.links(~slot) : verification.region(slot)),
       noteProfile: (slot: number) => this.#noteProfile(slot),
     };
     new WebAssembly.Instance(module, { env: { ...env, ...callbacks }, core });
   }
-
-  /** Whether the pages of a region that was just entered are mapped as they were; 1 holds until translations change. */
-  #verify(slot: number): number {
-    const installed = this.#attached.live.at(slot);
-    if (!installed || !this.#areMapped(installed.pages)) return 0;
-    this.#noteVerified(layout.regionKeys, slot);
-    return 1;
-  }
-
-  /** The same for the pages that the running region leads to, when it has often looked up what is there. */
-  #verifyLinks(slot: number): number {
-    const { live, view } = this.#attached;
-    const installed = live.at(slot);
-    const areMapped = installed !== undefined && this.#areMapped(installed.farPages);
-    view.setUint32(layout.linkMisses + 4 * slot, areMapped ? linkPatience : 64 * linkPatience, true);
-    if (areMapped) this.#noteVerified(layout.linkKeys, slot);
-    return areMapped ? 1 : 0;
-  }
-
-  #areMapped(pages: Installed['pages']): boolean {
-    this.#counters.verifications++;
-    return this.#attached.code.areMapped(pages);
-  }
-
-  /** Code that is not flat has no key that changes with translations: it is verified each time. */
-  #noteVerified(keys: number, slot: number): void {
-    const { view, code } = this.#attached;
-    const key = view.getInt32(code.isInUpperPart() ? layout.lookupKeyHigh : layout.lookupKey, true);
-    if (key !== noLookupKey) view.setInt32(keys + 4 * slot, key, true);
-  }
 }
-
-/** Code from one offset to another. */
-interface Piece {
-  readonly start: number;
-  readonly end: number;
-}
-
-const piecesOf = ({ blocks }: Region): Piece[] =>
-  blocks.map(({ instructions, end }) => ({ start: instructions[0]?.offset ?? end, end }));
