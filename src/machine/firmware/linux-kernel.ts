@@ -17,7 +17,7 @@ export interface LinuxKernel {
 export interface KernelFile {
   /** For messages. */
   readonly name: string;
-  readonly bytes: ByteSource;
+  readonly bytes: Uint8Array;
   /** The same kernel unpacked earlier: saves unpacking it now. */
   readonly unpackedBytes?: ByteSource | undefined;
 }
@@ -41,8 +41,7 @@ export async function readLinuxKernel(file: KernelFile, unpack?: Unpack): Promis
 async function unpackPayload(setup: SetupHeader, name: string, unpack?: Unpack): Promise<Uint8Array | undefined> {
   if (!setup.payload || !unpack) return undefined;
   try {
-    const { at, length } = setup.payload;
-    return await unpack(setup.file.subarray(at, at + length));
+    return await unpack(setup.payload);
   } catch (cause) {
     throw new KernelFormatError(name, 'payload', 'its payload cannot be unpacked', { cause });
   }
