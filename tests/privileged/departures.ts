@@ -3,6 +3,7 @@
  * edition of December 2024; volume 2 by instruction.
  */
 import { numericDepartures } from './numeric-departures.ts';
+import { shadowDepartures } from './shadow-departures.ts';
 import { switchDepartures } from './switch-departures.ts';
 import { taskDepartures } from './task-departures.ts';
 import { unrealDepartures } from './unreal-departures.ts';
@@ -871,6 +872,7 @@ export const departures: readonly Departure[] = [
     lines: [[2, '60000010', '00000010']],
   },
   ...numericDepartures,
+  ...shadowDepartures,
   ...switchDepartures,
   ...taskDepartures,
   ...unrealDepartures,

@@ -166,7 +166,7 @@ export const systemMutations: readonly Mutation[] = [
     family: 'interrupts',
     fault: 'MOV SS does not hold interrupts off',
     file: 'isa/x86/system/segment-load.ts',
-    before: "  state.raiseAttention(attention.shadow);\n  cpu.stepTrap = 'none'; // SDM 3A, 6.8.3",
+    before: "  cpu.state.raiseAttention(attention.shadow);\n  cpu.stepTrap = 'none'; // SDM 3A, 6.8.3",
     after: '',
     check: unit('interpreter/interrupts.test.ts'),
   },

@@ -101,7 +101,7 @@ const loadFarPointer =
   (e, x, w, linear) => {
     const offset = x.load(w, linear);
     const selector = x.load(16, x.wrapAddress(e.op('i64.add', linear, e.i64(BigInt(w / 8)))));
-    x.helper('loadSegment', e.i32(segment), selector);
+    x.helper('loadSegmentOfPointer', e.i32(segment), selector);
     return offset;
   };
 

@@ -37,7 +37,7 @@ import {
 import { rdmsr, wrmsr } from './msr.ts';
 import { insString, outsString, portIn, portOut } from './port-io.ts';
 import { segmentAddress } from './segment-access.ts';
-import { loadSegment } from './segment-load.ts';
+import { loadSegment, loadSegmentOfPointer } from './segment-load.ts';
 import { arpl, lar, lsl, verr, verw } from './segment-query.ts';
 import { enter, popa, pusha } from './stack-frames.ts';
 import { lgdt, lidt, lldt, ltr, sgdt, sidt, sldt, str } from './table-instructions.ts';
@@ -133,6 +133,7 @@ export const systemHelpers = {
   outsString,
   /** (segment, selector) */
   loadSegment,
+  loadSegmentOfPointer,
   /** (opBytes) */
   pusha,
   /** (opBytes) */

@@ -14,8 +14,16 @@ const target = new Descriptor();
 export const virtual8086Attributes = 0xf3;
 const realAttributes = 0x93;
 
-/** Loads ES, SS, DS, FS or GS; throws GuestFault. Loading SS also holds interrupts off for one instruction. */
+/** MOV and POP to ES, SS, DS, FS or GS; throws GuestFault. SS also holds interrupts off for one instruction. */
 export function loadSegment(cpu: X86Cpu, number: number, selector: number): void {
+  loadSegmentOfPointer(cpu, number, selector);
+  if (number !== segment.ss) return;
+  cpu.state.raiseAttention(attention.shadow);
+  cpu.stepTrap = 'none'; // SDM 3A, 6.8.3
+}
+
+/** LES, LSS and their kin: the pointer is loaded as a whole, and nothing is held off. */
+export function loadSegmentOfPointer(cpu: X86Cpu, number: number, selector: number): void {
   const { state } = cpu;
   if (number === segment.cs) cpu.raise(vector.invalidOpcode);
   const sel = selector & 0xffff;
@@ -24,9 +32,6 @@ export function loadSegment(cpu: X86Cpu, number: number, selector: number): void
   else if (number === segment.ss) loadStackSegment(cpu, sel);
   else loadDataSegment(cpu, number, sel, vector.generalProtection);
   if (number < segment.fs) refreshMode(state);
-  if (number !== segment.ss) return;
-  state.raiseAttention(attention.shadow);
-  cpu.stepTrap = 'none'; // SDM 3A, 6.8.3
 }
 
 /** Loads the usual data segment at once (getpid row of the bench, 32 bits); false: nothing was done. */
