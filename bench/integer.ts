@@ -21,7 +21,7 @@ interface Subject {
 const mezz = (engine: EngineOfBench): Subject => ({
   name: 'mezz',
   program: bareIntegerLoop,
-  command: (kernel) => mezzCommand({ kernel }, engine),
+  command: (kernel) => mezzCommand({ kernel }, { engine }),
 });
 const qemu: Subject = { name: 'qemu', program: bareIntegerLoop, command: (kernel) => qemuCommand({ kernel }) };
 const native: Subject = { name: 'native', program: nativeIntegerLoop, command: (path) => [path] };

@@ -19,10 +19,17 @@ const qemu = 'qemu-system-x86_64';
 
 const mezzEntry = fileURLToPath(new URL('../bin/mezz.js', import.meta.url));
 
+export interface MezzRun {
+  readonly engine: EngineOfBench;
+  readonly statsFile?: string;
+  /** Where translated code is kept between runs; nowhere when absent. */
+  readonly translations?: string | undefined;
+}
+
 /** Mezz as its users run it. */
-export function mezzCommand(guest: GuestOfBench, engine: EngineOfBench, statsFile?: string): string[] {
+export function mezzCommand(guest: GuestOfBench, { engine, statsFile, translations = 'none' }: MezzRun): string[] {
   const command = [process.execPath, mezzEntry, 'run', ...(guest.image ? [guest.image] : ['--kernel', guest.kernel])];
-  command.push('--engine', engine, '--memory', `${memoryMebibytes}M`);
+  command.push('--engine', engine, '--translations', translations, '--memory', `${memoryMebibytes}M`);
   if (guest.initrd !== undefined) command.push('--initrd', guest.initrd);
   if (!guest.image) command.push('--debug-exit', `0x${debugExitPort.toString(16)}`);
   if (statsFile !== undefined) command.push('--stats', statsFile);

@@ -26,7 +26,7 @@ type RowsOptions = BenchFlags & { readonly hasQemu: boolean; readonly hasV86: bo
 const rowParts: Readonly<Record<string, (guest: DefaultGuest, options: RowsOptions) => Promise<readonly Row[]>>> = {
   boot: async (guest, options) => [
     ...(options.bits.includes(64) ? await benchBoot(guest.marker, options) : []),
-    ...(options.bits.includes(32) ? [await benchBoot32(options)] : []),
+    ...(options.bits.includes(32) ? await benchBoot32(options) : []),
   ],
   integer: async (_guest, options) => [await benchInteger(options)],
   rest: (guest, options) =>

@@ -17,6 +17,7 @@ export const usage = `Usage: npm run bench -- [OPTION]...
   --bits WIDTHS        of 64, 32
   --cpus N             how many processors the guest at rest has (default 1)
   --seconds S          how long one measurement of a program is to take (default ${defaultSeconds})
+  --no-kept            programs on a Mezz that has kept no translated code of theirs
   --no-build           take the built program as it is
 
 Lists have commas between their items.`;
@@ -32,6 +33,7 @@ export interface BenchFlags {
   /** Of the guest at rest. */
   readonly cpus: number;
   readonly isBuilt: boolean;
+  readonly isKept: boolean;
 }
 
 const flagTable = {
@@ -45,6 +47,7 @@ const flagTable = {
   seconds: { type: 'string', default: String(defaultSeconds) },
   cpus: { type: 'string', default: '1' },
   build: { type: 'boolean', default: true },
+  kept: { type: 'boolean', default: true },
   help: { type: 'boolean' },
 } as const;
 
@@ -65,6 +68,7 @@ export function readFlags(): BenchFlags | undefined {
     seconds: number('seconds', flags.seconds),
     cpus: Math.floor(number('cpus', flags.cpus)),
     isBuilt: flags.build,
+    isKept: flags.kept,
   };
 }
 

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { layout, vcpuTlbBytes } from '../src/cpu/index.ts';
 import type { BenchOptions } from './boot.ts';
 import { type GuestOfBench, memoryMebibytes, mezzCommand, qemuCommand } from './machines.ts';
@@ -26,11 +27,12 @@ export async function benchAtRest(
   const { idleSeconds, cpus } = options;
   const mezz: PromptFigures[] = [];
   const qemu: PromptFigures[] = [];
+  const translations = join(options.folder, 'translations-rest');
   for (let i = 0; i < options.repetitions; i++) {
     const mappingBytes = layout.ram + ramBytes + (cpus - 1) * vcpuTlbBytes;
     mezz.push(
       await benchAtPrompt({
-        command: [...mezzCommand(guest, options.engine), '--cpus', String(cpus)],
+        command: [...mezzCommand(guest, { engine: options.engine, translations }), '--cpus', String(cpus)],
         mappingBytes,
         ramOffset: layout.ram,
         idleSeconds,

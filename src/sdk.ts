@@ -1,6 +1,6 @@
 /** Mezz as a library: virtual machines in this process. `docs/` and the `mezz` command show the rest of it. */
 import { SerialPipe } from './backends/index.ts';
-import { nodeHost, nullSerial, readUserFile } from './host/index.ts';
+import { nodeHost, nullSerial, readUserFile, TranslationFile } from './host/index.ts';
 import {
   CommandSession,
   commandInitramfs,
@@ -35,6 +35,8 @@ export interface VmOptions {
   readonly cpu?: ProcessorName | undefined;
   /** How many processors the guest has, 1 to 64; 1 when absent. */
   readonly cpus?: number | undefined;
+  /** A file where translated code is kept for later VMs of this guest, which start faster; nowhere when absent. */
+  readonly translations?: string | undefined;
   /** A write of V to this I/O port ends the VM with the status (V << 1) | 1. */
   readonly debugExitPort?: number | undefined;
   /** Takes what the guest writes to its first serial port. */
@@ -46,6 +48,8 @@ export interface ConsoleVm {
   readonly vm: VirtualMachine;
   type(text: string): void;
 }
+
+const keeperAt = (path: string | undefined) => (path === undefined ? undefined : TranslationFile.open(path, 'plain'));
 
 const defaultMemoryMiB = 512;
 const mebibyte = 2 ** 20;
@@ -70,6 +74,7 @@ export async function createVm(options: VmOptions): Promise<ConsoleVm> {
       serialPorts: [pipe],
       debugExitPort: options.debugExitPort,
       engine: options.engine,
+      keeper: keeperAt(options.translations),
       cpu: options.cpu,
       cpus: options.cpus,
     },
@@ -88,6 +93,8 @@ export interface CommandOptions {
   readonly cpu?: ProcessorName | undefined;
   /** How many processors the guest has, 1 to 64; 1 when absent. */
   readonly cpus?: number | undefined;
+  /** A file where translated code is kept for later VMs of this guest, which start faster; nowhere when absent. */
+  readonly translations?: string | undefined;
   readonly input?: string | Uint8Array | undefined;
   readonly timeoutSeconds?: number | undefined;
 }
@@ -132,6 +139,7 @@ export async function runCommand(argv: readonly string[], options: CommandOption
       },
       serialPorts: [nullSerial(), ...pipes],
       engine: options.engine,
+      keeper: keeperAt(options.translations),
       cpu: options.cpu,
       cpus: options.cpus,
     },

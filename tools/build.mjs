@@ -4,7 +4,8 @@
  * generated then. Types of the library are written by tsc. Plain JavaScript for the Node that the system has.
  */
 import { spawnSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -74,6 +75,14 @@ function writeTypes() {
   if (status !== 0) throw new Error('Cannot build: tsc failed');
 }
 
+/** Of all that was built: code that is kept between runs belongs to one build. */
+function digestOf(folder) {
+  const digest = createHash('sha256');
+  const files = readdirSync(folder, { recursive: true }).filter((name) => /\.(js|wasm)$/.test(name));
+  for (const name of files.sort()) digest.update(`${name}\n`).update(readFileSync(join(folder, name)));
+  return digest.digest('hex');
+}
+
 rmSync(dist, { recursive: true, force: true });
 await bundle();
 writeTypes();
@@ -81,3 +90,4 @@ const { buildInterpreter } = await import(new URL('cpu/interpreter/interpreter-m
 const { main, further } = buildInterpreter();
 writeFileSync(join(dist, 'cpu/interpreter/main.wasm'), main());
 writeFileSync(join(dist, 'cpu/interpreter/further.wasm'), further());
+writeFileSync(join(dist, 'build-id'), digestOf(dist));

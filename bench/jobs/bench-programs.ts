@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { EngineOfBench } from '../machines.ts';
 import type { Bits } from './compile.ts';
 import { debianPrograms } from './debian-programs.ts';
@@ -15,6 +16,8 @@ export interface ProgramsOptions {
   readonly programs: readonly string[];
   /** How long one measurement is to take. */
   readonly seconds: number;
+  /** Mezz's translated code is kept from a run of all of them before. */
+  readonly isKept: boolean;
   readonly folder: string;
 }
 
@@ -29,6 +32,7 @@ export interface ProgramRow {
   readonly failures: string[];
 }
 
+const secondsBefore = 1.5;
 const ownWarmUpSeconds = 0.4;
 /** Debian's programs have a hundred times as much code. */
 const debianWarmUpSeconds = 1.5;
@@ -54,7 +58,12 @@ async function benchGuest(guest: JobGuest, options: ProgramsOptions): Promise<Pr
     .filter(({ name }) => options.programs.includes(name))
     .filter((program) => program.bits.includes(bits) && (!program.isDebian || debian))
     .map((program): ProgramRow => ({ program, bits, results: {}, failures: [] }));
-  const machines = machinesFor(bits, options.machines).map((name) => new JobMachine(name, guest, options.engine));
+  const { engine, isKept } = options;
+  const translations = isKept ? join(options.folder, `translations-programs-${bits}`) : undefined;
+  const machines = machinesFor(bits, options.machines).map(
+    (name) => new JobMachine(name, guest, { engine, translations }),
+  );
+  if (isKept) await runBefore(rows, machines);
   for (let i = 0; i < options.repetitions; i++) {
     for (const row of rows) {
       for (const machine of machines) await measure(row, machine, options.seconds);
@@ -64,6 +73,18 @@ async function benchGuest(guest: JobGuest, options: ProgramsOptions): Promise<Pr
   }
   for (const row of rows) compareChecksums(row);
   return rows;
+}
+
+/** What Mezz makes of the programs is kept; the others have nothing of the kind. */
+async function runBefore(rows: readonly ProgramRow[], machines: readonly JobMachine[]): Promise<void> {
+  const mezz = machines.find(({ name }) => name === 'mezz');
+  if (!mezz) return;
+  for (const { program, bits } of rows) {
+    const before: ProgramRow = { program, bits, results: {}, failures: [] };
+    await measure(before, mezz, secondsBefore);
+    console.error(`${bits} bits, before: ${program.name}${before.failures.join(', ')}`);
+  }
+  await mezz.stop();
 }
 
 /** v86 has no 64-bit mode. */

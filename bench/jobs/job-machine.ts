@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type EngineOfBench, mezzCommand, qemuCommand } from '../machines.ts';
+import { type MezzRun, mezzCommand, qemuCommand } from '../machines.ts';
 import type { Bits } from './compile.ts';
 import type { JobGuest } from './job-guest.ts';
 import { guestPlace, hostPlace, type Place } from './place.ts';
@@ -23,12 +23,12 @@ export class JobMachine {
   /** Why it did not start; it is not tried again before it was stopped. */
   #startError: unknown;
 
-  constructor(name: MachineName, { bits, guest, folder, debian }: JobGuest, engine: EngineOfBench) {
+  constructor(name: MachineName, { bits, guest, folder, debian }: JobGuest, mezz: MezzRun) {
     this.name = name;
     this.bits = bits;
     this.place = name === 'native' ? hostPlace(folder, bits, debian) : guestPlace(debian);
     const commands: Readonly<Record<MachineName, () => readonly string[]>> = {
-      mezz: () => mezzCommand(guest, engine),
+      mezz: () => mezzCommand(guest, mezz),
       qemu: () => qemuCommand(guest),
       v86: () => v86Command(guest, debian),
       native: () => [join(folder, 'init')],

@@ -31,7 +31,10 @@ async function main(): Promise<void> {
   const guest = await makeJobGuest(64, folder, await luajitEntries());
   const work = await workFor(guest, flags.isMixed);
   const statsFile = join(folder, 'stats.json');
-  const session = await Session.start(mezzCommand(guest.guest, flags.engine, statsFile), bootTimeoutSeconds);
+  const session = await Session.start(
+    mezzCommand(guest.guest, { engine: flags.engine, statsFile }),
+    bootTimeoutSeconds,
+  );
   const map = { mappingBytes: layout.ram + memoryMebibytes * 2 ** 20, ramOffset: layout.ram };
   const memory = process.platform === 'linux' ? new MemoryMeter(session.pid, map) : undefined;
   console.error(`Running ${work.length} programs in turn for ${flags.minutes} minutes`);

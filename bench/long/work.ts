@@ -47,7 +47,7 @@ export async function workFor(guest: JobGuest, isMixed: boolean): Promise<Work[]
 
 /** What these programs come to without a machine. */
 async function nativeWork(guest: JobGuest, programs: readonly Program[]): Promise<Work[]> {
-  const native = new JobMachine('native', guest, 'jit');
+  const native = new JobMachine('native', guest, { engine: 'jit' });
   try {
     return await native.awake(async (session) => {
       const work: Work[] = [];

@@ -1,11 +1,11 @@
 import { FileBytes, readUserFile } from '../host/index.ts';
 import { commandInitramfs, joinInitramfs, type OpenImage, unpackKernel } from '../images/index.ts';
-import { isMultiboot } from '../machine/firmware/index.ts';
+import { isMultiboot, type KernelFile } from '../machine/firmware/index.ts';
 import type { BootFile, BootImage } from '../vm/index.ts';
 import { openImage } from './pull.ts';
 import type { RunOptions } from './run-options.ts';
 
-const defaultImage = 'default';
+export const defaultImage = 'default';
 /** The console is the serial port, and a panic ends the run at once. */
 const linuxCommandLine = ['console=ttyS0', 'panic=-1'];
 
@@ -24,8 +24,8 @@ export async function readBootFiles(options: RunOptions, signal: AbortSignal): P
 }
 
 async function imageKernel({ kernelPath, unpackedKernelPath }: OpenImage) {
-  const bytes = await readUserFile('kernel', kernelPath);
-  if (unpackedKernelPath === undefined) return { name: kernelPath, bytes };
+  if (unpackedKernelPath === undefined) return userFile('kernel', kernelPath);
+  const bytes = new FileBytes('kernel', kernelPath);
   return { name: kernelPath, bytes, unpackedBytes: new FileBytes('kernel', unpackedKernelPath) };
 }
 
@@ -34,13 +34,13 @@ async function imageInitrd({ initrdPath }: OpenImage, command: readonly string[]
   return { name: initrdPath, bytes: command ? joinInitramfs(bytes, commandInitramfs(command)) : bytes };
 }
 
-const userFile = async (what: string, path: string): Promise<BootFile> => ({
+const userFile = async (what: string, path: string) => ({
   name: path,
   bytes: await readUserFile(what, path),
 });
 
 /** Words that come later win, so the user's own come last. */
-function commandLine(kernel: BootFile, image: OpenImage | undefined, options: RunOptions): string {
+function commandLine(kernel: KernelFile, image: OpenImage | undefined, options: RunOptions): string {
   const { append = '' } = options;
   if (isMultiboot(kernel.bytes)) return append;
   const own = image ? image.commandLine.split(' ') : [];

@@ -26,8 +26,8 @@ export async function openDebugSocket({ debugSocket, engine }: RunOptions): Prom
   let translations: Translations | undefined;
   const answer = (line: string): string => answerDebugLine(line, translations);
   await LineServer.open({ path: debugSocket, what, longestLineBytes: longestDebugQuestion, answer });
-  return (parts, writer) => {
-    const made = engine === 'jit' ? createJitEngine(parts, {}, writer) : new InterpreterEngine(parts);
+  return (parts, { writer, keeper }) => {
+    const made = engine === 'jit' ? createJitEngine(parts, { keeper }, writer) : new InterpreterEngine(parts);
     translations = made.translations;
     return made;
   };

@@ -1,6 +1,7 @@
 import { compactMemory, nodeHost, releaseBytes, TimeSampler, writeUserFile } from '../host/index.ts';
 import { type BootImage, createPcVm, type PcVmConfig, type VirtualMachine, type VmEnd } from '../vm/index.ts';
 import { openDebugSocket } from './debug-socket.ts';
+import { defaultTranslations, openTranslations } from './open-translations.ts';
 import type { QuitSignals } from './quit-signals.ts';
 import type { RunOptions } from './run-options.ts';
 import { timeShare } from './time-shares.ts';
@@ -25,6 +26,7 @@ export interface RunningGuest {
 export async function createVm(run: GuestRun, serialPorts: PcVmConfig['serialPorts']): Promise<RunningGuest> {
   const { memoryBytes, engine, cpu, cpus, debugExitPort, timeoutSeconds, stats } = run.options;
   const statistics = stats !== undefined;
+  const keeper = openTranslations(run.options, defaultTranslations(run.options));
   const vm = await createPcVm(
     {
       memoryBytes,
@@ -35,11 +37,12 @@ export async function createVm(run: GuestRun, serialPorts: PcVmConfig['serialPor
       boot: run.boot,
       serialPorts,
       statistics,
+      keeper,
     },
     host,
   );
   const { kernel, initrd } = run.boot;
-  for (const bytes of [kernel.bytes, initrd?.bytes]) if (bytes) releaseBytes(bytes);
+  for (const bytes of [kernel.bytes, initrd?.bytes]) if (bytes instanceof Uint8Array) releaseBytes(bytes);
   if (timeoutSeconds !== undefined) vm.stopAfter(timeoutSeconds);
   const sampler = statistics ? new TimeSampler(timeShare) : undefined;
   sampler?.start();

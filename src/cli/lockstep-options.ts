@@ -12,6 +12,7 @@ export const lockstepOptionTable = {
   'ram-every': { value: 'N', help: 'all of RAM is compared after so many instructions (default 50M)' },
   watch: { value: 'OFFSET', help: 'compare the 64 bytes of RAM around this one after every slice' },
   from: { value: 'N', help: 'from this instruction on: the shortest slices, and the instructions of each are told' },
+  translations: { value: 'FILE', help: 'code that "mezz run" has kept there is taken from it' },
   console: { value: 'WHERE', help: 'what the guest writes to its console: stdio (the default) or null' },
 } as const satisfies Record<string, Option>;
 

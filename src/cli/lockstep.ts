@@ -6,6 +6,7 @@ import { readBootFiles } from './boot-files.ts';
 import { exitStatus, reportEnd, say } from './exit-status.ts';
 import { table } from './help.ts';
 import { type LockstepRunOptions, lockstepOptionTable, readLockstepOptions } from './lockstep-options.ts';
+import { openTranslations } from './open-translations.ts';
 import { QuitSignals } from './quit-signals.ts';
 import type { Verb } from './verb.ts';
 
@@ -53,6 +54,7 @@ async function runInLockstep(options: LockstepRunOptions, signals: QuitSignals):
     jit,
     lockstep,
     instructions,
+    keeper: openTranslations(run),
   };
   const machine = await createLockstepVm(config, nodeHost);
   const { vm, engine } = machine;
@@ -62,9 +64,10 @@ async function runInLockstep(options: LockstepRunOptions, signals: QuitSignals):
   }
   vm.start();
   const end = lastLook(machine, await vm.ended);
-  const { faults = 0, interrupts = 0, translatedRegions = 0 } = engine.counters();
+  const { faults = 0, interrupts = 0, translatedRegions = 0, keptRegions = 0 } = engine.counters();
   const done = `${engine.counters().instructions} instructions, ${faults} faults, ${interrupts} interrupts`;
-  say(`In lock-step for ${done}, ${translatedRegions} regions translated`);
+  const kept = keptRegions > 0 ? `, ${keptRegions} kept` : '';
+  say(`In lock-step for ${done}, ${translatedRegions} regions translated${kept}`);
   if (end.kind !== 'failed' || !(end.error instanceof LockstepDifference)) return reportEnd(end, signals.status);
   process.stderr.write(`${describeDifference(end.error, engine)}\n`);
   return differenceStatus;

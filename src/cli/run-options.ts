@@ -26,6 +26,10 @@ export const runOptionTable = {
     value: 'PATH',
     help: 'answer "mezz debug translate --attach PATH" at this Unix socket, which only its owner may use',
   },
+  translations: {
+    value: 'FILE',
+    help: "where translated code is kept for later runs: a file, or none (by default, for images, in Mezz's folder)",
+  },
   stats: {
     value: 'FILE',
     help: 'write figures about the run as JSON: counts, and where the time went; the run is a little slower',
@@ -54,6 +58,7 @@ export interface RunOptions {
   readonly debugExitPort: number | undefined;
   readonly timeoutSeconds: number | undefined;
   readonly stats: string | undefined;
+  readonly translations: string | undefined;
   readonly debugSocket: string | undefined;
   readonly command: readonly string[] | undefined;
 }
@@ -85,6 +90,7 @@ export function readRunOptions({ operands, options, command }: Arguments): RunOp
     debugExitPort: options['debug-exit'] === undefined ? undefined : parsePort(options['debug-exit']),
     timeoutSeconds: options.timeout === undefined ? undefined : parseSeconds(options.timeout),
     stats: options.stats,
+    translations: options.translations,
     debugSocket: options['debug-socket'],
     command,
   };

@@ -54,7 +54,7 @@ async function runGuest({ run, input }: { run: RunOptions; input: string }, sign
   console.send(new TextEncoder().encode(input));
   const { memoryBytes, cpu, debugExitPort, timeoutSeconds = 5 } = run;
   let translations: Translations | undefined;
-  const keep: EngineMaker = (parts, writer) => {
+  const keep: EngineMaker = (parts, { writer }) => {
     const engine = createJitEngine(parts, {}, writer);
     translations = engine.translations;
     return engine;

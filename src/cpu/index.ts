@@ -17,6 +17,17 @@ export {
   type VcpuState,
   vcpuTlbBytes,
 } from './isa/x86/index.ts';
-export { createJitEngine, type JitOptions, type ModuleWriter, ThreadWriter } from './jit/index.ts';
+export {
+  type CodeInUse,
+  createJitEngine,
+  JitEngine,
+  type JitOptions,
+  type KeptModule,
+  type ModuleInUse,
+  type ModuleKeeper,
+  type ModuleWriter,
+  ThreadWriter,
+  type TranslationKeeper,
+} from './jit/index.ts';
 export { describeDifference, LockstepDifference, LockstepEngine, type LockstepOptions } from './lockstep/index.ts';
 export type { Vcpu, VcpuCounters, VcpuPeer, VcpuProgress, VcpuStop } from './vcpu.ts';

@@ -5,19 +5,19 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { FileBytes } from './files.ts';
 
-test('a file is read where it is asked for, and a file that shrank is refused', (t) => {
+test('a file is read where it is asked for, and a file that shrank is refused', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'mezz-file-bytes-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const path = join(folder, 'kernel');
   writeFileSync(path, Uint8Array.of(0, 1, 2, 3, 4, 5));
   const bytes = new FileBytes('kernel', path);
   const target = new Uint8Array(2);
-  bytes.readInto(4, target);
+  await bytes.readInto(4, target);
   assert.equal(bytes.length, 6);
   assert.deepEqual(bytes.subarray(1, 3), Uint8Array.of(1, 2));
   assert.deepEqual(target, Uint8Array.of(4, 5));
   truncateSync(path, 5);
-  assert.throws(() => bytes.readInto(4, target), /^FileError: Cannot read kernel ".*": it ends at 5, before 6$/);
+  await assert.rejects(bytes.readInto(4, target), /^FileError: Cannot read kernel ".*": it ends at 5, before 6$/);
 });
 
 test('a file that is not there is refused at once', () => {

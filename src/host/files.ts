@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync, statSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',
@@ -54,6 +54,10 @@ export function releaseBytes({ buffer, byteLength }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
+function endsEarly(at: number, needed: number): never {
+  throw new RangeError(`it ends at ${at}, before ${needed}`);
+}
+
 /** A large file's bytes, read when they are asked for (structurally the machine's ByteSource). All of it throws FileError. */
 export class FileBytes {
   readonly length: number;
@@ -68,30 +72,45 @@ export class FileBytes {
 
   subarray(begin: number, end: number): Uint8Array {
     const bytes = new Uint8Array(Math.max(0, end - begin));
-    this.readInto(begin, bytes);
-    return bytes;
-  }
-
-  readInto(begin: number, target: Uint8Array): void {
     this.#attempt(() => {
       const file = openSync(this.#path, 'r');
       try {
-        for (let at = 0; at < target.length; ) {
-          const count = readSync(file, target, at, target.length - at, begin + at);
-          if (count === 0) throw new RangeError(`it ends at ${begin + at}, before ${begin + target.length}`);
-          at += count;
+        for (let at = 0; at < bytes.length; ) {
+          at += readSync(file, bytes, at, bytes.length - at, begin + at) || endsEarly(begin + at, begin + bytes.length);
         }
       } finally {
         closeSync(file);
       }
     });
+    return bytes;
+  }
+
+  /** Another thread reads: a guest's fresh memory is dear to touch, and its engine can be made meanwhile. */
+  async readInto(begin: number, target: Uint8Array): Promise<void> {
+    try {
+      const file = await open(this.#path, 'r');
+      try {
+        for (let at = 0; at < target.length; ) {
+          const { bytesRead } = await file.read(target, at, target.length - at, begin + at);
+          at += bytesRead || endsEarly(begin + at, begin + target.length);
+        }
+      } finally {
+        await file.close();
+      }
+    } catch (cause) {
+      throw this.#error(cause);
+    }
   }
 
   #attempt<Result>(action: () => Result): Result {
     try {
       return action();
     } catch (cause) {
-      throw new FileError(`read ${this.#what}`, this.#path, cause);
+      throw this.#error(cause);
     }
+  }
+
+  #error(cause: unknown): FileError {
+    return new FileError(`read ${this.#what}`, this.#path, cause);
   }
 }

@@ -11,3 +11,4 @@ export { fileSerial, nullSerial } from './serial-files.ts';
 export { StdioSerial, type StdioSerialOptions } from './stdio-serial.ts';
 export { startThread } from './threads.ts';
 export { type SampledFrame, TimeSampler } from './time-sampler.ts';
+export { TranslationFile } from './translation-file.ts';

@@ -31,5 +31,7 @@ export async function loadBootImage(boot: BootImage, memory: GuestMemory, platfo
   const { kernel, initrd, commandLine, unpack } = boot;
   const acpi = writeAcpiTables(memory, platform);
   if (!isMultiboot(kernel.bytes)) return bootLinux({ memory, kernel, initrd, commandLine, acpi, unpack });
-  return loadMultiboot({ memory, kernel, commandLine, modules: initrd ? [initrd] : [], acpi });
+  const { name, bytes } = kernel;
+  const whole = { name, bytes: bytes.subarray(0, bytes.length) };
+  return loadMultiboot({ memory, kernel: whole, commandLine, modules: initrd ? [initrd] : [], acpi });
 }

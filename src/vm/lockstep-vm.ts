@@ -31,7 +31,7 @@ export async function createLockstepVm(
   const make: EngineMaker = (parts) => {
     engine = new LockstepEngine(parts, {
       ...config.lockstep,
-      subject: (options): InterpreterEngine => createJitEngine(options, config.jit),
+      subject: (options): InterpreterEngine => createJitEngine(options, { ...config.jit, keeper: config.keeper }),
       onProgress: ({ instructions }) => {
         clock.reached(instructions);
         if (instructions >= limit) vm.stop();

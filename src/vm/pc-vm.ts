@@ -4,12 +4,15 @@ import {
   createJitEngine,
   InterpreterEngine,
   type InterpreterOptions,
+  JitEngine,
   type LockstepEngine,
   layout,
+  type ModuleKeeper,
   type ModuleWriter,
   type ProcessorName,
   parseProcessor,
   prepareInterpreter,
+  type TranslationKeeper,
 } from '../cpu/index.ts';
 import { type Board, createPcBoard, ramRangesFor } from '../machine/boards/index.ts';
 import type { SerialBackend } from '../machine/devices/index.ts';
@@ -36,15 +39,23 @@ export interface PcVmConfig {
   readonly cpu?: ProcessorName | undefined;
   /** Count what costs time to count; see VmStatistics. */
   readonly statistics?: boolean | undefined;
+  /** Where translated code is kept between runs; nowhere when absent. */
+  readonly keeper?: TranslationKeeper | undefined;
 }
 
 /** What executes guest code. */
 export type EngineName = 'interpreter' | 'jit';
-export type EngineMaker = (parts: InterpreterOptions, writer?: ModuleWriter) => InterpreterEngine | LockstepEngine;
+export type EngineMaker = (parts: InterpreterOptions, tools: EngineTools) => InterpreterEngine | LockstepEngine;
+
+/** What an engine may be made with. */
+export interface EngineTools {
+  readonly writer?: ModuleWriter | undefined;
+  readonly keeper?: ModuleKeeper | undefined;
+}
 
 const engineMakers: Readonly<Record<EngineName, EngineMaker>> = {
   interpreter: (parts) => new InterpreterEngine(parts),
-  jit: (parts, writer) => createJitEngine(parts, {}, writer),
+  jit: (parts, { writer, keeper }) => createJitEngine(parts, { keeper }, writer),
 };
 
 /** A byte of flat logical destinations is not enough for more than 8; clusters and x2APIC are for more. */
@@ -59,11 +70,18 @@ const tscHz = 1_000_000_000;
  */
 export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<VirtualMachine> {
   host.prepareEngine?.();
-  if (host.builtInterpreter) prepareInterpreter(host.builtInterpreter);
+  const { keeper } = config;
+  if (host.builtInterpreter) {
+    const compileMain = keeper && ((bytes: Uint8Array<ArrayBuffer>) => keeper.compileInterpreter(bytes));
+    prepareInterpreter({ ...host.builtInterpreter, ...(compileMain && { compileMain }) });
+  }
   const lease = leaseWriter(host);
   try {
-    const vm = await buildPcVm(config, host, lease?.writer);
-    void vm.ended.then(() => lease?.release());
+    const { vm, engine } = await buildPcVm(config, host, { writer: lease?.writer, keeper });
+    void vm.ended.then(() => {
+      lease?.release();
+      if (engine instanceof JitEngine) keeper?.keep(engine.keep());
+    });
     return vm;
   } catch (error) {
     lease?.release();
@@ -71,8 +89,7 @@ export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<Virt
   }
 }
 
-async function buildPcVm(config: PcVmConfig, host: VmHost, writer: ModuleWriter | undefined): Promise<VirtualMachine> {
-  host.compactMemory?.(); // What was needed to get here makes room for the engine's generation.
+async function buildPcVm(config: PcVmConfig, host: VmHost, tools: EngineTools) {
   const ranges = ramRangesFor(config.memoryBytes);
   const cpuCount = checkedCpuCount(config.cpus ?? 1);
   const linear = createLinearMemory(ranges, cpuCount);
@@ -122,15 +139,17 @@ async function buildPcVm(config: PcVmConfig, host: VmHost, writer: ModuleWriter 
     ...parseProcessor(config.cpu ?? 'max'),
     statistics: config.statistics,
   };
+  const loading = loadBootImage(config.boot, memory, board.acpi);
+  loading.catch(() => {}); // Heard of below, once there is an engine.
   const { engine: wanted = 'jit' } = config;
-  const engine = typeof wanted === 'string' ? engineMakers[wanted](parts, writer) : wanted(parts, writer);
+  const engine = typeof wanted === 'string' ? engineMakers[wanted](parts, tools) : wanted(parts, tools);
   memory.onHostWrite((offset, length) => engine.hostWrote(offset + layout.ram, length));
-  host.compactMemory?.();
   const cpuOf = (index: number) => engine.vcpus[index]?.cpu ?? engine.cpu;
-  engine.enter(await loadBootImage(config.boot, memory, board.acpi));
+  engine.enter(await loading);
   const words = new Uint32Array(linear.buffer, 0, layout.ram / 4);
   const isInUserMode = (): boolean => words[layout.cpl / 4] === 3;
-  return new VirtualMachine({ engine, vcpus: engine.vcpus, board, timers, clock, console, isInUserMode }, host);
+  const vm = new VirtualMachine({ engine, vcpus: engine.vcpus, board, timers, clock, console, isInUserMode }, host);
+  return { vm, engine };
 }
 
 function furtherBuses(board: Board, host: BusHost): CpuBus[] {

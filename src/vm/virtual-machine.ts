@@ -29,6 +29,8 @@ export interface VmParts {
 const turnNs = 5_000_000;
 /** A panicked kernel that neither resets nor says more is given up after this. */
 const panicSilenceNs = 3_000_000_000;
+/** Between two times that memory is compacted: it takes tens of milliseconds. */
+const leastCompactionNs = 60e9;
 const figuresOf = ({ vcpu, slices, ranNs }: Seat): VcpuFigures => ({
   ...vcpu.counters(),
   slices,
@@ -55,6 +57,7 @@ export class VirtualMachine {
   #endedNs: number | undefined;
   #slices = 0;
   readonly #activity = new Activity();
+  #compactedNs = Number.NEGATIVE_INFINITY;
   /** When the running slice is to be over; before all times while none runs. */
   #sliceEndNs = Number.NEGATIVE_INFINITY;
   readonly #isSliceOver = (): boolean => this.#parts.clock.nowNs() >= this.#sliceEndNs;
@@ -271,7 +274,17 @@ export class VirtualMachine {
     this.#activity.fellAsleep(nowNs);
     await this.#sleeper.sleep(deadlineNs === undefined ? undefined : deadlineNs - nowNs);
     this.#activity.wokeUp(clock.nowNs());
-    engine.isResting = this.#activity.isResting;
+    const { isResting } = this.#activity;
+    if (isResting && !engine.isResting) this.#compact();
+    engine.isResting = isResting;
+  }
+
+  /** The guest is at rest again: what was needed while it was busy goes. */
+  #compact(): void {
+    const nowNs = this.#parts.clock.nowNs();
+    if (nowNs - this.#compactedNs < leastCompactionNs) return;
+    this.#host.compactMemory?.();
+    this.#compactedNs = nowNs;
   }
 
   #standStill(): Promise<void> {

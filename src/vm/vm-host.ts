@@ -15,7 +15,7 @@ export interface VmHost extends Clock {
   prepareEngine?(): void;
   /** The interpreter's modules as built in advance, where there are some. */
   readonly builtInterpreter?: BuiltInterpreter;
-  /** Gives back what starting up has left: called once, with the engine made and the guest not loaded yet. */
+  /** Gives back what is not in use: called when the guest is at rest after having been busy, and not often. */
   compactMemory?(): void;
   /** Starts threads, where there are some: the JIT then writes its code in one. */
   startThread?: ThreadStarter;

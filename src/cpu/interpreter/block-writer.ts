@@ -27,6 +27,7 @@ export interface Position {
 export class BlockWriter {
   readonly #table: HandlerTable;
   readonly #bytes: Uint8Array;
+  readonly #words: Int32Array;
   readonly #view: DataView;
   /** Called before the first record of a further handler is written. */
   needsFurther: (() => void) | undefined;
@@ -36,6 +37,7 @@ export class BlockWriter {
   constructor(table: HandlerTable, memory: WebAssembly.Memory) {
     this.#table = table;
     this.#bytes = new Uint8Array(memory.buffer);
+    this.#words = new Int32Array(memory.buffer);
     this.#view = new DataView(memory.buffer);
   }
 
@@ -81,7 +83,7 @@ export class BlockWriter {
   #begin(handler: number, position: Position, length: number): number {
     const at = this.at;
     this.at += record.bytes;
-    this.#bytes.fill(0, at, this.at);
+    for (let word = at >> 2; word < this.at >> 2; word++) this.#words[word] = 0;
     this.#view.setUint16(at + record.handler, handler, true);
     this.#view.setUint16(at + record.position, (position.pageOffset & 0xfff) | (length << 12), true);
     this.#bytes[at + record.count] = position.count;

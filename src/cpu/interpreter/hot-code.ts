@@ -44,6 +44,10 @@ export interface HotBlock {
 export interface HotCode {
   /** Entries after which a block is hot. */
   readonly threshold: number;
+  /** The same for the block of this code. */
+  entriesUntilHot(address: number, mode: number): number;
+  /** The block of this code is decoded now, and begins with the record at `start`. */
+  decoded(address: number, mode: number, start: number): void;
   attach(parts: EngineParts): void;
   /** The block at RIP is hot. Called while no generated code runs. */
   note(block: HotBlock): void;

@@ -162,7 +162,7 @@ export class Translator {
     let count = 0;
     let isOpen = true;
     if (this.#hot && !(mode & modeKey.single)) {
-      this.#writer.counter({ pageOffset, count: 1, mode }, this.#hot.threshold);
+      this.#writer.counter({ pageOffset, count: 1, mode }, this.#hot.entriesUntilHot(address, mode));
     }
     while (isOpen && count < most && at < limit) {
       const instruction = cachedDecoder.decode(this.#bytes, at, limit, mode);
@@ -229,6 +229,7 @@ export class Translator {
       if (!this.#cache.hasCode(piece.address >>> 12)) this.#running.protectCodePage(piece.address >>> 12);
     }
     this.#cache.add(address, mode, placed.start, placed.end, pieces);
+    this.#hot?.decoded(address, mode, placed.start);
     return placed.start;
   }
 

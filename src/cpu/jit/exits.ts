@@ -5,6 +5,7 @@ import type { FunctionBody } from '../wasm/index.ts';
 import { type FlagForm, flagForm } from './flag-forms.ts';
 import type { FrameState, RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
+import { loadLink } from './links.ts';
 import type { RegionPlace } from './position.ts';
 import type { FormSet, RegisterSet } from './touches.ts';
 
@@ -13,9 +14,9 @@ export const parameter = { record: 0, budget: 1, frames: 2 } as const;
 /** Further ones of a region with several entries. */
 export const dispatchParameter = { rip: 3, codePage: 4 } as const;
 
-/** Code that is found without a look-up: its record, and its page, counted from the entry's. */
+/** Code that is found without a look-up: where its record is noted, and its page, counted from the entry's. */
 export interface Link {
-  readonly record: number;
+  readonly place: number;
   readonly page: number;
   /** Whether the page is mapped as it was must be asked first. */
   readonly isFar: boolean;
@@ -242,13 +243,17 @@ export class RegionExits {
   }
 
   /** Pushes what the handler of a record is called with. Handlers of the interpreter need the flags as words. */
-  #enter({ record: target, page }: Link, frames: Val): void {
+  #enter({ place, page }: Link, frames: Val): void {
     const e = this.#e;
     if (page !== 0) {
       const codePage = e.op('i64.add', this.#frame.codePage(), e.i64(BigInt(page * 4096)));
       e.storeMemory('i64.store', e.i32(0), layout.codePage, this.#wrap(codePage));
     }
-    pushCall(e, this.#imports, { target: e.i32(target), budget: asVal(Value.local('i32', parameter.budget)), frames });
+    pushCall(e, this.#imports, {
+      target: loadLink(e, place),
+      budget: asVal(Value.local('i32', parameter.budget)),
+      frames,
+    });
   }
 
   get #regionType(): number {

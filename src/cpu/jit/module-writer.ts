@@ -11,8 +11,8 @@ export interface ModuleDraft {
 
 export interface CompiledModule {
   readonly module: WebAssembly.Module;
-  /** Of the WebAssembly that it was compiled from. */
-  readonly byteLength: number;
+  /** The WebAssembly that it was compiled from. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** Gives the module, writing what is not written yet: for the engine that wants it to call, which a failure belongs to. */
@@ -31,7 +31,7 @@ export interface ModuleWriter {
 
 export function compiled(module: RegionModule): CompiledModule {
   const bytes = module.encode();
-  return { module: new WebAssembly.Module(bytes), byteLength: bytes.length };
+  return { module: new WebAssembly.Module(bytes), bytes };
 }
 
 /** Writes in the thread that runs the guest. */

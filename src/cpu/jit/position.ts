@@ -39,8 +39,9 @@ export interface Position {
 export interface RegionPlace {
   /** Mode key of its code. */
   readonly mode: number;
-  /** Its place in the function table; the first of several. */
+  /** Its place in the function table; the first of several, and how many. */
   readonly slot: number;
+  readonly slotCount?: number | undefined;
   /** Its calls have been counted already. */
   readonly isFinal?: boolean;
   /** It has several entries, and is told which (`dispatchParams`). */

@@ -45,7 +45,8 @@ test(`packed and unpacked regions become the same WebAssembly (seed ${seed})`, (
       );
       const entries = targets.map((target) => ({ page: target >> 12, pageOffset: target % pageBytes, is64: true }));
       const place = { mode: source.mode, slot, isFinal: random.oneIn(2) };
-      return { region, place, entries: targets.length > 0 ? entries : undefined };
+      const known = { targets, callTargets: random.oneIn(2) ? [random.below(pageBytes)] : undefined, profiles: slot };
+      return { region, place, entries: targets.length > 0 ? entries : undefined, known };
     });
 
     for (const region of placed) packer.add(region, source.bytes);

@@ -1,5 +1,5 @@
 import { cachedDecoder, type Instruction, noRegister } from '../isa/x86/index.ts';
-import type { Flow, InlinedCall, PlacedInstruction, RegionBlock, RegionPage } from './region.ts';
+import type { Flow, InlinedCall, PlacedInstruction, Region, RegionBlock, RegionPage } from './region.ts';
 import type { DispatchEntry, PlacedRegion } from './region-module.ts';
 
 const pageBytes = 4096;
@@ -34,8 +34,10 @@ export class RegionPacker {
   #codeCount = 0;
 
   /** `memory`: where the guest's code is. */
-  add({ region, place, entries }: PlacedRegion, memory: Uint8Array): void {
-    this.#put(place.mode, place.slot, place.isFinal ? 1 : 0);
+  add({ region, place, entries, known }: PlacedRegion, memory: Uint8Array): void {
+    this.#put(place.mode, place.slot, place.isFinal ? 1 : 0, known.profiles);
+    this.#list(known.targets, (target) => this.#put(target));
+    this.#list(known.callTargets, (target) => this.#put(target));
     this.#list(entries, ({ page, pageOffset, is64 }) => this.#put(page, pageOffset, is64 ? 1 : 0));
     this.#put(region.instructionCount, region.inlinedCount);
     const putPage = ({ index, address }: RegionPage): void => this.#put(index, address);
@@ -102,34 +104,63 @@ export class RegionPacker {
   }
 }
 
+/** A packed region whose instructions are not decoded. */
+export interface RawRegion extends Omit<PlacedRegion, 'region'>, Omit<Region, 'blocks' | 'links'> {
+  readonly blocks: readonly RawBlock[];
+  /** Offsets of the code that it leads to, and the records there. */
+  readonly links: readonly (readonly [offset: number, record: number])[];
+}
+
+export interface RawBlock extends Omit<RegionBlock, 'instructions'> {
+  /** Offset of its first instruction. */
+  readonly start: number;
+  /** The guest's code from there on is in `PackedRegions.code`, from here on. */
+  readonly codeAt: number;
+  /** Its last instruction, when that raises a fault instead of being executed; of length 0 when it does not. */
+  readonly illegal: { readonly length: number; readonly fault: number | undefined };
+}
+
 /** The regions again, with their instructions decoded. */
 export function unpackRegions(packed: PackedRegions): PlacedRegion[] {
-  const reader = new RegionReader(packed);
-  const placed: PlacedRegion[] = [];
-  while (!reader.isAtEnd) placed.push(reader.next());
-  return placed;
+  const decoder = new CodeDecoder(packed.code);
+  return readRegions(packed).map(({ place, entries, known, blocks, links, ...rest }) => {
+    const decoded = blocks.map(({ start, codeAt, illegal, ...block }) => ({
+      ...block,
+      instructions: decoder.decode({ start, codeAt, illegal, end: block.end }, place.mode),
+    }));
+    return { region: { ...rest, blocks: decoded, links: new Map(links) }, place, entries, known };
+  });
+}
+
+/** The regions without their instructions. Throws RangeError when there is none of a word that should be there. */
+export function readRegions(packed: PackedRegions): RawRegion[] {
+  const reader = new RegionReader(packed.words);
+  const regions: RawRegion[] = [];
+  while (!reader.isAtEnd) regions.push(reader.next());
+  return regions;
 }
 
 class RegionReader {
   readonly #words: Int32Array;
-  readonly #code: Uint8Array;
-  readonly #codeEnd: number;
   #at = 0;
   #codeAt = 0;
 
-  constructor({ words, code }: PackedRegions) {
+  constructor(words: Int32Array) {
     this.#words = words;
-    this.#codeEnd = code.length;
-    this.#code = new Uint8Array(code.length + decoderReach + 1);
-    this.#code.set(code);
   }
 
   get isAtEnd(): boolean {
     return this.#at >= this.#words.length;
   }
 
-  next(): PlacedRegion {
+  next(): RawRegion {
     const place = { mode: this.#word(), slot: this.#word(), isFinal: this.#word() !== 0 };
+    const profiles = this.#word();
+    const known = {
+      profiles,
+      targets: this.#list(() => this.#word()) ?? [],
+      callTargets: this.#list(() => this.#word()),
+    };
     const entries = this.#list(
       (): DispatchEntry => ({ page: this.#word(), pageOffset: this.#word(), is64: this.#word() !== 0 }),
     );
@@ -137,12 +168,12 @@ class RegionReader {
     const page = (): RegionPage => ({ index: this.#word(), address: this.#word() >>> 0 });
     const pages = this.#list(page) ?? [];
     const farPages = this.#list(page) ?? [];
-    const links = new Map(this.#list((): [number, number] => [this.#word(), this.#word() >>> 0]));
-    const blocks = this.#list(() => this.#block(place.mode)) ?? [];
-    return { region: { blocks, instructionCount, inlinedCount, pages, links, farPages }, place, entries };
+    const links = this.#list((): [number, number] => [this.#word(), this.#word() >>> 0]) ?? [];
+    const blocks = this.#list(() => this.#block()) ?? [];
+    return { place, entries, known, instructionCount, inlinedCount, pages, farPages, links, blocks };
   }
 
-  #block(mode: number): RegionBlock {
+  #block(): RawBlock {
     const [start, end] = [this.#word(), this.#word()];
     const flow = flows[this.#word()] ?? 'leave';
     const [taken, next, returnsTo] = [this.#optional(), this.#optional(), this.#optional()];
@@ -151,41 +182,21 @@ class RegionReader {
     const inlined = this.#list(
       (): InlinedCall => ({ offset: this.#word(), entry: this.#word(), isFar: this.#word() !== 0 }),
     );
-    const instructions = this.#decode(start, end, illegal, mode);
+    const codeAt = this.#codeAt;
+    this.#codeAt += end - start;
     return {
-      ...{ instructions, end, flow, taken, next },
+      ...{ start, codeAt, illegal, end, flow, taken, next },
       ...(targets && { targets }),
       ...(inlined && { inlined }),
       ...(returnsTo !== undefined && { returnsTo }),
     };
   }
 
-  #decode(
-    start: number,
-    end: number,
-    illegal: { readonly length: number; readonly fault: number | undefined },
-    mode: number,
-  ): PlacedInstruction[] {
-    const instructions: PlacedInstruction[] = [];
-    const base = this.#codeAt - start;
-    const legalEnd = end - illegal.length;
-    let offset = start;
-    while (offset < legalEnd) {
-      const instruction = cachedDecoder.decode(this.#code, base + offset, this.#code.length, mode);
-      if (!instruction || base + offset + instruction.length > this.#codeEnd) {
-        throw new RangeError(`Cannot unpack a region: there is no instruction at offset ${offset}`);
-      }
-      instructions.push({ instruction, offset });
-      offset += instruction.length;
-    }
-    if (illegal.length > 0) instructions.push({ instruction: illegalInstruction(illegal), offset });
-    this.#codeAt = base + end;
-    return instructions;
-  }
-
   #list<T>(next: () => T): T[] | undefined {
     const length = this.#optional();
-    return length === undefined ? undefined : Array.from({ length }, next);
+    if (length === undefined) return undefined;
+    if (length < 0 || length > this.#words.length) throw new RangeError(`Cannot unpack a region: a list of ${length}`);
+    return Array.from({ length }, next);
   }
 
   #optional(): number | undefined {
@@ -197,6 +208,37 @@ class RegionReader {
     const word = this.#words[this.#at++];
     if (word === undefined) throw new RangeError('Cannot unpack a region: it ends too early');
     return word;
+  }
+}
+
+class CodeDecoder {
+  readonly #code: Uint8Array;
+  readonly #codeEnd: number;
+
+  constructor(code: Uint8Array) {
+    this.#codeEnd = code.length;
+    this.#code = new Uint8Array(code.length + decoderReach + 1);
+    this.#code.set(code);
+  }
+
+  decode(
+    { start, end, codeAt, illegal }: Pick<RawBlock, 'start' | 'end' | 'codeAt' | 'illegal'>,
+    mode: number,
+  ): PlacedInstruction[] {
+    const instructions: PlacedInstruction[] = [];
+    const base = codeAt - start;
+    const legalEnd = end - illegal.length;
+    let offset = start;
+    while (offset < legalEnd) {
+      const instruction = cachedDecoder.decode(this.#code, base + offset, this.#code.length, mode);
+      if (!instruction || base + offset + instruction.length > this.#codeEnd) {
+        throw new RangeError(`Cannot unpack a region: there is no instruction at offset ${offset}`);
+      }
+      instructions.push({ instruction, offset });
+      offset += instruction.length;
+    }
+    if (illegal.length > 0) instructions.push({ instruction: illegalInstruction(illegal), offset });
+    return instructions;
   }
 }
 

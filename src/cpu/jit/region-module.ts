@@ -14,6 +14,16 @@ export interface PlacedRegion {
   readonly place: RegionPlace;
   /** Of a region of several entries, which take the place's slot and those behind it. */
   readonly entries?: readonly DispatchEntry[] | undefined;
+  readonly known: Profiled;
+}
+
+/** What is known of a region's calls and jumps by having seen them. */
+export interface Profiled {
+  /** Offsets that its indirect jumps are known to lead to, and how often that was found out. */
+  readonly targets: readonly number[];
+  readonly profiles: number;
+  /** Offsets that its indirect calls are known to lead to, once it has copies of callees. */
+  readonly callTargets: readonly number[] | undefined;
 }
 
 /** Where a region may be entered: how many pages behind its first, and where in that page. */
@@ -53,7 +63,9 @@ export class RegionModule {
   add({ region, place, entries }: PlacedRegion): void {
     if (this.#functions.length === 0) this.#firstSlot = place.slot;
     const hasEntries = entries !== undefined;
-    const write = (body: FunctionBody): void => translateRegion(body, region, { ...place, hasEntries }, this.#imports);
+    const slotCount = entries?.length;
+    const write = (body: FunctionBody): void =>
+      translateRegion(body, region, { ...place, hasEntries, slotCount }, this.#imports);
     const whole = this.#module.define(hasEntries ? dispatchParams : regionParams, regionResults, write);
     if (!entries) this.#functions.push(whole);
     for (const entry of entries ?? []) {

@@ -8,6 +8,7 @@ import { dispatchParameter, parameter, RegionExits, upperPartOf } from './exits.
 import { type FlagForm, formsIn } from './flag-forms.ts';
 import { RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
+import { linkPlaces } from './links.ts';
 import type { RegionPlace } from './position.ts';
 import { emitProfile } from './profile.ts';
 import type { PlacedInstruction, Region, RegionBlock } from './region.ts';
@@ -81,11 +82,12 @@ class RegionWriter {
       wraps ? this.#e.op('i64.and', rip, this.#e.i64(0xffffffffn)) : rip,
     );
     const parts = { e: this.#e, frame: this.#frame, exits: this.#exits, imports, stack };
+    const places = linkPlaces(region, place);
     this.#target = new JitTarget(parts, place, (offset) => {
-      const target = region.links.get(offset);
-      if (target === undefined) return undefined;
+      const at = places.get(offset);
+      if (at === undefined) return undefined;
       const page = offset >> 12;
-      return { record: target, page, isFar: !region.pages.some(({ index }) => index === page) };
+      return { place: at, page, isFar: !region.pages.some(({ index }) => index === page) };
     });
   }
 

@@ -23,7 +23,7 @@ export function serve(port: ThreadPort): void {
     for (const placed of unpackRegions(regions)) written.add(placed);
     const module = compiled(written);
     answer({ kind: 'module', number, ...module });
-    weightOf(module.byteLength); // Dropped here as the module is.
+    weightOf(module.bytes.length); // Dropped here as the module is.
   };
   answer({ kind: 'ready' });
 }

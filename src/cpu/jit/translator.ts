@@ -6,14 +6,21 @@ import {
   specialIndex,
   type TranslatedRegion,
 } from '../interpreter/index.ts';
-import { layout, modeKey, noLookupKey } from '../isa/x86/index.ts';
+import { modeKey } from '../isa/x86/index.ts';
 import { Batch } from './batch.ts';
+import { Comeback, type KeptInUse } from './comeback.ts';
 import { describeRegion } from './describe-region.ts';
+import { EarlierCode } from './earlier-code.ts';
+import type { CodeInUse, ModuleKeeper } from './kept-modules.ts';
+import { setLinks, writeLookupRecords } from './links.ts';
 import { codeBytesLimit, type Installed, LiveCode } from './live-code.ts';
 import { type CompiledModule, localWriter, type ModuleWriter, type WrittenModule } from './module-writer.ts';
-import { beginProfile, continueProfile } from './profile.ts';
+import { continueProfile } from './profile.ts';
 import type { Region } from './region.ts';
+import type { Profiled } from './region-module.ts';
+import { piecesOf, RegionPlacement } from './region-placement.ts';
 import { RunningCode } from './running-code.ts';
+import { Verification } from './verification.ts';
 
 const pageBytes = 4096;
 
@@ -28,6 +35,8 @@ export interface JitOptions {
   readonly regionInstructions?: number;
   /** Calls and indirect jumps that are seen before a region is translated with what they lead to; four times as many before the next. */
   readonly profiledJumps?: number;
+  /** Where the code of earlier runs is, and this one's is to be kept. */
+  readonly keeper?: ModuleKeeper | undefined;
 }
 
 const defaults = {
@@ -36,21 +45,15 @@ const defaults = {
   followsWarmOnly: true,
   regionInstructions: 250,
   profiledJumps: 300_000,
+  keeper: undefined,
 } as const;
-/** Entries of a region's further blocks before they begin regions of their own. */
-const deferral = 8_000;
-/** How often a region looks up what it leads to, after translations changed, before the pages there are checked. */
-const linkPatience = 32;
 const mostProfiles = 3;
 /** Entries after which a block is hot once more that was hot while the writer was busy; calls, for a region that was to be translated again. */
 const retry = { entries: 500, profiledJumps: 10_000 } as const;
 /** Places of translated code that statistics remember at most. */
 const mostNoted = 1_000_000;
 
-/** What is known of a region's calls and jumps by having seen them. */
-type Profiled = Pick<Installed, 'callTargets' | 'profiles'>;
-
-const notProfiled: Profiled = { callTargets: undefined, profiles: 0 };
+const notProfiled: Profiled = { targets: [], callTargets: undefined, profiles: 0 };
 
 /** What there is once an engine is attached. */
 interface Attached {
@@ -58,6 +61,9 @@ interface Attached {
   readonly view: DataView;
   readonly code: RunningCode;
   readonly live: LiveCode;
+  readonly placement: RegionPlacement;
+  readonly verification: Verification;
+  readonly comeback: Comeback | undefined;
 }
 
 /** Translates hot code region by region, several to a Wasm module, and leads the blocks' first records there. */
@@ -68,7 +74,7 @@ export class RegionTranslator implements HotCode {
   #engine: Attached | undefined;
   #pending: Batch | undefined;
   /** Modules that can be had, of regions that are not installed yet. */
-  #arrived: { readonly regions: readonly Installed[]; readonly written: WrittenModule }[] = [];
+  #arrived: { readonly batch: Batch; readonly written: WrittenModule }[] = [];
   /** Counts the times that everything was dropped. */
   #epoch = 0;
   #counters = {
@@ -81,7 +87,6 @@ export class RegionTranslator implements HotCode {
     translatedBytes: 0,
     /** Of code that was translated before, at the same address; noted for statistics only. */
     retranslatedRegions: 0,
-    verifications: 0,
   };
   readonly #translated = new Set<string>();
   #translationMs = 0;
@@ -94,27 +99,41 @@ export class RegionTranslator implements HotCode {
   }
 
   attach(parts: EngineParts): void {
-    this.#engine = {
-      parts,
-      view: new DataView(parts.memory.buffer),
-      code: new RunningCode(parts, this.#options),
-      live: new LiveCode(parts, this.threshold),
-    };
+    const { keeper } = this.#options;
+    const code = new RunningCode(parts, this.#options);
+    const earlier = keeper && new EarlierCode(keeper, parts, code);
+    const live = new LiveCode(parts, this.threshold, earlier?.endSlot);
+    const placement = new RegionPlacement(parts, this.#options.profiledJumps);
+    const instantiate = (module: WebAssembly.Module) => this.#instantiate(module);
+    const verification = new Verification(live, code);
+    const comeback = earlier && new Comeback({ parts, earlier, live, code, placement, instantiate });
+    if (comeback) verification.onLinks = (slot) => comeback.complete(slot);
+    const view = new DataView(parts.memory.buffer);
+    writeLookupRecords(view);
+    this.#engine = { parts, view, code, live, placement, verification, comeback };
     this.#writer.prepare();
   }
 
   note(block: HotBlock): void {
     const { live, view, code } = this.#attached;
-    if (live.handlerOf(block) !== specialIndex('count')) return;
+    if (live.handlerOf(block) !== specialIndex('count') || this.#comesBack(block)) return;
     if (this.#writer.isBusy) {
       view.setUint32(block.start + record.immediate, retry.entries, true);
       return;
     }
     const begun = performance.now();
-    const region = code.form(block, { targets: [], callTargets: undefined });
+    const region = code.form(block, notProfiled);
     if (region.instructionCount > 0) this.#add(block, region, notProfiled);
     this.#translationMs += performance.now() - begun;
     if (this.#pending?.isFull) this.#finish();
+  }
+
+  entriesUntilHot(address: number, mode: number): number {
+    return Math.min(this.#attached.comeback?.entriesUntilTried(address, mode) ?? this.threshold, this.threshold);
+  }
+
+  decoded(address: number, mode: number, start: number): void {
+    this.#attached.comeback?.decoded(address, mode, start);
   }
 
   settle(): void {
@@ -126,6 +145,7 @@ export class RegionTranslator implements HotCode {
 
   cleared(): void {
     this.#attached.live.clear();
+    this.#attached.comeback?.cleared();
     this.#pending = undefined;
     this.#arrived = [];
     this.#epoch++;
@@ -152,9 +172,11 @@ export class RegionTranslator implements HotCode {
   }
 
   counters(): Readonly<Record<string, number>> {
-    const { live } = this.#attached;
+    const { live, verification, comeback } = this.#attached;
     return {
       ...this.#counters,
+      ...comeback?.counters,
+      verifications: verification.count,
       ...live.counters,
       liveModules: live.moduleCount,
       liveBytes: live.bytes,
@@ -171,21 +193,27 @@ export class RegionTranslator implements HotCode {
 
   /** The batch that waits, or a new one. */
   get #batch(): Batch {
-    this.#pending ??= new Batch(this.#writer.begin(this.#attached.parts), this.#options.batch);
+    const { parts, code } = this.#attached;
+    this.#pending ??= new Batch(this.#writer.begin(parts), {
+      mostRegions: this.#options.batch,
+      keeps: this.#options.keeper ? code.bytes : undefined,
+    });
     return this.#pending;
   }
 
   #add(block: HotBlock, region: Region, profiled: Profiled): void {
-    const { live, code, parts } = this.#attached;
+    const { live, code, parts, view, placement } = this.#attached;
     if (!live.takeSlots(1, () => this.#finish())) return;
     const slot = live.nextSlot;
-    this.#cover(block, region);
-    this.#defer(block, region);
+    const pieces = piecesOf(region);
+    placement.cover(block, pieces, [...region.pages, ...region.farPages]);
+    placement.defer(block, pieces, region.pages);
     const isFinal = profiled.callTargets !== undefined;
-    this.#batch.add({ region, place: { mode: block.mode, slot, isFinal } });
+    setLinks(view, region, { slot });
+    this.#batch.add({ region, place: { mode: block.mode, slot, isFinal }, known: profiled });
     const { pages, farPages } = region;
     const rip = code.ripAt(block.address % pageBytes);
-    this.#place({ block, slot, pages, farPages, targets: [], ...profiled, rip });
+    this.#place({ block, slot, pages, farPages, ...profiled, rip });
     this.#counters.translatedRegions++;
     this.#countIn(region);
     if (parts.countsInstructions) this.#noteAgain(block);
@@ -203,15 +231,26 @@ export class RegionTranslator implements HotCode {
   }
 
   #place(installed: Installed): void {
-    const { live, view, parts } = this.#attached;
-    const { slot } = installed;
-    this.#batch.regions.push(installed);
-    live.place(installed);
-    view.setUint32(layout.regionKeys + 4 * slot, 0, true);
-    view.setUint32(layout.linkKeys + 4 * slot, 0, true);
-    parts.onPlaced(slot);
-    view.setUint32(layout.linkMisses + 4 * slot, linkPatience, true);
-    beginProfile(view, slot, this.#options.profiledJumps << (2 * installed.profiles));
+    this.#batch.place(installed);
+    this.#attached.live.place(installed);
+    this.#attached.placement.begin(installed);
+  }
+
+  /** Whether a block needs no translation now, because of what earlier runs have made of its code. */
+  #comesBack(block: HotBlock): boolean {
+    const { comeback } = this.#attached;
+    if (!comeback) return false;
+    const begun = performance.now();
+    const isHandled = comeback.handles(block, this.threshold);
+    this.#compilationMs += performance.now() - begun;
+    return isHandled;
+  }
+
+  /** What is to be kept of this run for others; RangeError without a keeper. */
+  keep(): CodeInUse {
+    const { comeback } = this.#attached;
+    if (!comeback) throw new RangeError('Cannot keep translated code: there is no keeper');
+    return comeback.keep();
   }
 
   /**
@@ -229,30 +268,32 @@ export class RegionTranslator implements HotCode {
     const begun = performance.now();
     const targets = code.jumpTargetsOf(installed);
     const callTargets = installed.callTargets ?? code.callTargetsOf(installed);
-    const profiled = { callTargets, profiles: installed.profiles + 1 };
-    if (targets.length > installed.targets.length) this.#addDispatching(installed, targets, profiled);
+    const profiled = { targets, callTargets, profiles: installed.profiles + 1 };
+    if (targets.length > installed.targets.length) this.#addDispatching(installed, profiled);
     else if (!installed.callTargets) {
-      const region = code.form(installed.block, { targets: [], callTargets });
-      if (region.inlinedCount > 0) this.#add(installed.block, region, profiled);
+      const known = { ...profiled, targets: [] };
+      const region = code.form(installed.block, known);
+      if (region.inlinedCount > 0) this.#add(installed.block, region, known);
     }
     this.#translationMs += performance.now() - begun;
   }
 
-  #addDispatching({ block }: Installed, targets: readonly number[], profiled: Profiled): void {
-    const { live, code } = this.#attached;
-    const region = code.form(block, { targets, callTargets: profiled.callTargets });
+  #addDispatching({ block }: Installed, profiled: Profiled): void {
+    const { live, code, view, placement } = this.#attached;
+    const region = code.form(block, profiled);
     const entries = this.#entriesOf(block, region);
     if (entries.length === 0 || !live.takeSlots(entries.length, () => this.#finish())) return;
     const slot = live.nextSlot;
     const is64 = (block.mode & modeKey.codeMask) === modeKey.code64;
     const places = entries.map(({ offset }) => ({ page: offset >> 12, pageOffset: offset & (pageBytes - 1), is64 }));
     const isFinal = profiled.callTargets !== undefined;
-    this.#batch.add({ region, place: { mode: block.mode, slot, isFinal }, entries: places });
+    setLinks(view, region, { slot, slotCount: entries.length });
+    this.#batch.add({ region, place: { mode: block.mode, slot, isFinal }, entries: places, known: profiled });
     for (const [i, entry] of entries.entries()) {
-      this.#cover(entry.block, region);
       const { pages, farPages } = region;
+      placement.cover(entry.block, piecesOf(region), [...pages, ...farPages]);
       const rip = code.ripAt(entry.offset);
-      this.#place({ block: entry.block, slot: slot + i, pages, farPages, targets, ...profiled, rip });
+      this.#place({ block: entry.block, slot: slot + i, pages, farPages, ...profiled, rip });
     }
     this.#counters.dispatchingRegions++;
     this.#countIn(region);
@@ -267,36 +308,6 @@ export class RegionTranslator implements HotCode {
     });
   }
 
-  /** Writes to any code of the region drop it. */
-  #cover(block: HotBlock, { blocks, pages, farPages }: Region): void {
-    const { cache } = this.#attached.parts;
-    for (const { index, address } of [...pages, ...farPages]) {
-      const [from, to] = [index * pageBytes, (index + 1) * pageBytes];
-      for (const { instructions, end } of blocks) {
-        const start = Math.max(instructions[0]?.offset ?? end, from);
-        const length = Math.min(end, to) - start;
-        if (length > 0) cache.cover(block, address + start - from, length);
-      }
-    }
-  }
-
-  /**
-   * The region's other blocks run as often as its first one until it is there, and seldom begin one of their own when it is:
-   * they begin to count anew. Half of all regions were made for nothing without this.
-   */
-  #defer({ mode }: HotBlock, { blocks, pages }: Region): void {
-    const { view, parts } = this.#attached;
-    const counter = specialIndex('count');
-    for (const { instructions } of blocks) {
-      const offset = instructions[0]?.offset;
-      const page = offset === undefined ? undefined : pages.find(({ index }) => index === offset >> 12);
-      if (offset === undefined || !page) continue;
-      const start = parts.cache.peek(page.address + (offset & (pageBytes - 1)), mode);
-      if (start === undefined || view.getUint16(start + record.handler, true) !== counter) continue;
-      view.setUint32(start + record.immediate, deferral, true);
-    }
-  }
-
   /** Has what waits written. */
   #finish(): void {
     const pending = this.#pending;
@@ -304,7 +315,7 @@ export class RegionTranslator implements HotCode {
     if (!pending || pending.regions.length === 0) return;
     const epoch = this.#epoch;
     pending.finish((written) => {
-      if (epoch === this.#epoch) this.#arrived.push({ regions: pending.regions, written });
+      if (epoch === this.#epoch) this.#arrived.push({ batch: pending, written });
     });
     this.#installArrived();
   }
@@ -312,51 +323,31 @@ export class RegionTranslator implements HotCode {
   #installArrived(): void {
     if (this.#arrived.length === 0) return;
     const begun = performance.now();
-    for (const { regions, written } of this.#arrived.splice(0)) this.#install(regions, written());
+    for (const { batch, written } of this.#arrived.splice(0)) this.#install(batch, written());
     this.#compilationMs += performance.now() - begun;
   }
 
   /** Fills the slots, and leads blocks there that are still as they were when they were translated. */
-  #install(regions: readonly Installed[], { module, byteLength }: CompiledModule): void {
-    const { parts, live } = this.#attached;
+  #install(batch: Batch, { module, bytes }: CompiledModule): void {
+    const { live } = this.#attached;
+    this.#instantiate(module);
+    for (const region of batch.regions) live.lead(region);
+    const kept = batch.kept(bytes.length);
+    const inUse = kept && { kept, module, bytes };
+    const entry: KeptInUse = { slots: batch.slots, bytes: bytes.length, ...(inUse && { inUse }) };
+    live.install(entry);
+    this.#counters.translatedModules++;
+    this.#counters.translatedBytes += bytes.length;
+  }
+
+  /** An instance fills its slots. */
+  #instantiate(module: WebAssembly.Module): void {
+    const { parts, verification } = this.#attached;
     const { env, core } = parts;
     const callbacks = {
-      verify: (slot: number) => (slot < 0 ? this.#verifyLinks(~slot) : this.#verify(slot)),
+      verify: (slot: number) => (slot < 0 ? verification.links(~slot) : verification.region(slot)),
       noteProfile: (slot: number) => this.#noteProfile(slot),
     };
     new WebAssembly.Instance(module, { env: { ...env, ...callbacks }, core });
-    live.install({ regions, bytes: byteLength });
-    this.#counters.translatedModules++;
-    this.#counters.translatedBytes += byteLength;
-  }
-
-  /** Whether the pages of a region that was just entered are mapped as they were; 1 holds until translations change. */
-  #verify(slot: number): number {
-    const installed = this.#attached.live.at(slot);
-    if (!installed || !this.#areMapped(installed.pages)) return 0;
-    this.#noteVerified(layout.regionKeys, slot);
-    return 1;
-  }
-
-  /** The same for the pages that the running region leads to, when it has often looked up what is there. */
-  #verifyLinks(slot: number): number {
-    const { live, view } = this.#attached;
-    const installed = live.at(slot);
-    const areMapped = installed !== undefined && this.#areMapped(installed.farPages);
-    view.setUint32(layout.linkMisses + 4 * slot, areMapped ? linkPatience : 64 * linkPatience, true);
-    if (areMapped) this.#noteVerified(layout.linkKeys, slot);
-    return areMapped ? 1 : 0;
-  }
-
-  #areMapped(pages: Installed['pages']): boolean {
-    this.#counters.verifications++;
-    return this.#attached.code.areMapped(pages);
-  }
-
-  /** Code that is not flat has no key that changes with translations: it is verified each time. */
-  #noteVerified(keys: number, slot: number): void {
-    const { view, code } = this.#attached;
-    const key = view.getInt32(code.isInUpperPart() ? layout.lookupKeyHigh : layout.lookupKey, true);
-    if (key !== noLookupKey) view.setInt32(keys + 4 * slot, key, true);
   }
 }

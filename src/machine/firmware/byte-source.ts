@@ -6,12 +6,15 @@ export interface ByteSource {
   readonly length: number;
   /** The bytes from `begin` to before `end`, both within the length. */
   subarray(begin: number, end: number): Uint8Array;
-  /** Fills `target` with the bytes from `begin` on, without another copy of them; a Uint8Array has no need of it. */
-  readInto?(begin: number, target: Uint8Array): void;
+  /**
+   * Fills `target` with the bytes from `begin` on, without another copy of them, while the program goes on; a Uint8Array has no
+   * need of it.
+   */
+  readInto?(begin: number, target: Uint8Array): Promise<void>;
 }
 
 /** Fills `target` with the bytes from `begin` on. */
-export function copyBytes(source: ByteSource, begin: number, target: Uint8Array): void {
-  if (source.readInto) source.readInto(begin, target);
+export async function copyBytes(source: ByteSource, begin: number, target: Uint8Array): Promise<void> {
+  if (source.readInto) await source.readInto(begin, target);
   else target.set(source.subarray(begin, begin + target.length));
 }

@@ -36,7 +36,7 @@ interface EntryPlan {
   readonly entryPoint: number;
   readonly lowest: number;
   readonly end: number;
-  load(memory: GuestMemory): void;
+  load(memory: GuestMemory): Promise<void>;
 }
 
 /** Reads, checks, loads: `readLinuxKernel` and `loadLinux` in one. */
@@ -50,14 +50,14 @@ export async function bootLinux(
  * Puts a kernel, its command line, its initial RAM disk and its parameters into RAM. Nothing is written before every
  * part is known to fit. Throws BootMemoryError, CommandLineError or BootImageError.
  */
-export function loadLinux(kernel: LinuxKernel, options: LinuxBootOptions): EntryState {
+export async function loadLinux(kernel: LinuxKernel, options: LinuxBootOptions): Promise<EntryState> {
   const { memory, initrd, acpi } = options;
   const plan = planEntry(kernel, options.protocol ?? 'auto');
   requireHighMemory(memory, kernel.name, plan.lowest, plan.end - plan.lowest);
   const commandLine = encodeCommandLine(kernel, options.commandLine);
   const addressMax = kernel.setup?.initrdAddressMax ?? (plan.protocol === 'linux32' ? 0x37ffffff : 0x7fffffff);
   const placed = initrd && placeInitrd(memory, { ...initrd, lowest: plan.end, addressMax });
-  plan.load(memory);
+  await plan.load(memory);
   memory.bytesForWrite(bootLayout.commandLine, commandLine.length).set(commandLine);
   const start = { initrd: placed, rsdp: acpi?.rsdp, map: memoryMap(memory, acpi) };
   if (plan.protocol === 'pvh') return enterByPvh(memory, plan.entryPoint, start);
@@ -93,10 +93,11 @@ function planElf(elf: ElfFile, name: string, protocol: EntryPlan['protocol'], en
     throw new BootImageError('kernel', name, `its entry point ${hex(entryPoint)} is in none of its segments`);
   }
   // Linux clears its own BSS: what a segment has in memory alone stays untouched, and so uncommitted.
-  const load = (memory: GuestMemory): void => {
-    for (const { physicalAddress, offset, fileSizeBytes } of segments) {
-      copyBytes(elf.bytes, offset, memory.bytesForWrite(gpa(physicalAddress), fileSizeBytes));
-    }
+  const load = async (memory: GuestMemory): Promise<void> => {
+    const copies = segments.map(({ physicalAddress, offset, fileSizeBytes }) =>
+      copyBytes(elf.bytes, offset, memory.bytesForWrite(gpa(physicalAddress), fileSizeBytes)),
+    );
+    await Promise.all(copies);
   };
   return { protocol, entryPoint, lowest, end, load };
 }
@@ -104,13 +105,13 @@ function planElf(elf: ElfFile, name: string, protocol: EntryPlan['protocol'], en
 const entry64Offset = 0x200;
 
 function planDecompressor(setup: NonNullable<LinuxKernel['setup']>, protocol: 'linux64' | 'linux32'): EntryPlan {
-  const { loadAddress, protectedMode } = setup;
+  const { loadAddress, file, protectedMode } = setup;
   return {
     protocol,
     entryPoint: loadAddress + (protocol === 'linux64' ? entry64Offset : 0),
     lowest: loadAddress,
     end: setup.memoryEnd,
-    load: (memory) => memory.bytesForWrite(gpa(loadAddress), protectedMode.length).set(protectedMode),
+    load: (memory) => copyBytes(file, protectedMode.at, memory.bytesForWrite(gpa(loadAddress), protectedMode.length)),
   };
 }
 

@@ -17,7 +17,7 @@ export interface LinuxKernel {
 export interface KernelFile {
   /** For messages. */
   readonly name: string;
-  readonly bytes: Uint8Array;
+  readonly bytes: ByteSource;
   /** The same kernel unpacked earlier: saves unpacking it now. */
   readonly unpackedBytes?: ByteSource | undefined;
 }
@@ -41,7 +41,8 @@ export async function readLinuxKernel(file: KernelFile, unpack?: Unpack): Promis
 async function unpackPayload(setup: SetupHeader, name: string, unpack?: Unpack): Promise<Uint8Array | undefined> {
   if (!setup.payload || !unpack) return undefined;
   try {
-    return await unpack(setup.payload);
+    const { at, length } = setup.payload;
+    return await unpack(setup.file.subarray(at, at + length));
   } catch (cause) {
     throw new KernelFormatError(name, 'payload', 'its payload cannot be unpacked', { cause });
   }

@@ -1,5 +1,6 @@
 /** Multiboot Specification version 0.6.96, sections 3.1.1 to 3.1.3: the header and what it says about loading. */
 import { KernelFormatError } from './boot-errors.ts';
+import type { ByteSource } from './byte-source.ts';
 import { hex, viewOf } from './bytes.ts';
 import { ElfError, type ElfFile, isElf, loadSegments, readElf, segmentBytes } from './elf.ts';
 
@@ -23,7 +24,8 @@ export interface MultibootImage {
 }
 
 /** True when a Multiboot header lies where the specification has it. */
-export const isMultiboot = (bytes: Uint8Array): boolean => findHeader(bytes) !== undefined;
+export const isMultiboot = (file: ByteSource): boolean =>
+  findHeader(file.subarray(0, Math.min(file.length, searchLimit))) !== undefined;
 
 /** The offset of a header with a correct checksum, in the first 8 KiB on a 4-byte boundary. */
 function findHeader(bytes: Uint8Array): number | undefined {

@@ -3,6 +3,7 @@
  * Kernel Header" and "Details of Header Fields", whose names are kept here.
  */
 import { KernelFormatError } from './boot-errors.ts';
+import type { ByteSource } from './byte-source.ts';
 import { hex, readUint64, viewOf } from './bytes.ts';
 
 /** Offsets in the file, which are those in the zero page too. */
@@ -36,14 +37,21 @@ export const bootFlagMagic = 0xaa55;
 export const loadflags = { loadedHigh: 0x01 } as const;
 export const xloadflags = { kernel64: 0x01 } as const;
 
+export interface FilePart {
+  readonly at: number;
+  readonly length: number;
+}
+
 export interface SetupHeader {
   readonly version: number;
   /** From 0x1f1 to the end that its jump instruction tells, as the zero page takes it. */
   readonly headerBytes: Uint8Array;
+  /** The file; the next two are in it. */
+  readonly file: ByteSource;
   /** The protected-mode part: the kernel's own decompressor with the payload inside. */
-  readonly protectedMode: Uint8Array;
+  readonly protectedMode: FilePart;
   /** The packed kernel, when the protocol (2.08) tells where it is. */
-  readonly payload: Uint8Array | undefined;
+  readonly payload: FilePart | undefined;
   /** Where to put the protected-mode part. */
   readonly loadAddress: number;
   /** Memory between `loadAddress` and here is the decompressor's to use. */
@@ -55,14 +63,18 @@ export interface SetupHeader {
 
 const sectorSize = 512;
 const minimumVersion = 0x0202;
+const longestHead = 1024;
 
 /** A file of the other form, or not a kernel at all: no "HdrS" at 0x202. */
-export function hasSetupHeader(bytes: Uint8Array): boolean {
-  return bytes.length >= setupField.version && viewOf(bytes).getUint32(setupField.header, true) === headerMagic;
+export function hasSetupHeader(file: ByteSource): boolean {
+  return file.length >= setupField.version && headView(file).getUint32(setupField.header, true) === headerMagic;
 }
 
+/** What the header may be in: it ends at 0x301 at the latest. */
+const headView = (file: ByteSource): DataView => viewOf(file.subarray(0, Math.min(file.length, longestHead)));
+
 /** Throws KernelFormatError when the file ends early, or a field cannot be right. */
-export function readSetupHeader(bytes: Uint8Array, name: string): SetupHeader {
+export function readSetupHeader(bytes: ByteSource, name: string): SetupHeader {
   const headerEnd = checkHeader(bytes, name);
   const at = fieldReader(bytes, headerEnd);
   const version = at.u16(setupField.version);
@@ -76,6 +88,7 @@ export function readSetupHeader(bytes: Uint8Array, name: string): SetupHeader {
   return {
     version,
     headerBytes: bytes.subarray(setupField.setupSects, headerEnd),
+    file: bytes,
     protectedMode,
     payload: since(0x0208) ? readPayload(at, protectedMode, name) : undefined,
     loadAddress,
@@ -87,14 +100,14 @@ export function readSetupHeader(bytes: Uint8Array, name: string): SetupHeader {
 }
 
 /** Returns where the header ends. */
-function checkHeader(bytes: Uint8Array, name: string): number {
+function checkHeader(bytes: ByteSource, name: string): number {
   if (!hasSetupHeader(bytes)) throw new KernelFormatError(name, 'header', 'no "HdrS" signature at 0x202');
   const needs = (end: number): void => {
     if (end <= bytes.length) return;
     throw new KernelFormatError(name, 'jump', `file ends at ${hex(bytes.length)}, setup header needs ${hex(end)}`);
   };
   needs(setupField.cmdLinePtr + 4);
-  const view = viewOf(bytes);
+  const view = headView(bytes);
   const bootFlag = view.getUint16(setupField.bootFlag, true);
   if (bootFlag !== bootFlagMagic) {
     throw new KernelFormatError(name, 'boot_flag', `boot_flag is ${hex(bootFlag)}, not ${hex(bootFlagMagic)}`);
@@ -113,8 +126,8 @@ function checkHeader(bytes: Uint8Array, name: string): number {
 }
 
 /** Fields past the header's end read as zero, which the protocol gives the meaning "not told". */
-function fieldReader(bytes: Uint8Array, headerEnd: number) {
-  const view = viewOf(bytes);
+function fieldReader(bytes: ByteSource, headerEnd: number) {
+  const view = headView(bytes);
   return {
     u8: (offset: number): number => (offset + 1 <= headerEnd ? view.getUint8(offset) : 0),
     u16: (offset: number): number => (offset + 2 <= headerEnd ? view.getUint16(offset, true) : 0),
@@ -123,8 +136,8 @@ function fieldReader(bytes: Uint8Array, headerEnd: number) {
   };
 }
 
-function readProtectedMode(bytes: Uint8Array, name: string, version: number): Uint8Array {
-  const view = viewOf(bytes);
+function readProtectedMode(bytes: ByteSource, name: string, version: number): FilePart {
+  const view = headView(bytes);
   const setupSectors = view.getUint8(setupField.setupSects) || 4;
   const start = (setupSectors + 1) * sectorSize;
   const wide = version >= 0x0204;
@@ -136,14 +149,10 @@ function readProtectedMode(bytes: Uint8Array, name: string, version: number): Ui
     const reason = `file ends at ${hex(bytes.length)}, its protected-mode part needs ${hex(end)}`;
     throw new KernelFormatError(name, 'syssize', reason);
   }
-  return bytes.subarray(start, Math.min(end, bytes.length));
+  return { at: start, length: Math.min(end, bytes.length) - start };
 }
 
-function readPayload(
-  at: ReturnType<typeof fieldReader>,
-  protectedMode: Uint8Array,
-  name: string,
-): Uint8Array | undefined {
+function readPayload(at: ReturnType<typeof fieldReader>, protectedMode: FilePart, name: string): FilePart | undefined {
   const offset = at.u32(setupField.payloadOffset);
   const length = at.u32(setupField.payloadLength);
   if (length === 0) return undefined;
@@ -151,5 +160,5 @@ function readPayload(
     const held = `its protected-mode part ends at ${hex(protectedMode.length)}`;
     throw new KernelFormatError(name, 'payload_length', `${held}, the payload in it needs ${hex(offset + length)}`);
   }
-  return protectedMode.subarray(offset, offset + length);
+  return { at: protectedMode.at + offset, length };
 }

@@ -166,7 +166,11 @@ export const layout = {
    * of further vCPUs are at the end of linear memory.
    */
   tlb: 0x4a0000,
-  records: 0x6a0000,
+  /** Records of the code that regions lead to without a look-up, 64 of u32 for each (see jit/links.ts). */
+  regionLinks: 0x6a0000,
+  /** For each place in a page a record that looks up what is there (see jit/links.ts). */
+  lookupRecords: 0xaa0000,
+  records: 0xab0000,
   /** Guest RAM starts here. */
   ram: 0x2000000,
 } as const;
