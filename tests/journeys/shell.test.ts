@@ -33,8 +33,8 @@ test('a user boots to a shell, looks around and powers off', { skip, timeout: 5 
   const log = await ask(terminal, 'dmesg');
   assert.match(log, /clocksource: Switched to clocksource tsc$/m);
   assert.doesNotMatch(log, /unstable|Call Trace|BUG:|WARNING:/);
-  // Until the command runs, the shell's line editor takes Ctrl-C for itself.
-  terminal.type("echo slee''ping; sleep 1000\r");
+  // Said by the process that Ctrl-C is for. Before it has a process group of its own, Ctrl-C goes to the shell, which waits on.
+  terminal.type('sh -c "echo slee\'\'ping; exec sleep 1000"\r');
   await terminal.until(/\nsleeping\r\n/);
   terminal.type('\x03');
   assert.match(await terminal.until(prompt), /\^C/);
