@@ -57,6 +57,8 @@ export interface Vcpu<State> {
   /** The interrupt controller's INTR wire. */
   setInterrupt(level: boolean): void;
   nonMaskableInterrupt(): void;
+  /** The A20 gate, which is enabled at first: while it is not, bit 20 of physical addresses is zero. Between accesses only. */
+  setA20(enabled: boolean): void;
   counters(): VcpuCounters;
   save(): State;
   restore(state: State): void;

@@ -19,6 +19,7 @@ class FakeVcpu implements Vcpu<null> {
   kick(): void {}
   setInterrupt(): void {}
   nonMaskableInterrupt(): void {}
+  setA20(): void {}
   init(): void {}
   startUp(): void {}
   counters = () => ({ instructions: 0 });

@@ -85,6 +85,7 @@ class FakeVcpu implements Vcpu<null> {
   }
 
   nonMaskableInterrupt(): void {}
+  setA20(): void {}
   counters = () => ({ instructions: this.#instructions });
   save = () => null;
   restore(): void {}

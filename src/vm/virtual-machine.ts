@@ -142,6 +142,9 @@ export class VirtualMachine {
     board.listen({
       onPowerOff: () => this.stop({ kind: 'power-off' }),
       onReset: () => this.stop({ kind: 'reset' }),
+      onA20: (enabled) => {
+        for (const { vcpu } of this.#turns.seats) vcpu.setA20(enabled);
+      },
       onDebugExit: (status) => this.stop({ kind: 'debug-exit', status }),
     });
     for (const { index, vcpu } of this.#turns.seats) this.#connectCpu(index, vcpu);

@@ -262,6 +262,10 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     this.cpu.state.raiseAttention(attention.nmi);
   }
 
+  setA20(enabled: boolean): void {
+    this.cpu.setA20(enabled);
+  }
+
   /** The host changed RAM (device DMA, loaders): code decoded from there is dropped. */
   hostWrote(ramOffset: number, length: number): void {
     this.#cache.written(ramOffset, length);

@@ -78,6 +78,44 @@ for (const [name, create] of Object.entries(engines)) {
       assert.equal(word(counter), counted);
     });
 
+    test('the A20 gate is every one’s: now, or when its turn comes', () => {
+      const { vcpus, load, start, word } = setUp(create);
+      const loop = 0x10_0000 + code;
+      // mov ax, 0xffff; mov ds, ax; mov ax, [loop - 0xffff0]; mov es:[0x500], ax; jmp to the load
+      load(
+        code,
+        0xb8,
+        0xff,
+        0xff,
+        0x8e,
+        0xd8,
+        0xa1,
+        0x10,
+        0x80,
+        0x31,
+        0xdb,
+        0x8e,
+        0xc3,
+        0x26,
+        0xa3,
+        0x00,
+        0x05,
+        0xeb,
+        0xf3,
+      );
+      load(loop, 0x34, 0x12);
+      const seen: number[] = [];
+      for (const enabled of [true, false, true]) {
+        for (const [index, vcpu] of vcpus.entries()) {
+          if (enabled && seen.length < 2) start(index);
+          vcpu.run(100);
+          seen.push(word(counter));
+        }
+        for (const vcpu of vcpus) vcpu.setA20(!enabled);
+      }
+      assert.deepEqual(seen, [0x1234, 0x1234, 0xffb8, 0xffb8, 0x1234, 0x1234]);
+    });
+
     test('registers are each one’s own, and so is what was counted', () => {
       const { vcpus, load, start } = setUp(create, 3);
       load(code, 0x40, 0xeb, 0xfd);

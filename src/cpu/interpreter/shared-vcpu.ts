@@ -4,7 +4,7 @@ import { fpuOf } from './helpers.ts';
 import { ParkedKeys } from './parked-keys.ts';
 
 /** The engine that several vCPUs take turns on. */
-export interface SharedEngine extends Omit<Vcpu<VcpuState>, 'setInterrupt' | 'nonMaskableInterrupt'> {
+export interface SharedEngine extends Omit<Vcpu<VcpuState>, 'setInterrupt' | 'nonMaskableInterrupt' | 'setA20'> {
   readonly progress: VcpuProgress;
   /** Translated regions have places below. */
   readonly regionCount: number;
@@ -28,6 +28,8 @@ export class SharedVcpu implements Vcpu<VcpuState>, VcpuPeer {
   #interrupts = 0;
   #hasInit = false;
   #startUpPage: number | undefined;
+  /** The A20 gate has changed since its last turn. */
+  #a20: boolean | undefined;
   patience = 0;
 
   /** Parks what the constructor of `cpu` has left in linear memory. */
@@ -95,6 +97,8 @@ export class SharedVcpu implements Vcpu<VcpuState>, VcpuPeer {
 
   /** INIT and start-up messages act between instructions, in that order. */
   #takeMessages(): void {
+    if (this.#a20 !== undefined) this.cpu.setA20(this.#a20);
+    this.#a20 = undefined;
     if (this.#hasInit) this.cpu.init();
     this.#hasInit = false;
     if (this.#startUpPage !== undefined) this.cpu.startUp(this.#startUpPage);
@@ -134,6 +138,11 @@ export class SharedVcpu implements Vcpu<VcpuState>, VcpuPeer {
 
   nonMaskableInterrupt(): void {
     this.#raise(attention.nmi);
+  }
+
+  setA20(enabled: boolean): void {
+    if (this.#isLive) this.cpu.setA20(enabled);
+    else this.#a20 = enabled;
   }
 
   #raise(bits: number): void {

@@ -111,6 +111,23 @@ test('interrupts in the middle of a slice come to the same instruction', () => {
   assert.equal(machine.register(3), engine.reference.cpu.state.gpr(3));
 });
 
+test('the A20 gate changes for both at the same instruction', () => {
+  const { machine, engine, onWritePort } = setUp({ sliceInstructions: 1000 });
+  onWritePort((port) => engine.setA20(port === 0x81));
+  const odd = [0x8b, 0x04, 0x25, ...word(data + 0x100000)]; // mov eax, [odd]
+  const add = [0x01, 0xc3]; // add ebx, eax
+  machine.view.setUint32(data, 1, true);
+  machine.view.setUint32(data + 0x100000, 0x10000, true);
+  machine.load(0x7000, ...repeated(50, ...out(0x80), ...odd, ...add, ...out(0x81), ...odd, ...add), hlt);
+  machine.engine.cpu.state.setGpr(3, 0n);
+
+  const stop = machine.run(0x7000);
+
+  assert.equal(stop.kind, 'halt');
+  assert.equal(machine.register(3), 50n * 0x10001n);
+  assert.equal(engine.reference.cpu.state.gpr(3), 50n * 0x10001n);
+});
+
 test('faults are delivered in lock-step', () => {
   const { machine, engine, gate, run } = setUp({ sliceInstructions: 7 });
   gate(6);

@@ -26,6 +26,8 @@ const differencesShown = 16;
 /** A call, and what the host wrote to RAM while it answered. */
 interface RecordedCall extends BusCall {
   readonly writes: readonly { readonly offset: number; readonly bytes: Uint8Array }[];
+  /** The A20 gate, where it has changed meanwhile. */
+  readonly a20: boolean | undefined;
 }
 
 /**
@@ -43,6 +45,7 @@ export class LockstepEngine implements Vcpu<VcpuState> {
   #interrupts: { readonly at: VcpuProgress; readonly vector: number }[] = [];
   #written: { readonly offset: number; readonly length: number }[] = [];
   #traced: bigint[] = [];
+  #a20: boolean | undefined;
   #isSynchronized = false;
   #isRunning = false;
   #isFollowing = false;
@@ -139,6 +142,13 @@ export class LockstepEngine implements Vcpu<VcpuState> {
     if (!this.#isRunning) this.#deliverNmi();
   }
 
+  /** The reference has it with the answer to the same call. */
+  setA20(enabled: boolean): void {
+    this.subject.setA20(enabled);
+    if (this.#isRunning) this.#a20 = enabled;
+    else this.reference.setA20(enabled);
+  }
+
   hostWrote(ramOffset: number, length: number): void {
     this.#written.push({ offset: ramOffset, length });
     this.subject.hostWrote(ramOffset, length);
@@ -190,7 +200,8 @@ export class LockstepEngine implements Vcpu<VcpuState> {
       bytes: this.#memory.subject.slice(offset, offset + length),
     }));
     this.#written = [];
-    this.#calls.push({ ...call, writes });
+    this.#calls.push({ ...call, writes, a20: this.#a20 });
+    this.#a20 = undefined;
     if (call.name === 'acknowledgeInterrupt') {
       this.#interrupts.push({ at: this.subject.progress, vector: Number(call.result) });
     }
@@ -206,6 +217,7 @@ export class LockstepEngine implements Vcpu<VcpuState> {
     }
     this.#answered++;
     for (const { offset, bytes } of call.writes) this.#writeReference(offset, bytes);
+    if (call.a20 !== undefined) this.reference.setA20(call.a20);
     if (call.name === 'acknowledgeInterrupt') this.reference.setInterrupt(false);
     return call.result;
   }

@@ -28,6 +28,16 @@ export const systemMutations: readonly Mutation[] = [
   },
   {
     family: 'paging',
+    fault: 'page tables are found in spite of the A20 gate',
+    file: 'isa/x86/system/page-walk.ts',
+    before:
+      '    const at = this.mask(entryAt);\n    const ram = this.#ram.ramOffset(at);\n    this.#entryRam = ram;\n    this.#entryLo = ram >= 0',
+    after:
+      '    const at = entryAt;\n    const ram = this.#ram.ramOffset(at);\n    this.#entryRam = ram;\n    this.#entryLo = ram >= 0',
+    check: program('a20-32'),
+  },
+  {
+    family: 'paging',
     fault: 'a write does not set the dirty bit',
     file: 'isa/x86/system/page-walk.ts',
     before: 'kind === access.write ? entry.accessed | entry.dirty : entry.accessed;',

@@ -122,7 +122,8 @@ export class Mmu {
     if (this.#code.hasCode(ramAddress >>> 12)) this.#code.written(ramAddress, length);
   }
 
-  readPhysical32(at: number): number {
+  readPhysical32(address: number): number {
+    const at = this.walker.mask(address);
     const ram = this.#ram.ramOffset(at);
     return ram >= 0 ? this.#state.view.getInt32(ram, true) : this.#bus.readMmio(at, 4) | 0;
   }

@@ -20,6 +20,7 @@ const addressHigh = 0xff;
 /** What 32-bit entries say about rights; they cannot forbid execution. */
 const rights32 = entry.writable | entry.user;
 const twoTo32 = 0x1_0000_0000;
+const addressBit20 = 1 << 20;
 
 /** The result of a walk is left in the fields. */
 export class PageWalker {
@@ -44,6 +45,9 @@ export class PageWalker {
   #entryHi = 0;
   #entryRam = -1;
 
+  /** Bits that are zero in every physical address: bit 20 while A20M# is asserted. */
+  #masked = 0;
+
   constructor(state: X86State, ram: RamMap, bus: CpuBus, code: CodeTracker) {
     this.#state = state;
     this.#ram = ram;
@@ -54,6 +58,16 @@ export class PageWalker {
   /** Forgets what it knows of upper tables; part of every invalidation. */
   forget(): void {
     this.#cache.clear();
+  }
+
+  /** Translations from before are to be forgotten. */
+  setA20(enabled: boolean): void {
+    this.#masked = enabled ? 0 : addressBit20;
+  }
+
+  /** The address that the memory bus sees (SDM 3A, 9.7.13.4). */
+  mask(physical: number): number {
+    return physical - (physical & this.#masked);
   }
 
   /** Translates a canonical address for this access and sets accessed and dirty bits; false: page fault. */
@@ -80,7 +94,7 @@ export class PageWalker {
   }
 
   #identity(lo: number): boolean {
-    this.physical = (lo & ~0xfff) >>> 0;
+    this.physical = (lo & ~(0xfff | this.#masked)) >>> 0;
     this.#rights = entry.writable | entry.user;
     this.#noExecute = false;
     this.isDirty = true;
@@ -167,7 +181,7 @@ export class PageWalker {
     if ((leaf & wanted) !== wanted) this.#writeLeaf(leaf | wanted);
     const within = (1 << shift) - 1;
     const high = Math.floor(address / twoTo32) * twoTo32;
-    this.physical = high + (((address & ~within) | (lo & within & ~0xfff)) >>> 0);
+    this.physical = high + ((((address & ~within) | (lo & within & ~0xfff)) & ~this.#masked) >>> 0);
     this.isDirty = ((leaf | wanted) & entry.dirty) !== 0;
     this.isGlobal = (leaf & entry.global) !== 0 && (this.#state.cr4 & cr4.PGE) !== 0;
     this.shift = shift;
@@ -186,7 +200,8 @@ export class PageWalker {
     return false;
   }
 
-  #read64(at: number): void {
+  #read64(entryAt: number): void {
+    const at = this.mask(entryAt);
     const ram = this.#ram.ramOffset(at);
     this.#entryRam = ram;
     if (ram >= 0) {
@@ -198,7 +213,8 @@ export class PageWalker {
     }
   }
 
-  #read32(at: number): void {
+  #read32(entryAt: number): void {
+    const at = this.mask(entryAt);
     const ram = this.#ram.ramOffset(at);
     this.#entryRam = ram;
     this.#entryLo = ram >= 0 ? this.#state.word(ram) : this.#bus.readMmio(at, 4) | 0;
@@ -209,7 +225,7 @@ export class PageWalker {
   }
 
   #writeEntry(at: number, value: number): void {
-    const ram = this.#ram.ramOffset(at);
+    const ram = this.#ram.ramOffset(this.mask(at));
     if (ram >= 0) this.#writeRam(ram, value);
   }
 

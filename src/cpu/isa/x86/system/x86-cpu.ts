@@ -247,6 +247,12 @@ export class X86Cpu {
     forgetStackPage(this.state);
   }
 
+  /** The A20M# pin, which is asserted when the gate is not enabled: bit 20 of every physical address is zero then. */
+  setA20(enabled: boolean): void {
+    this.mmu.walker.setA20(enabled);
+    this.flushTlb();
+  }
+
   /** Forgets every translation: RAM was remapped from outside. */
   flushTlb(): void {
     this.mmu.flushAll();
