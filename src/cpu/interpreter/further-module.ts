@@ -1,8 +1,8 @@
 import { sharedFunction, sharedFunctions } from '../isa/x86/index.ts';
 import { type FunctionBody, ModuleBuilder } from '../wasm/index.ts';
+import type { CoreFunctions } from './core-functions.ts';
 import { emitVariant, handlerParams, handlerResult, slowAccessParams } from './generator.ts';
 import type { HandlerTable } from './handler-table.ts';
-import type { CoreFunctions } from './target.ts';
 
 const noFunction = -1;
 

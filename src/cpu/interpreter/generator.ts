@@ -21,9 +21,10 @@ import {
   type Variant,
 } from '../isa/x86/index.ts';
 import { type FunctionBody, ModuleBuilder, type WasmType } from '../wasm/index.ts';
+import type { CoreFunctions } from './core-functions.ts';
 import { type HandlerTable, type SpecialHandler, specialHandlers } from './handler-table.ts';
 import { exit, jumpCache, maximumFrames, pointOffsetShift, record, targetCache } from './record.ts';
-import { type CoreFunctions, InterpreterTarget } from './target.ts';
+import { InterpreterTarget } from './target.ts';
 import { emitTargetProbe, lookupKeyOf, targetSlot } from './target-cache.ts';
 
 export const handlerParams: readonly WasmType[] = ['i32', 'i32', 'i32'];
@@ -211,7 +212,7 @@ export function emitVariant(body: FunctionBody, core: CoreFunctions, variant: Va
   const e = new WasmEmitter(body);
   const x = new InterpreterTarget(e, core, variant.shape);
   const { results } = emitInstruction(e, x, variant);
-  if (!variant.row.ends) x.dispatchNext();
+  if (!variant.row.ends) x.flow.dispatchNext();
   else if (results > 0) x.jump(x.nextRip());
 }
 
@@ -225,13 +226,13 @@ const addressing =
   (compute: (e: WasmEmitter, x: InterpreterTarget) => Val) =>
   (e: WasmEmitter, x: InterpreterTarget): void => {
     x.setState('i64', layout.ea, compute(e, x));
-    x.dispatchNext();
+    x.flow.dispatchNext();
   };
 
 const specials: Readonly<Record<SpecialHandler, (e: WasmEmitter, x: InterpreterTarget) => void>> = {
-  fault: (_e, x) => x.raiseWith(x.field('r1'), x.displacement32()),
+  fault: (_e, x) => x.raiseWith(x.field('r1'), x.record.displacement32()),
   continue: (_e, x) => x.jumpRelative(),
-  resynchronize: (_e, x) => x.resynchronize(),
+  resynchronize: (_e, x) => x.flow.resynchronize(),
   crossing: (e, x) => emitCrossing(e, x),
   address: addressing((e, x) => plusSegment(e, x, x.wrapAddress(indexedAddress(e, x)))),
   address32: addressing((e, x) => plusSegment(e, x, e.op('i64.and', indexedAddress(e, x), e.i64(0xffffffffn)))),
@@ -243,9 +244,9 @@ const specials: Readonly<Record<SpecialHandler, (e: WasmEmitter, x: InterpreterT
 
 function emitCount(e: WasmEmitter, x: InterpreterTarget): void {
   const left = e.op('i32.sub', x.immediate(32, false), e.i32(1));
-  x.setImmediate(left);
-  e.when(e.op('i32.eqz', left), () => x.leaveHot());
-  x.dispatchNext();
+  x.record.setImmediate(left);
+  e.when(e.op('i32.eqz', left), () => x.flow.leaveHot());
+  x.flow.dispatchNext();
 }
 
 /** Base r3, index r1, scale in the low bits of the immediate, displacement. */
@@ -253,7 +254,7 @@ function indexedAddress(e: WasmEmitter, x: InterpreterTarget): Val {
   const base = x.registerAt(64, x.field('r3'));
   const scale = e.op('i64.and', x.immediate(64, false), e.i64(3n));
   const index = e.op('i64.shl', x.registerAt(64, x.field('r1')), scale);
-  return e.op('i64.add', e.op('i64.add', base, index), x.displacement());
+  return e.op('i64.add', e.op('i64.add', base, index), x.record.displacement());
 }
 
 /** r2: the offset in the state of a segment base, or of the zero word. */
@@ -273,7 +274,7 @@ function emitSegmented(e: WasmEmitter, x: InterpreterTarget): void {
     offset: e.op('i64.extend_i32_u', wrapped),
   });
   x.setState('i64', layout.ea, linear);
-  x.dispatchNext();
+  x.flow.dispatchNext();
 }
 
 /** Immediate: linear-memory address of the second page when the instruction was decoded. */
@@ -289,11 +290,11 @@ function emitCrossing(e: WasmEmitter, x: InterpreterTarget): void {
   const isMapped = e.op('i64.eq', page, e.loadMemory('i64.load', entry, tlb.executeTag));
   const isSame = e.op('i32.and', isMapped, e.op('i32.eq', host, x.immediate(32, false)));
   e.when(e.op('i32.eqz', isSame), () => {
-    x.storeRip();
+    x.record.storeRip();
     x.setState('i32', layout.exitRecord, asVal(Value.local('i32', 0)));
-    x.leave(exit.crossing);
+    x.flow.leave(exit.crossing);
   });
-  x.dispatchNext();
+  x.flow.dispatchNext();
 }
 
 function tlbEntry(e: WasmEmitter, x: InterpreterTarget, linear: Val): Val {
@@ -307,7 +308,7 @@ function emitTargetLookup(body: FunctionBody, core: CoreFunctions, firstRegion: 
   const rip = asVal(Value.local('i64', 0));
   emitTargetProbe(e, rip, (found) => {
     x.setState('i64', layout.codePage, e.op('i64.and', rip, e.i64(-4096n)));
-    x.dispatchAny(found, firstRegion);
+    x.flow.dispatchAny(found, firstRegion);
   });
   body.get(0).get(1).get(2).returnCall(core.lookupSlowly);
 }
@@ -319,7 +320,7 @@ function emitLookup(body: FunctionBody, core: CoreFunctions, firstRegion: number
   const rip = asVal(Value.local('i64', 0));
   const miss = (): void => {
     x.setState('i64', layout.rip, rip);
-    x.leave(exit.lookup);
+    x.flow.leave(exit.lookup);
   };
   e.when(e.op('i64.gt_u', rip, x.state('i64', layout.codeLimit)), miss);
   const linear = x.wrapAddress(e.op('i64.add', rip, x.state('i64', layout.segmentBase + 8 * segment.cs)));
@@ -341,5 +342,5 @@ function emitLookup(body: FunctionBody, core: CoreFunctions, firstRegion: number
     e.storeMemory('i32.store', at, layout.targetCache + targetCache.key, key);
     e.storeMemory('i32.store', at, layout.targetCache + targetCache.record, found);
   });
-  x.dispatchAny(found, firstRegion);
+  x.flow.dispatchAny(found, firstRegion);
 }
