@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 
 const pageBytes = 4096;
 const entryBytes = 8;
@@ -46,11 +46,4 @@ function kibibytesOf(pid: number, file: string, name: string): number {
   const [, kibibytes] = new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text) ?? [];
   if (kibibytes === undefined) throw new RangeError(`Cannot read ${file} of process ${pid}: it has no ${name}`);
   return Number(kibibytes) * 1024;
-}
-
-/** Processor time that the threads of a process have used. */
-export function processorSeconds(pid: number): number {
-  const tasks = readdirSync(`/proc/${pid}/task`);
-  const nanoseconds = tasks.map((task) => readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
-  return nanoseconds.reduce((sum, ns) => sum + Number(ns), 0) / 1e9;
 }

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { processorSeconds } from '../src/testing/processor-seconds.ts';
 import { failure } from './measured-run.ts';
 import { isGone, type MemoryMap, MemoryMeter, type MemoryUse } from './memory-meter.ts';
-import { processorSeconds } from './process-memory.ts';
 
 export interface PromptOptions extends MemoryMap {
   readonly command: readonly string[];

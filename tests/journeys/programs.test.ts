@@ -22,7 +22,7 @@ for (const [bits, image] of [
     const quick = suites.filter((suite) => suite.quick[bits].length > 0);
     const guest = await makeGuest({ suites: quick, bits, isWanted, folder: scratchFolder });
 
-    const { outcomes, remarks } = await runGuest(mezzMachine(guest, []), guest.programs, 600);
+    const { outcomes, remarks } = await runGuest(mezzMachine(guest, []), guest.programs, 300);
 
     const wrong = outcomes.filter(({ failure }) => failure !== undefined);
     assert.deepEqual(wrong, [], remarks);

@@ -11,6 +11,8 @@ export interface Configuration {
   readonly level: number;
   readonly processors: number;
   readonly engine: string;
+  /** How many times as long as on the JIT programs may take. */
+  readonly slowness: number;
   /** Programs ("suite: program") that take too long on it, and why they may be left out. */
   readonly leftOut: readonly { readonly programs: RegExp; readonly reason: string }[];
 }
@@ -22,6 +24,7 @@ export const plainConfiguration: Configuration = {
   level: 3,
   processors: 1,
   engine: 'auto',
+  slowness: 1,
   leftOut: [],
 };
 
@@ -32,6 +35,8 @@ const isLong = {
 };
 
 /** The interpreter takes five to ten times as long as the JIT. */
+export const interpreterSlowness = 10;
+
 const isLongInterpreted = {
   programs:
     /: (test_(?!math|float|struct)|curves|public keys|evp_test evp(ciph|kdf|pbe)|bntest|.*CPUID|without|integer|checks)/,
@@ -46,7 +51,13 @@ export const configurations: readonly Configuration[] = [
   { ...plainConfiguration, name: 'v2', cpu: 'v2', level: 2, leftOut: [isLong] },
   { ...plainConfiguration, name: 'v3', cpu: 'v3', leftOut: [isLong] },
   { ...plainConfiguration, name: '4 vCPUs', processors: 4, leftOut: [isLong] },
-  { ...plainConfiguration, name: 'interpreter', engine: 'interpreter', leftOut: [isLong, isLongInterpreted] },
+  {
+    ...plainConfiguration,
+    name: 'interpreter',
+    engine: 'interpreter',
+    slowness: interpreterSlowness,
+    leftOut: [isLong, isLongInterpreted],
+  },
 ];
 
 /** Options of `mezz run`. */

@@ -9,17 +9,24 @@ const outcome = (name: string, tests: number, failure?: string) => ({ name, test
 test('a table of configurations has counts, failures and reasons', () => {
   const columns = [
     { title: 'max', outcomes: [outcome('a: one', 12), outcome('a: two', 0, 'it did not end')], leftOut: new Map() },
-    { title: 'v1', outcomes: [outcome('a: one', 12)], leftOut: new Map([['a: two', 'needs x86-64-v2']]) },
+    {
+      title: 'v1',
+      outcomes: [outcome('a: one', 12), outcome('b: three', 1)],
+      leftOut: new Map([['a: two', 'needs x86-64-v2']]),
+    },
   ];
 
   assert.deepEqual(matrixTable(columns).split('\n'), [
     '                    max   v1',
     'a: one               12   12',
     'a: two           FAILED  (a)',
-    'programs passed       1    1',
+    'b: three                   1',
+    'programs passed       1    2',
     'programs failed       1    0',
-    'tests in them        12   12',
-    'seconds               4    2',
+    'tests in them        12   13',
+    'seconds of a          4    2',
+    'seconds of b          0    2',
+    'seconds               4    4',
     '(a) needs x86-64-v2',
   ]);
 });

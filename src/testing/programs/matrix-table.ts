@@ -7,7 +7,10 @@ export interface Column {
   readonly leftOut: ReadonlyMap<string, string>;
 }
 
-/** A line for each program: how many tests it counted in each configuration, FAILED, or a letter for why it was left out. */
+/**
+ * A line for each program: how many tests it counted in each configuration, FAILED, or a letter for why it was left out;
+ * then the sums.
+ */
 export function matrixTable(columns: readonly Column[]): string {
   const names = new Set(
     columns.flatMap(({ outcomes, leftOut }) => [...outcomes.map(({ name }) => name), ...leftOut.keys()]),
@@ -30,7 +33,10 @@ export function matrixTable(columns: readonly Column[]): string {
     sums('programs passed', (outcomes) => passed(outcomes).length),
     sums('programs failed', (outcomes) => outcomes.length - passed(outcomes).length),
     sums('tests in them', (outcomes) => outcomes.reduce((sum, { tests }) => sum + tests, 0)),
-    sums('seconds', (outcomes) => outcomes.reduce((sum, { seconds }) => sum + seconds, 0)),
+    ...[...new Set([...names].map(suiteOf))].map((suite) =>
+      sums(`seconds of ${suite}`, (outcomes) => secondsOf(outcomes.filter(({ name }) => suiteOf(name) === suite))),
+    ),
+    sums('seconds', secondsOf),
   ];
   const notes = reasons.map((reason) => `${letter(reason)} ${reason}`);
   return [...aligned(rows), ...notes].join('\n');
@@ -38,6 +44,11 @@ export function matrixTable(columns: readonly Column[]): string {
 
 export const passed = (outcomes: readonly Outcome[]): Outcome[] =>
   outcomes.filter(({ failure }) => failure === undefined);
+
+/** Programs are named "suite: program". */
+const suiteOf = (name: string): string => name.split(': ', 1)[0] ?? '';
+
+const secondsOf = (outcomes: readonly Outcome[]): number => outcomes.reduce((sum, { seconds }) => sum + seconds, 0);
 
 function aligned(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));

@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util';
 import type { Bits } from '../debian/package-tree.ts';
-import { type Configuration, configurations, plainConfiguration } from './configurations.ts';
+import { type Configuration, configurations, interpreterSlowness, plainConfiguration } from './configurations.ts';
 import { suites } from './table.ts';
 
 const configurationNames = configurations.map(({ name }) => name);
 const suiteNames = suites.map(({ name }) => name);
+
+const defaultSeconds = 1200;
 
 export const usage = `Usage: npm run programs -- [OPTION]...
 Runs software whose answers are known in Debian guests, and says which of it is right.
@@ -14,7 +16,8 @@ Runs software whose answers are known in Debian guests, and says which of it is 
   --programs NAMES         only these programs of suites
   --quick                  what the tests of Mezz run
   --show                   prints what wrong programs said
-  --timeout SECONDS        for each guest (default 3600)
+  --timeout SECONDS        for each program, not counting what others take of the processor (default ${defaultSeconds},
+                           ${interpreterSlowness} times that on the interpreter)
 Other configurations:
   --bits 64,32             of the guest
   --cpu MODEL              as for mezz run
@@ -31,7 +34,8 @@ export interface ProgramFlags {
   readonly programs: readonly string[] | undefined;
   readonly quick: boolean;
   readonly isShown: boolean;
-  readonly timeoutSeconds: number;
+  /** For each program, times the slowness of its configuration. */
+  readonly limitSeconds: number;
   readonly machine: string;
   readonly options: readonly string[];
 }
@@ -43,7 +47,7 @@ const flagTable = {
   programs: { type: 'string' },
   quick: { type: 'boolean', default: false },
   show: { type: 'boolean', default: false },
-  timeout: { type: 'string', default: '3600' },
+  timeout: { type: 'string', default: String(defaultSeconds) },
   bits: { type: 'string', default: '64,32' },
   cpu: { type: 'string' },
   cpus: { type: 'string', default: '1' },
@@ -63,7 +67,7 @@ export function readFlags(): ProgramFlags | undefined {
     programs: flags.programs?.split(','),
     quick: flags.quick,
     isShown: flags.show,
-    timeoutSeconds: Number(flags.timeout),
+    limitSeconds: seconds(flags.timeout),
     machine: flags.machine,
     options: flags.option ?? [],
   };
@@ -90,7 +94,14 @@ function wantedConfigurations(flags: {
     level: Number(level ?? plainConfiguration.level),
     processors: Number(flags.cpus),
     engine: flags.engine,
+    slowness: flags.engine === 'interpreter' ? interpreterSlowness : 1,
   }));
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (value > 0) return value;
+  throw new RangeError(`Cannot use --timeout ${JSON.stringify(text)}: it is no number of seconds`);
 }
 
 function names(flag: string, text: string | undefined, known: readonly string[]): string[] | undefined {

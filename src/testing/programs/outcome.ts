@@ -17,13 +17,18 @@ export interface Ending {
   readonly output: string;
   readonly status: number | undefined;
   readonly seconds: number;
+  /** How long it was let run, when it was stopped for it. */
+  readonly limitSeconds?: number;
 }
 
-export function outcomeOf({ name, expected }: GuestProgram, { output, status, seconds }: Ending): Outcome {
+export function outcomeOf({ name, expected }: GuestProgram, ending: Ending): Outcome {
+  const { output, status, seconds, limitSeconds } = ending;
   const tests = countOf(expected, output);
   const failure =
     status === undefined
-      ? 'it did not end'
+      ? limitSeconds === undefined
+        ? 'its guest ended before it'
+        : `it was stopped after ${limitSeconds} s`
       : status !== 0
         ? `it ended with status ${status}`
         : tests === undefined

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { marker, type PlacedProgram } from './guest-script.ts';
 import { type Ending, type Outcome, outcomeOf } from './outcome.ts';
+import { TimeLimit } from './time-limit.ts';
 
 /** What a run of a guest came to. */
 export interface GuestRun {
+  /** Of the programs that had their turn. */
   readonly outcomes: readonly Outcome[];
   /** From the start of the machine to its end. */
   readonly seconds: number;
@@ -13,28 +15,41 @@ export interface GuestRun {
 
 const keptBytes = 1 << 20;
 
-/** Runs the command of a machine whose guest runs the programs (see guest-script.ts), and judges what they print. */
+/**
+ * Runs the command of a machine whose guest runs the programs (see guest-script.ts), and judges what they print. A guest
+ * that takes more than the limit to start, or over one program, is stopped.
+ */
 export async function runGuest(
   command: readonly string[],
   programs: readonly PlacedProgram[],
-  timeoutSeconds: number,
+  limitSeconds: number,
   onOutcome: (outcome: Outcome) => void = () => {},
 ): Promise<GuestRun> {
   const begin = performance.now();
-  const log = new RunLog((index, ending) => {
-    const program = programs[index];
-    if (program) onOutcome(outcomeOf(program, ending));
-  });
-  const [program = '', ...args] = command;
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const outcomes: Outcome[] = [];
+  const [path = '', ...args] = command;
+  const child = spawn(path, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const kill = (): void => {
     child.kill('SIGKILL');
   };
   process.on('exit', kill);
-  const timer = setTimeout(() => {
-    log.remark(`it was stopped after ${timeoutSeconds} s`);
+  let isLate = false;
+  const limit = new TimeLimit(child.pid ?? 0, limitSeconds, () => {
+    isLate = true;
+    log.remark(`it was stopped after ${limitSeconds} s`);
     kill();
-  }, timeoutSeconds * 1000);
+  });
+  const log = new RunLog({
+    onBegin: () => limit.restart(),
+    onEnding: (index, ending) => {
+      limit.restart();
+      const program = programs[index];
+      if (!program) return;
+      const outcome = outcomeOf(program, isLate ? { ...ending, limitSeconds } : ending);
+      outcomes.push(outcome);
+      onOutcome(outcome);
+    },
+  });
   child.stdout.on('data', (bytes: Buffer) => log.take(bytes.toString('latin1')));
   child.stderr.on('data', (bytes: Buffer) => log.remark(bytes.toString()));
   await new Promise<void>((resolve) => {
@@ -47,28 +62,26 @@ export async function runGuest(
       resolve();
     });
   });
-  clearTimeout(timer);
+  limit.stop();
   process.off('exit', kill);
-  const endings = log.end();
-  return {
-    outcomes: programs.map((one, index) =>
-      outcomeOf(one, endings.get(index) ?? { output: '', status: undefined, seconds: 0 }),
-    ),
-    seconds: (performance.now() - begin) / 1000,
-    remarks: log.remarks,
-  };
+  log.end();
+  return { outcomes, seconds: (performance.now() - begin) / 1000, remarks: log.remarks };
+}
+
+interface RunHooks {
+  readonly onBegin: () => void;
+  readonly onEnding: (index: number, ending: Ending) => void;
 }
 
 /** Cuts a guest's console into what each program printed. */
 class RunLog {
   remarks = '';
-  readonly #endings = new Map<number, Ending>();
-  readonly #onEnding: (index: number, ending: Ending) => void;
+  readonly #hooks: RunHooks;
   #partial = '';
   #current: { readonly index: number; readonly begin: number; output: string } | undefined;
 
-  constructor(onEnding: (index: number, ending: Ending) => void) {
-    this.#onEnding = onEnding;
+  constructor(hooks: RunHooks) {
+    this.#hooks = hooks;
   }
 
   take(text: string): void {
@@ -81,16 +94,18 @@ class RunLog {
     this.remarks = `${this.remarks}${text}${text.endsWith('\n') ? '' : '\n'}`.slice(-keptBytes);
   }
 
-  end(): ReadonlyMap<number, Ending> {
+  /** Nothing more will come: a program that has not ended will not. */
+  end(): void {
     if (this.#partial) this.#takeLine(this.#partial);
     this.#finish(undefined);
-    return this.#endings;
   }
 
   #takeLine(line: string): void {
     const [, what, index, status] = new RegExp(`^${marker} (begin|end) (\\d+) ?(\\d*)$`).exec(line) ?? [];
-    if (what === 'begin') this.#current = { index: Number(index), begin: performance.now(), output: '' };
-    else if (what === 'end') this.#finish(Number(status));
+    if (what === 'begin') {
+      this.#current = { index: Number(index), begin: performance.now(), output: '' };
+      this.#hooks.onBegin();
+    } else if (what === 'end') this.#finish(Number(status));
     else if (this.#current) this.#current.output = `${this.#current.output}${line}\n`.slice(-keptBytes);
     else this.remark(line);
   }
@@ -100,8 +115,7 @@ class RunLog {
     const { index, begin, output } = this.#current;
     // The runner ends what a program prints with one more line feed.
     const ending = { output: output.replace(/\n$/, ''), status, seconds: (performance.now() - begin) / 1000 };
-    this.#endings.set(index, ending);
     this.#current = undefined;
-    this.#onEnding(index, ending);
+    this.#hooks.onEnding(index, ending);
   }
 }

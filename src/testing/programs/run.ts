@@ -11,25 +11,31 @@ import { runSuite } from './run-suite.ts';
 import type { GuestProgram, ProgramSuite } from './suite.ts';
 import { suites } from './table.ts';
 
+type Flags = NonNullable<ReturnType<typeof readFlags>>;
+
+const columns: Column[] = [];
 const flags = readFlags();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    console.log(`\n${matrixTable(columns)}`);
+    process.exit(1);
+  });
+}
 if (flags === undefined) console.log(usage);
 else await main(flags);
 
-type Flags = NonNullable<typeof flags>;
-
 async function main(flags: Flags): Promise<void> {
-  const columns: Column[] = [];
-  for (const configuration of flags.configurations) columns.push(await runConfiguration(configuration, flags));
+  for (const configuration of flags.configurations) await runConfiguration(configuration, flags);
   console.log(`\n${matrixTable(columns)}`);
   const outcomes = columns.flatMap((column) => column.outcomes);
   process.exitCode = outcomes.length > 0 && passed(outcomes).length === outcomes.length ? 0 : 1;
 }
 
 /** Each suite has a guest of its own, so that what one does to its guest is no other's matter. */
-async function runConfiguration(configuration: Configuration, flags: Flags): Promise<Column> {
+async function runConfiguration(configuration: Configuration, flags: Flags): Promise<void> {
   const outcomes: Outcome[] = [];
   const leftOut = new Map<string, string>();
+  columns.push({ title: configuration.name, outcomes, leftOut });
   const isWanted = (suite: ProgramSuite, program: GuestProgram, bits: Bits): boolean => {
     if (flags.quick && !suite.quick[bits].includes(program.name)) return false;
     if (flags.programs && !flags.programs.includes(program.name)) return false;
@@ -45,17 +51,17 @@ async function runConfiguration(configuration: Configuration, flags: Flags): Pro
     if (flags.suites && !flags.suites.includes(suite.name)) continue;
     const { bits } = configuration;
     if (!suite.bits.includes(bits) || (flags.quick && suite.quick[bits].length === 0)) continue;
-    outcomes.push(
-      ...(await runSuite(suite, {
-        bits,
-        isWanted,
-        machine,
-        timeoutSeconds: flags.timeoutSeconds,
-        onOutcome: (outcome) => report(outcome, configuration, flags.isShown),
-      })),
-    );
+    await runSuite(suite, {
+      bits,
+      isWanted,
+      machine,
+      limitSeconds: flags.limitSeconds * configuration.slowness,
+      onOutcome: (outcome) => {
+        outcomes.push(outcome);
+        report(outcome, configuration, flags.isShown);
+      },
+    });
   }
-  return { title: configuration.name, outcomes, leftOut };
 }
 
 function report({ name, failure, tests, seconds, output }: Outcome, { name: title }: Configuration, isShown: boolean) {
