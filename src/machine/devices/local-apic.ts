@@ -5,27 +5,23 @@
 
 import type { TimerClock } from '../../base/index.ts';
 import type { BusTarget, IrqLine } from '../bus/index.ts';
+import { type ApicRegisters, apicPage, isX2ApicMsr, readX2Apic, writeX2Apic } from './apic-access.ts';
 import { ApicBase, maxApicBasePage } from './apic-base.ts';
 import { type ApicBus, type ApicMessage, type ApicReceiver, deliveryMode } from './apic-bus.ts';
-import { apicCommandOf } from './apic-command.ts';
+import { ApicCommandRegister } from './apic-command.ts';
 import { isApicAddressed, x2ApicLogicalId } from './apic-destination.ts';
+import { ApicErrors } from './apic-errors.ts';
 import { LocalVectorTable } from './apic-lvt.ts';
 import {
   apicError,
   apicRegister,
   apicVersion,
-  commandBits,
   IA32_APIC_BASE,
   IA32_TSC_DEADLINE,
   lowestVector,
   lvt,
   lvtEntries,
   spuriousBits,
-  x2ApicAbsent,
-  x2ApicMsrFirst,
-  x2ApicMsrLast,
-  x2ApicReadOnly,
-  x2ApicWriteOnly,
 } from './apic-registers.ts';
 import { ApicTimer, apicTimerField, type TscSource } from './apic-timer.ts';
 import { ApicVectors, apicVectorsField } from './apic-vectors.ts';
@@ -76,24 +72,20 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
   /** Sees the wires of the PIC's INTR and of NMI. */
   readonly lint0: IrqLine = { set: (level) => this.#setPin(lvt.lint0, level) };
   readonly lint1: IrqLine = { set: (level) => this.#setPin(lvt.lint1, level) };
-  /** The 4 KiB page. It answers in xAPIC mode only. */
-  readonly page: BusTarget = {
-    read: (offset, size) => this.#readPage(offset, size),
-    write: (offset, size, value) => this.#writePage(offset, size, value),
-  };
+  /** The 4 KiB page. */
+  readonly page: BusTarget;
   readonly #options: LocalApicOptions;
+  readonly #registers: ApicRegisters;
   readonly #intr: OutputLine;
   readonly #timer: ApicTimer;
   readonly #base: ApicBase;
   readonly #lvt: LocalVectorTable;
   readonly #vectors = new ApicVectors();
+  readonly #command: ApicCommandRegister;
+  readonly #errors = new ApicErrors(() => this.#lvt.raiseError());
   #logicalDestination = 0;
   #destinationFormat = 0xffffffff;
   #spurious = 0xff;
-  #errorStatus = 0;
-  #pendingErrors = 0;
-  #commandLow = 0;
-  #commandHigh = 0;
   /** An ExtINT message arrived and is not acknowledged. */
   #externalRequested = false;
 
@@ -110,6 +102,16 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
       nmi: () => options.onNmi(),
       configureTimer: (mode, isMasked) => this.#timer.configure(mode, isMasked),
     });
+    this.#command = new ApicCommandRegister(options.bus, this, () => this.#errors.add(apicError.sendIllegalVector));
+    this.#registers = {
+      mode: this.#base,
+      read: (offset) => this.#readRegister(offset),
+      write: (offset, value) => this.#writeRegister(offset, value),
+      command: this.#command,
+      interruptSelf: (vector) => this.#interruptSelf(vector),
+      onIllegalRegister: () => this.#errors.add(apicError.illegalRegister),
+    };
+    this.page = apicPage(this.#registers);
     this.#resetRegisters();
   }
 
@@ -151,12 +153,7 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
   readMsr(index: number): bigint | undefined {
     if (index === IA32_APIC_BASE) return this.#base.read();
     if (index === IA32_TSC_DEADLINE) return this.#timer.deadline;
-    if (!this.#base.isX2Apic || index < x2ApicMsrFirst || index > x2ApicMsrLast) return undefined;
-    const offset = (index - x2ApicMsrFirst) * 16;
-    if (offset === apicRegister.commandLow) return BigInt(this.#commandLow) | (BigInt(this.#commandHigh) << 32n);
-    if (x2ApicAbsent.has(offset) || x2ApicWriteOnly.has(offset)) return undefined;
-    const value = this.#readRegister(offset);
-    return value === undefined ? undefined : BigInt(value >>> 0);
+    return this.#base.isX2Apic && isX2ApicMsr(index) ? readX2Apic(this.#registers, index) : undefined;
   }
 
   /** False means #GP(0). */
@@ -166,8 +163,7 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
       this.#timer.setDeadline(value);
       return true;
     }
-    if (!this.#base.isX2Apic || index < x2ApicMsrFirst || index > x2ApicMsrLast) return false;
-    return this.#writeX2Apic((index - x2ApicMsrFirst) * 16, value);
+    return this.#base.isX2Apic && isX2ApicMsr(index) && writeX2Apic(this.#registers, index, value);
   }
 
   isAddressed(destination: number, isLogical: boolean): boolean {
@@ -221,10 +217,9 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
       logicalDestination: this.#logicalDestination,
       destinationFormat: this.#destinationFormat,
       spurious: this.#spurious,
-      errorStatus: this.#errorStatus,
-      pendingErrors: this.#pendingErrors,
-      commandLow: this.#commandLow,
-      commandHigh: this.#commandHigh,
+      ...this.#errors.save(),
+      commandLow: this.#command.low,
+      commandHigh: this.#command.high,
       ...this.#lvt.save(),
       vectors: this.#vectors.save(),
       externalRequested: this.#externalRequested,
@@ -239,10 +234,9 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
     this.#logicalDestination = checked.logicalDestination;
     this.#destinationFormat = checked.destinationFormat;
     this.#spurious = checked.spurious;
-    this.#errorStatus = checked.errorStatus;
-    this.#pendingErrors = checked.pendingErrors;
-    this.#commandLow = checked.commandLow;
-    this.#commandHigh = checked.commandHigh;
+    this.#errors.restore(checked);
+    this.#command.low = checked.commandLow;
+    this.#command.high = checked.commandHigh;
     this.#lvt.restore(checked);
     this.#vectors.restore(checked.vectors);
     this.#externalRequested = checked.externalRequested;
@@ -257,29 +251,12 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
     this.#logicalDestination = 0;
     this.#destinationFormat = 0xffffffff;
     this.#spurious = 0xff;
-    this.#errorStatus = 0;
-    this.#pendingErrors = 0;
-    this.#commandLow = 0;
-    this.#commandHigh = 0;
+    this.#errors.reset();
+    this.#command.low = 0;
+    this.#command.high = 0;
     this.#externalRequested = false;
     this.#lvt.reset(this.#options.isBootstrap);
     this.#timer.reset();
-  }
-
-  #readPage(offset: number, size: number): number {
-    if (!this.#base.hasPage) return 2 ** (8 * size) - 1;
-    // Registers are 32 bits wide at 16-byte steps; parts of one can be read.
-    const value = offset & 0xc ? 0 : this.#readRegister(offset & 0xff0);
-    if (value === undefined) {
-      this.#addError(apicError.illegalRegister);
-      return 0;
-    }
-    return size === 4 ? value : (value >>> (8 * (offset & 3))) & (size === 1 ? 0xff : 0xffff);
-  }
-
-  #writePage(offset: number, size: number, value: number): void {
-    if (!this.#base.hasPage || size !== 4 || offset & 15) return;
-    if (!this.#writeRegister(offset, value)) this.#addError(apicError.illegalRegister);
   }
 
   #readRegister(offset: number): number | undefined {
@@ -305,11 +282,11 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
       case apicRegister.spurious:
         return this.#spurious;
       case apicRegister.errorStatus:
-        return this.#errorStatus;
+        return this.#errors.status;
       case apicRegister.commandLow:
-        return this.#commandLow;
+        return this.#command.low;
       case apicRegister.commandHigh:
-        return this.#commandHigh;
+        return this.#command.high;
       case apicRegister.initialCount:
         return this.#timer.initialCount;
       case apicRegister.currentCount:
@@ -353,15 +330,13 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
         this.#writeSpurious(value);
         return true;
       case apicRegister.errorStatus:
-        this.#errorStatus = this.#pendingErrors;
-        this.#pendingErrors = 0;
+        this.#errors.publish();
         return true;
       case apicRegister.commandLow:
-        this.#commandLow = value & commandBits.writable;
-        this.#sendCommand();
+        this.#command.send(value, this.#base.isX2Apic);
         return true;
       case apicRegister.commandHigh:
-        this.#commandHigh = (value & 0xff000000) >>> 0;
+        this.#command.high = (value & 0xff000000) >>> 0;
         return true;
       case apicRegister.initialCount:
         this.#timer.setInitialCount(value);
@@ -374,44 +349,12 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
     }
   }
 
-  #writeX2Apic(offset: number, value: bigint): boolean {
-    const low = Number(value & 0xffffffffn);
-    if (offset === apicRegister.commandLow) {
-      this.#commandHigh = Number((value >> 32n) & 0xffffffffn);
-      this.#commandLow = low & commandBits.writable;
-      this.#sendCommand();
-      return true;
-    }
-    if (value >> 32n !== 0n || x2ApicAbsent.has(offset) || x2ApicReadOnly(offset)) return false;
-    if (offset === apicRegister.selfIpi) {
-      this.accept({ deliveryMode: deliveryMode.fixed, vector: low & 0xff, destination: this.id, ...selfIpi });
-      return true;
-    }
-    const mustBeZero = offset === apicRegister.eoi || offset === apicRegister.errorStatus;
-    if (mustBeZero && low !== 0) return false;
-    return this.#writeRegister(offset, low);
-  }
-
   /** Disabling by software masks the LVT (11.4.7.2). */
   #writeSpurious(value: number): void {
     this.#spurious = value & spuriousBits.writable;
     if (value & spuriousBits.enabled) return;
     this.#lvt.maskAll();
     this.#update();
-  }
-
-  #sendCommand(): void {
-    const command = apicCommandOf(this.#commandLow, this.#commandHigh, this.#base.isX2Apic);
-    if (command === undefined) return;
-    if (command === 'illegal-vector') {
-      this.#addError(apicError.sendIllegalVector);
-      return;
-    }
-    const { bus } = this.#options;
-    const { message, to } = command;
-    if (to === 'addressed') bus.send(message);
-    else if (to === 'self') this.accept(message);
-    else bus.sendToAll(message, to === 'others' ? this : undefined);
   }
 
   #endOfInterrupt(): void {
@@ -428,18 +371,17 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
     this.#update();
   }
 
+  #interruptSelf(vector: number): void {
+    this.accept({ deliveryMode: deliveryMode.fixed, vector, destination: this.id, isLogical: false, isLevel: false });
+  }
+
   #acceptFixed(vector: number, isLevel: boolean): void {
     if (vector < lowestVector) {
-      this.#addError(apicError.receiveIllegalVector);
+      this.#errors.add(apicError.receiveIllegalVector);
       return;
     }
     this.#vectors.raise(vector, isLevel);
     this.#update();
-  }
-
-  #addError(error: number): void {
-    this.#pendingErrors |= error;
-    this.#lvt.raiseError();
   }
 
   #writeBase(value: bigint): boolean {
@@ -459,5 +401,3 @@ export class LocalApic implements SavedDevice<LocalApicState>, ApicReceiver {
     else this.#intr.drive(this.#externalPending() || this.#vectors.deliverable() >= 0);
   }
 }
-
-const selfIpi = { isLogical: false, isLevel: false } as const;
