@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatOf } from './element.ts';
+import { fused as fuse } from './fused.ts';
 import { halfOf, singleOf } from './half.ts';
-import { formatOf, SseUnit } from './unit.ts';
+import { SseUnit } from './unit.ts';
 
 const unit = new SseUnit();
 const masked = 0x1f80;
@@ -15,7 +17,7 @@ function wordsOf(value: number): readonly [number, number] {
 /** a * b + c in doubles, and the flags. */
 function fused(status: number, a: number, b: number, c: number): [number, number] {
   unit.begin(status);
-  unit.fused(formatOf(64), wordsOf(a), wordsOf(b), wordsOf(c), { product: false, addend: false });
+  fuse(unit, formatOf(64), wordsOf(a), wordsOf(b), wordsOf(c), { product: false, addend: false });
   view.setInt32(0, unit.high);
   view.setInt32(4, unit.low);
   return [view.getFloat64(0), unit.raised];

@@ -2,8 +2,13 @@
 import { layout } from '../layout.ts';
 import { exception, mxcsr, noteDenormal, preComputation, raiseFlags, setMxcsr } from '../mxcsr.ts';
 import { cr4, vector, type X86Cpu } from '../system/index.ts';
+import { arithmetic, squareRoot } from './arithmetic.ts';
+import { compare, compareByPredicate, extreme } from './compare.ts';
+import { fromHalf, fromInteger, narrow, roundToInteger, toHalf, toInteger, widen } from './convert.ts';
+import { formatOf } from './element.ts';
+import { fused } from './fused.ts';
 import { operation } from './operation.ts';
-import { formatOf, SseUnit } from './unit.ts';
+import { SseUnit } from './unit.ts';
 
 /** Word indices of two vectors of operands, the second four words on, and of the result. */
 const aWord = layout.helper >> 2;
@@ -15,7 +20,7 @@ const unit = new SseUnit();
 function fuse(words: Int32Array, bits: number, lane: number, at: number, signs: number): void {
   const pair = (i: number): readonly [number, number] => [words[i]!, bits === 64 ? words[i + 1]! : 0];
   const negates = { product: (signs & 1) !== 0, addend: (signs & (lane & 1 ? 4 : 2)) !== 0 };
-  unit.fused(formatOf(bits), pair(at), pair(at + 4), pair(at + 12), negates);
+  fused(unit, formatOf(bits), pair(at), pair(at + 4), pair(at + 12), negates);
 }
 
 /** One element, from the words at a place of each operand. */
@@ -31,53 +36,53 @@ function element(words: Int32Array, which: number, bits: number, lane: number, p
     case operation.sub:
     case operation.mul:
     case operation.div:
-      unit.arithmetic(format, which, aLow, aHigh, bLow, bHigh);
+      arithmetic(unit, format, which, aLow, aHigh, bLow, bHigh);
       return;
     case operation.sqrt:
-      unit.squareRoot(format, aLow, aHigh);
+      squareRoot(unit, format, aLow, aHigh);
       return;
     case operation.min:
     case operation.max:
-      unit.extreme(format, which === operation.max, aLow, aHigh, bLow, bHigh);
+      extreme(unit, format, which === operation.max, aLow, aHigh, bLow, bHigh);
       return;
     case operation.cmp:
-      unit.predicate(format, predicate, aLow, aHigh, bLow, bHigh);
+      compareByPredicate(unit, format, predicate, aLow, aHigh, bLow, bHigh);
       return;
     case operation.comis:
     case operation.ucomis:
-      unit.low = unit.compare(format, which === operation.comis, aLow, aHigh, bLow, bHigh);
+      unit.low = compare(unit, format, which === operation.comis, aLow, aHigh, bLow, bHigh);
       return;
     case operation.widen:
-      unit.widen(aLow);
+      widen(unit, aLow);
       return;
     case operation.narrow:
-      unit.narrow(aLow, aHigh);
+      narrow(unit, aLow, aHigh);
       return;
     case operation.fromInt32:
-      unit.fromInteger(format, 32, aLow, 0);
+      fromInteger(unit, format, 32, aLow, 0);
       return;
     case operation.fromInt64:
-      unit.fromInteger(format, 64, aLow, aHigh);
+      fromInteger(unit, format, 64, aLow, aHigh);
       return;
     case operation.toInt32:
     case operation.truncateToInt32:
-      unit.toInteger(format, 32, which === operation.truncateToInt32, aLow, aHigh);
+      toInteger(unit, format, 32, which === operation.truncateToInt32, aLow, aHigh);
       return;
     case operation.toInt64:
     case operation.truncateToInt64:
-      unit.toInteger(format, 64, which === operation.truncateToInt64, aLow, aHigh);
+      toInteger(unit, format, 64, which === operation.truncateToInt64, aLow, aHigh);
       return;
     case operation.fused:
       fuse(words, bits, lane, at, predicate);
       return;
     case operation.fromHalf:
-      unit.fromHalf((words[aWord + (lane >> 1)]! >>> (16 * (lane & 1))) & 0xffff);
+      fromHalf(unit, (words[aWord + (lane >> 1)]! >>> (16 * (lane & 1))) & 0xffff);
       return;
     case operation.toHalf:
-      unit.toHalf(aLow, predicate);
+      toHalf(unit, aLow, predicate);
       return;
     case operation.round:
-      unit.round(format, predicate, aLow, aHigh);
+      roundToInteger(unit, format, predicate, aLow, aHigh);
       return;
     default:
       throw new RangeError(`Cannot execute SSE operation ${which}: there is none`);
