@@ -2,6 +2,7 @@ export {
   type BuiltInterpreter,
   InterpreterEngine,
   type InterpreterOptions,
+  type PackedBlocks,
   prepareInterpreter,
   type TranslatedRegion,
 } from './interpreter/index.ts';

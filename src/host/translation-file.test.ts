@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { TranslationFile } from './translation-file.ts';
-import type { CodeInUse, KeptModule, ModuleInUse } from './translation-format.ts';
+import type { CodeInUse, KeptModule, ModuleInUse, PackedBlocks } from './translation-format.ts';
 
 const build = 'a build';
 
@@ -33,10 +33,16 @@ function inUse(bytes: Uint8Array<ArrayBuffer>, firstSlot: number): ModuleInUse {
   return { kept, module, bytes, functions: [run] };
 }
 
+const blocks: PackedBlocks = {
+  heads: Int32Array.of(1, 2, 3),
+  code: Uint8Array.of(0x90),
+  records: Int32Array.of(4, 5, 6, 7),
+};
 const interpreterBytes = countdown(1);
 const codeOf = (...modules: ModuleInUse[]): CodeInUse => ({
   interpreter: { module: new WebAssembly.Module(interpreterBytes), functions: [] },
   modules,
+  blocks: { isNew: true, packed: () => blocks },
 });
 
 const resultOf = (module: WebAssembly.Module | undefined): unknown =>
@@ -68,6 +74,7 @@ test('modules come back as they were kept, in a file of the user alone', (t) => 
     assert.equal(resultOf(file.compile(module)), 7 + i);
   }
   assert.equal(file.modules.length, 2);
+  assert.deepEqual(file.blocks, blocks);
   file.close();
 });
 

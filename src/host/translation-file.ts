@@ -20,6 +20,8 @@ import {
   headerBytes,
   type KeptModule,
   type ModuleInUse,
+  type ModuleToStore,
+  type PackedBlocks,
   type Piece,
   pieceDigest,
   type StoredInterpreter,
@@ -35,8 +37,17 @@ const mostFileBytes = 256 << 20;
 const mostKept = { bytes: 20 << 20, slots: 12_000 } as const;
 /** Runs that a module may come through without being used. */
 const mostIdleRuns = 8;
-/** The interpreter's code is kept again when this many times as much of it is optimized. */
-const noticeable = 1.05;
+/** Code is kept again when this many times as much of it is there, or optimized. */
+const noticeable = 1.02;
+
+/** A module that is to be in the file. */
+interface Chosen {
+  readonly inUse: ModuleInUse;
+  /** What the file has of it already. */
+  readonly stored: StoredModule | undefined;
+  /** How many of its functions are optimized. */
+  readonly optimized: number;
+}
 
 function readBuildId(): string | undefined {
   try {
@@ -52,6 +63,7 @@ function readBuildId(): string | undefined {
  */
 export class TranslationFile {
   readonly modules: readonly StoredModule[];
+  readonly blocks: PackedBlocks | undefined;
   readonly #path: string;
   readonly #key: string;
   readonly #interpreter: StoredInterpreter | undefined;
@@ -65,7 +77,7 @@ export class TranslationFile {
   private constructor(path: string, key: string) {
     this.#path = path;
     this.#key = key;
-    ({ interpreter: this.#interpreter, modules: this.modules } = this.#read());
+    ({ interpreter: this.#interpreter, modules: this.modules, blocks: this.blocks } = this.#read());
   }
 
   compile(module: KeptModule): WebAssembly.Module | undefined {
@@ -85,23 +97,31 @@ export class TranslationFile {
     return code && moduleFrom(code, bytes);
   }
 
-  /** Writes the file anew, when there is something new. */
-  keep({ interpreter, modules }: CodeInUse): void {
-    const kept = this.#chosen(modules);
-    const { isNew, code } = this.#interpreterToWrite(interpreter);
-    if (isNew || kept.some((module) => module.isNew)) {
-      this.#write({ interpreter: code, modules: kept.map(({ module }) => module) });
+  /** Writes the file anew, when there is something new that is worth it. */
+  keep({ interpreter, modules, blocks }: CodeInUse): void {
+    const chosen = this.#chosen(modules);
+    const handlers = optimizedCount(interpreter.functions);
+    const before = this.modules.reduce((sum, { optimized }) => sum + 1 + optimized, 0);
+    const now = chosen.reduce((sum, { optimized }) => sum + 1 + optimized, 0);
+    const areHandlersNew = handlers > (this.#interpreter?.optimized ?? 0) * noticeable;
+    if (blocks.isNew || areHandlersNew || now > before * noticeable) {
+      this.#write({
+        interpreter: areHandlersNew ? this.#optimized(interpreter.module, handlers) : this.#storedInterpreter(),
+        modules: chosen.flatMap((module) => this.#toWrite(module) ?? []),
+        blocks: blocks.packed(),
+      });
     }
     this.close();
   }
 
-  #interpreterToWrite({ module, functions }: CodeInUse['interpreter']) {
-    const stored = this.#interpreter;
-    const count = optimizedCount(functions);
-    const isNew = count > (stored?.optimized ?? 0) * noticeable;
-    const machineCode = isNew ? machineCodeOf(module) : stored && this.#piece(stored.machineCode);
-    const optimized = isNew ? count : (stored?.optimized ?? 0);
-    return { isNew, code: machineCode && { machineCode, optimized } };
+  #optimized(module: WebAssembly.Module, optimized: number): TranslationsToStore['interpreter'] {
+    const machineCode = machineCodeOf(module);
+    return machineCode && { machineCode, optimized };
+  }
+
+  #storedInterpreter(): TranslationsToStore['interpreter'] {
+    const machineCode = this.#interpreter && this.#piece(this.#interpreter.machineCode);
+    return machineCode && this.#interpreter && { machineCode, optimized: this.#interpreter.optimized };
   }
 
   close(): void {
@@ -122,7 +142,7 @@ export class TranslationFile {
       // As if there were none.
     }
     this.close();
-    return { interpreter: undefined, modules: [] };
+    return { interpreter: undefined, modules: [], blocks: undefined };
   }
 
   #piece(piece: Piece): Uint8Array<ArrayBuffer> | undefined {
@@ -142,8 +162,9 @@ export class TranslationFile {
   }
 
   /** What fits, in the order that it was made in: used modules before those that nothing came to. */
-  #chosen(modules: readonly ModuleInUse[]) {
-    const all = modules.map((inUse, order) => ({ inUse, order, stored: this.modules.find((m) => m === inUse.kept) }));
+  #chosen(modules: readonly ModuleInUse[]): Chosen[] {
+    const storedOf = new Map<KeptModule, StoredModule>(this.modules.map((module) => [module, module]));
+    const all = modules.map((inUse, order) => ({ inUse, order, stored: storedOf.get(inUse.kept) }));
     const wanted = all.filter(({ inUse, stored }) => inUse.module || (stored?.idleRuns ?? 0) < mostIdleRuns);
     wanted.sort(
       (a, b) => Number(b.inUse.module !== undefined) - Number(a.inUse.module !== undefined) || b.order - a.order,
@@ -156,18 +177,19 @@ export class TranslationFile {
       return fits;
     });
     fitting.sort((a, b) => a.order - b.order);
-    return fitting.flatMap(({ inUse, stored }) => this.#toWrite(inUse, stored) ?? []);
+    return fitting.map(({ inUse, stored }) => {
+      const optimized = Math.max(inUse.module ? optimizedCount(inUse.functions) : 0, stored?.optimized ?? 0);
+      return { inUse, stored, optimized };
+    });
   }
 
-  #toWrite({ kept, module, bytes, functions }: ModuleInUse, stored: StoredModule | undefined) {
+  #toWrite({ inUse: { kept, module, bytes }, stored, optimized }: Chosen): ModuleToStore | undefined {
     const wasm = bytes ?? (stored && this.#piece(stored.wasm));
     if (!wasm) return undefined;
-    const optimized = module ? optimizedCount(functions) : 0;
     const isNewer = module !== undefined && optimized > (stored?.optimized ?? 0);
     const machineCode = isNewer ? machineCodeOf(module) : stored?.machineCode && this.#piece(stored.machineCode);
     const idleRuns = module ? 0 : (stored?.idleRuns ?? 0) + 1;
-    const count = isNewer ? optimized : (stored?.optimized ?? 0);
-    return { isNew: !stored || isNewer, module: { kept, wasm, machineCode, optimized: count, idleRuns } };
+    return { kept, wasm, machineCode, optimized, idleRuns };
   }
 
   #write(translations: TranslationsToStore): void {

@@ -26,10 +26,18 @@ export interface ModuleInUse {
   readonly functions: readonly unknown[];
 }
 
+/** Decoded blocks (structurally the cpu's). */
+export interface PackedBlocks {
+  readonly heads: Int32Array<ArrayBuffer>;
+  readonly code: Uint8Array<ArrayBuffer>;
+  readonly records: Int32Array<ArrayBuffer>;
+}
+
 /** What an engine has when it ends (structurally the cpu's). */
 export interface CodeInUse {
   readonly interpreter: { readonly module: WebAssembly.Module; readonly functions: readonly unknown[] };
   readonly modules: readonly ModuleInUse[];
+  readonly blocks: { readonly isNew: boolean; packed(): PackedBlocks };
 }
 
 /** Some bytes of the file. */
@@ -66,17 +74,19 @@ export interface StoredInterpreter {
 export interface StoredTranslations {
   readonly interpreter: StoredInterpreter | undefined;
   readonly modules: readonly StoredModule[];
+  readonly blocks: PackedBlocks | undefined;
 }
 
 export interface TranslationsToStore {
   readonly interpreter: { readonly machineCode: Uint8Array; readonly optimized: number } | undefined;
   readonly modules: readonly ModuleToStore[];
+  readonly blocks: PackedBlocks;
 }
 
 export const pieceDigest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('base64');
 
 /** `key`: what the code depends on. Gives the file's bytes one after the other. */
-export function encodeTranslations(key: string, { interpreter, modules }: TranslationsToStore): Uint8Array[] {
+export function encodeTranslations(key: string, { interpreter, modules, blocks }: TranslationsToStore): Uint8Array[] {
   const contents: Uint8Array[] = [];
   let at = 0;
   const put = (bytes: Uint8Array): Piece => {
@@ -89,6 +99,7 @@ export function encodeTranslations(key: string, { interpreter, modules }: Transl
   const index = {
     key,
     known,
+    blocks: { heads: put(bytesOf(blocks.heads)), code: put(blocks.code), records: put(bytesOf(blocks.records)) },
     ...(interpreter && { interpreter: { ...interpreter, machineCode: put(interpreter.machineCode) } }),
     modules: modules.map(({ kept, wasm, machineCode, optimized, idleRuns }) => ({
       slots: kept.slots,
@@ -116,7 +127,7 @@ export function decodeTranslations(
   header: Uint8Array,
   key: string,
   fileBytes: number,
-  read: (piece: Pick<Piece, 'at' | 'length'>) => Uint8Array | undefined,
+  read: (piece: Pick<Piece, 'at' | 'length'>) => Uint8Array<ArrayBuffer> | undefined,
 ): StoredTranslations | undefined {
   const head = Buffer.from(header);
   if (head.toString('latin1', 0, magic.length) !== magic) return undefined;
@@ -141,12 +152,22 @@ export function decodeTranslations(
     wasm: placed(wasm),
     machineCode: machineCode && placed(machineCode),
   }));
-  return { interpreter: interpreter && { ...interpreter, machineCode: placed(interpreter.machineCode) }, modules };
+  const pieceOf = (piece: Piece): Uint8Array<ArrayBuffer> | undefined => {
+    const bytes = read(placed(piece));
+    return bytes && pieceDigest(bytes) === piece.digest ? bytes : undefined;
+  };
+  const [heads, code, records] = [index.blocks.heads, index.blocks.code, index.blocks.records].map(pieceOf);
+  return {
+    interpreter: interpreter && { ...interpreter, machineCode: placed(interpreter.machineCode) },
+    modules,
+    blocks: heads && code && records && { heads: wordsOf(heads), code, records: wordsOf(records) },
+  };
 }
 
 interface Index {
   readonly key: string;
   readonly known: Piece;
+  readonly blocks: Readonly<Record<keyof PackedBlocks, Piece>>;
   readonly interpreter?: StoredInterpreter;
   readonly modules: readonly {
     readonly slots: KeptModule['slots'];

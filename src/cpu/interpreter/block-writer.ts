@@ -9,6 +9,7 @@ import {
   type Variant,
 } from '../isa/x86/index.ts';
 import { type HandlerTable, type SpecialHandler, specialIndex } from './handler-table.ts';
+import type { FoundBlock } from './kept-blocks.ts';
 import { link, record } from './record.ts';
 
 const accessKinds = { read: 0, write: 1, 'read-write': 2 } as const;
@@ -51,10 +52,7 @@ export class BlockWriter {
     }
     const operand = instruction.memory && this.#memoryOperand(instruction, variant, position);
     const handler = this.#table.indexOf(variant);
-    if (this.needsFurther && handler >= this.#table.firstFurther) {
-      this.needsFurther();
-      this.needsFurther = undefined;
-    }
+    if (this.needsFurther && handler >= this.#table.firstFurther) this.#prepareFurther();
     const at = this.#begin(handler, position, instruction.length);
     if (operand) {
       this.#bytes[at + record.r3] = operand.base;
@@ -63,11 +61,41 @@ export class BlockWriter {
     this.#operands(instruction, variant, at, position);
   }
 
+  /** Appends the records of a whole block that were written before; how many instructions it has. */
+  copy({ records, recordsAt, recordWords }: FoundBlock): number {
+    const to = this.at >> 2;
+    for (let i = 0; i < recordWords; i++) this.#words[to + i] = records[recordsAt + i] as number;
+    this.at += 4 * recordWords;
+    if (this.needsFurther) this.#checkFurther(this.at - 4 * recordWords);
+    return this.#bytes[this.at - record.bytes + record.count] as number;
+  }
+
+  /** The words of the records from an address on. */
+  recordsFrom(start: number): Int32Array {
+    return this.#words.subarray(start >> 2, this.at >> 2);
+  }
+
+  #checkFurther(start: number): void {
+    for (let at = start; at < this.at; at += record.bytes) {
+      if (this.#view.getUint16(at + record.handler, true) >= this.#table.firstFurther) this.#prepareFurther();
+    }
+  }
+
+  #prepareFurther(): void {
+    this.needsFurther?.();
+    this.needsFurther = undefined;
+  }
+
   /** Ends a block: what runs next is the instruction at `pageOffset`. */
   continuation(position: Position): void {
     const at = this.#begin(specialIndex('continue'), position, 0);
     this.#view.setInt32(at + record.displacement, position.pageOffset, true);
     this.#view.setInt32(at + record.immediate, position.pageOffset < 4096 ? link.unknown : link.lookup, true);
+  }
+
+  /** Sets how often the block that begins with a counter is to be entered. */
+  setCounter(start: number, entries: number): void {
+    this.#view.setUint32(start + record.immediate, entries, true);
   }
 
   /** Counts entries of the block that begins here. */

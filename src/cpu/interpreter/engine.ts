@@ -25,6 +25,7 @@ import { regionSlots } from './generator.ts';
 import { bindHelpers, fpuOf, helperNames } from './helpers.ts';
 import type { HotCode } from './hot-code.ts';
 import { furtherModule, interpreterModule } from './interpreter-module.ts';
+import type { KeptBlocks } from './kept-blocks.ts';
 import { exit, record } from './record.ts';
 import { SharedVcpu } from './shared-vcpu.ts';
 import { Stepper } from './stepper.ts';
@@ -44,6 +45,8 @@ export interface InterpreterOptions {
   readonly hypervisor?: HypervisorInterface | undefined;
   /** Takes over code that runs often. */
   readonly hot?: HotCode;
+  /** Blocks that were decoded before, by an engine with `hot` if this one has it; those of this run are added. */
+  readonly kept?: KeptBlocks | undefined;
   /** Count what costs time to count. */
   readonly statistics?: boolean | undefined;
 }
@@ -83,7 +86,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   isResting = false;
 
   constructor(options: InterpreterOptions) {
-    const { memory, hot, statistics = false } = options;
+    const { memory, hot, kept, statistics = false } = options;
     this.#hot = hot;
     if (statistics) this.#translated = 0;
     this.#cache = new CodeCache(memory);
@@ -95,7 +98,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     const [bootstrap] = this.#shared;
     if (bootstrap) this.select(bootstrap);
     const { table, module } = interpreterModule();
-    this.#translator = new Translator(this, this.#cache, table, memory, hot);
+    this.#translator = new Translator(this, this.#cache, table, memory, { hot, kept });
     this.#stepper = new Stepper(this, this.#translator, (start, budget) => this.#runFrom(start, budget));
     for (const { cpu } of this.vcpus) cpu.addressesThroughStack = () => this.#translator.addressesThroughStack();
     const env = {

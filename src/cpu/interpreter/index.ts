@@ -8,5 +8,6 @@ export {
   interpreterModule,
   prepareInterpreter,
 } from './interpreter-module.ts';
+export { codeKey, KeptBlocks, type PackedBlocks } from './kept-blocks.ts';
 export { exit, pointOffsetShift, record } from './record.ts';
 export { emitTargetProbe } from './target-cache.ts';

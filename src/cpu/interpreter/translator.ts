@@ -16,6 +16,7 @@ import { BlockWriter } from './block-writer.ts';
 import type { CodeCache } from './code-cache.ts';
 import type { HandlerTable } from './handler-table.ts';
 import type { HotCode } from './hot-code.ts';
+import type { FoundBlock, KeptBlocks } from './kept-blocks.ts';
 import { record } from './record.ts';
 import { isInUpperPart, publishTarget } from './target-cache.ts';
 
@@ -40,12 +41,20 @@ function nextPage(low: number, high: number, mode: number): readonly [number, nu
   return [nextLow, nextLow === 0 && is64 ? (high + 1) | 0 : high];
 }
 
+export interface TranslatorOptions {
+  /** Takes over code that runs often. */
+  readonly hot?: HotCode | undefined;
+  /** Blocks that were decoded before. Theirs begin with a counter if there is `hot`. */
+  readonly kept?: KeptBlocks | undefined;
+}
+
 /** Decodes guest code into records, one basic block at a time. */
 export class Translator {
   readonly #running: RunningCpu;
   readonly #cache: CodeCache;
   readonly #writer: BlockWriter;
   readonly #hot: HotCode | undefined;
+  readonly #kept: KeptBlocks | undefined;
   readonly #bytes: Uint8Array;
   readonly #straddle = new Uint8Array(2 * longestInstruction);
   #low = 0;
@@ -54,8 +63,15 @@ export class Translator {
   #flushes = 0;
   #moves = 0;
 
-  constructor(running: RunningCpu, cache: CodeCache, table: HandlerTable, memory: WebAssembly.Memory, hot?: HotCode) {
+  constructor(
+    running: RunningCpu,
+    cache: CodeCache,
+    table: HandlerTable,
+    memory: WebAssembly.Memory,
+    { hot, kept }: TranslatorOptions = {},
+  ) {
     this.#hot = hot;
+    this.#kept = kept;
     this.#running = running;
     this.#cache = cache;
     this.#bytes = new Uint8Array(memory.buffer);
@@ -72,9 +88,9 @@ export class Translator {
     this.#writer.needsFurther = load;
   }
 
-  /** Instructions decoded, and how often the record area was full. */
-  get counters(): { decodedInstructions: number; recordFlushes: number } {
-    return { decodedInstructions: this.#decoded, recordFlushes: this.#flushes };
+  /** Instructions decoded, blocks that needed no decoding, and how often the record area was full. */
+  get counters(): { decodedInstructions: number; keptBlocks: number; recordFlushes: number } {
+    return { decodedInstructions: this.#decoded, keptBlocks: this.#kept?.hits ?? 0, recordFlushes: this.#flushes };
   }
 
   /** Changes whenever records may have been written where others were. */
@@ -161,6 +177,9 @@ export class Translator {
     let at = address;
     let count = 0;
     let isOpen = true;
+    const kept = mode & modeKey.single ? undefined : this.#kept;
+    const found = kept?.find(this.#bytes, address, mode);
+    if (found) return this.#takeKept(address, mode, found);
     if (this.#hot && !(mode & modeKey.single)) {
       this.#writer.counter({ pageOffset, count: 1, mode }, this.#hot.entriesUntilHot(address, mode));
     }
@@ -175,7 +194,17 @@ export class Translator {
     if (count === 0) this.#writer.at = start;
     if (count === 0) return this.#decodeCrossing(address, mode, low, high);
     this.#writer.continuation({ pageOffset: pageOffset + (at - address), count, mode });
+    kept?.add(this.#bytes, address, at - address, mode, this.#writer.recordsFrom(start));
+    this.#decoded += count;
     return this.#finish(address, mode, start, count, [{ address, length: at - address }]);
+  }
+
+  /** Writes the block at an address as it was decoded before. */
+  #takeKept(address: number, mode: number, found: FoundBlock): number {
+    const start = this.#writer.at;
+    const count = this.#writer.copy(found);
+    if (this.#hot) this.#writer.setCounter(start, this.#hot.entriesUntilHot(address, mode));
+    return this.#finish(address, mode, start, count, [{ address, length: found.length }]);
   }
 
   /** An instruction whose bytes go on in the next page is a block of its own, which checks that page each time. */
@@ -190,6 +219,7 @@ export class Translator {
     this.#writer.instruction(instruction, position);
     this.#writer.continuation({ ...position, pageOffset: position.pageOffset + instruction.length });
     if (isWatched) return start;
+    this.#decoded++;
     return this.#finish(address, mode, start, 1, [
       { address, length: inFirst },
       { address: second, length: Math.max(1, instruction.length - inFirst) },
@@ -222,7 +252,6 @@ export class Translator {
     count: number,
     pieces: { address: number; length: number }[],
   ): number {
-    this.#decoded += count;
     this.#cpu.effort += count * effort.decodedInstruction;
     const placed = this.#place(address, mode, start);
     for (const piece of pieces) {

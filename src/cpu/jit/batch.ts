@@ -1,4 +1,5 @@
-import { codeKey, type KeptModule } from './kept-modules.ts';
+import { codeKey } from '../interpreter/index.ts';
+import type { KeptModule } from './kept-modules.ts';
 import type { Installed } from './live-code.ts';
 import type { ModuleDraft, WrittenModule } from './module-writer.ts';
 import { RegionPacker } from './region-codec.ts';

@@ -145,7 +145,7 @@ export class Comeback {
   }
 
   /** What is to be kept of this run for others: what was made and what was used, and what nothing came to. */
-  keep(): CodeInUse {
+  keep(): Omit<CodeInUse, 'blocks'> {
     const { earlier, live, parts } = this.#parts;
     const functionsAt = (first: number, count: number): unknown[] =>
       Array.from({ length: count }, (_, i) => parts.table.get(first + i) as unknown);

@@ -1,5 +1,5 @@
-import type { EngineParts, HotBlock } from '../interpreter/index.ts';
-import { codeKey, type KeptModule, type ModuleKeeper } from './kept-modules.ts';
+import { codeKey, type EngineParts, type HotBlock } from '../interpreter/index.ts';
+import type { KeptModule, ModuleKeeper } from './kept-modules.ts';
 import { linkPlace, lookupRecord, mostLinks } from './links.ts';
 import type { RegionPage } from './region.ts';
 import { type RawBlock, type RawRegion, readRegions } from './region-codec.ts';

@@ -70,6 +70,28 @@ test('code that an earlier engine has translated is not translated again', () =>
   assert.deepEqual(third, second);
 });
 
+test('blocks that an earlier engine has decoded are not decoded again, nor taken for code that has changed', () => {
+  const generations = new Generations({ threshold: 1_000_000 });
+
+  const first = runDecoding(generations);
+  const second = runDecoding(generations);
+  const changed = runDecoding(generations, (machine) => machine.load(0x100000 + constantAt, 5));
+
+  assert.ok(first.decodedInstructions > 0);
+  assert.deepEqual(second, { result: expectedSum(1000), decodedInstructions: 0 });
+  assert.equal(changed.result, expectedSum(1000) + 2000n);
+  assert.ok(changed.decodedInstructions < first.decodedInstructions);
+});
+
+function runDecoding(generations: Generations, change?: (machine: BareMachine) => void) {
+  const machine = new BareMachine(generations.create);
+  machine.load(0x100000, ...sum);
+  change?.(machine);
+  assert.equal(machine.run(0x100000, 1_000_000).kind, 'halt');
+  const { decodedInstructions = 0 } = machine.engine.counters();
+  return { result: machine.register(0), decodedInstructions };
+}
+
 test('it is found in another page, and does the same there', () => {
   const generations = new Generations({ threshold: 20, batch: 1 });
 

@@ -1,3 +1,4 @@
+import type { PackedBlocks } from '../interpreter/index.ts';
 import type { PackedRegions } from './region-codec.ts';
 
 /** A module of translated code that outlives the engine that made it, without its WebAssembly. */
@@ -15,6 +16,8 @@ export interface KeptModule {
 export interface ModuleKeeper {
   /** Older ones first. */
   readonly modules: readonly KeptModule[];
+  /** What earlier runs have decoded; undefined: nothing. */
+  readonly blocks: PackedBlocks | undefined;
   /** Undefined when it cannot be read, or is not what was kept. */
   compile(module: KeptModule): WebAssembly.Module | undefined;
 }
@@ -35,6 +38,8 @@ export interface CodeInUse {
   /** The interpreter's module, and those of its functions that are handlers. */
   readonly interpreter: Pick<ModuleInUse, 'functions'> & { readonly module: WebAssembly.Module };
   readonly modules: readonly ModuleInUse[];
+  /** Decoded blocks, and whether many of them are new. */
+  readonly blocks: { readonly isNew: boolean; packed(): PackedBlocks };
 }
 
 /** A keeper that takes that. */
@@ -42,15 +47,4 @@ export interface TranslationKeeper extends ModuleKeeper {
   /** The interpreter's module from its WebAssembly, where something of it was kept; else undefined. */
   compileInterpreter(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module | undefined;
   keep(code: CodeInUse): void;
-}
-
-const pageBytes = 4096;
-const keyedBytes = 8;
-
-/** Tells code apart: by mode, place in its page, and its first bytes there. */
-export function codeKey(memory: Uint8Array, address: number, mode: number): number {
-  const end = Math.min(address + keyedBytes, address - (address % pageBytes) + pageBytes);
-  let key = Math.imul(mode, 0x9e3779b1) ^ (address % pageBytes);
-  for (let at = address; at < end; at++) key = Math.imul(key ^ (memory[at] ?? 0), 0x01000193);
-  return key;
 }

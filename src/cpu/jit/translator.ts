@@ -247,7 +247,7 @@ export class RegionTranslator implements HotCode {
   }
 
   /** What is to be kept of this run for others; RangeError without a keeper. */
-  keep(): CodeInUse {
+  keep(): Omit<CodeInUse, 'blocks'> {
     const { comeback } = this.#attached;
     if (!comeback) throw new RangeError('Cannot keep translated code: there is no keeper');
     return comeback.keep();
