@@ -2,7 +2,7 @@ import { sharedFunction, sharedFunctions } from '../isa/x86/index.ts';
 import { type FunctionBody, ModuleBuilder } from '../wasm/index.ts';
 import type { CoreFunctions } from './core-functions.ts';
 import { emitVariant, handlerParams, handlerResult, slowAccessParams } from './generator.ts';
-import type { HandlerTable } from './handler-table.ts';
+import { furtherVariants, type HandlerTable } from './handler-table.ts';
 
 const noFunction = -1;
 
@@ -33,7 +33,7 @@ export function generateFurther(table: HandlerTable, names: readonly string[]): 
       body.i32(slot).callIndirect(module.type(params, results));
     },
   };
-  const functions = table.furtherVariants.map((variant) =>
+  const functions = furtherVariants().map((variant) =>
     module.define(handlerParams, handlerResult, (body) => emitVariant(body, core, variant)),
   );
   module.setElements(table.firstFurther, functions);

@@ -22,7 +22,7 @@ import {
 } from '../isa/x86/index.ts';
 import { type FunctionBody, ModuleBuilder, type WasmType } from '../wasm/index.ts';
 import type { CoreFunctions } from './core-functions.ts';
-import { type HandlerTable, type SpecialHandler, specialHandlers } from './handler-table.ts';
+import { type HandlerTable, handlerVariants, type SpecialHandler, specialHandlers } from './handler-table.ts';
 import { exit, jumpCache, maximumFrames, pointOffsetShift, record, targetCache } from './record.ts';
 import { InterpreterTarget } from './target.ts';
 import { emitTargetProbe, lookupKeyOf, targetSlot } from './target-cache.ts';
@@ -76,7 +76,7 @@ export function generateInterpreter(table: HandlerTable, names: readonly string[
 
   const functions = [
     ...specialHandlers.map((name) => module.define(handlerParams, handlerResult, (b) => emitSpecial(b, core, name))),
-    ...table.variants.map((variant) =>
+    ...handlerVariants().map((variant) =>
       module.define(handlerParams, handlerResult, (b) => emitVariant(b, core, variant)),
     ),
   ];

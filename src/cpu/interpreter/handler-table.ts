@@ -30,24 +30,23 @@ export const specialIndex = (name: SpecialHandler): number => specialHandlers.in
 /** Places for further handlers: more than there are. */
 const furtherSlots = 2048;
 
-/** Variants that have a handler of their own, and where that is. */
+/** Handlers of variants, by the variants' keys. */
 class Handlers {
-  readonly variants: readonly Variant[];
-  readonly indexOf = new Map<Variant, number>();
+  readonly keys: readonly string[];
+  readonly #byKey: ReadonlyMap<string, number>;
+  readonly #byVariant = new Map<Variant, number>();
 
-  constructor(all: Iterable<Variant>, first: number) {
-    const byKey = new Map<string, number>();
-    const variants: Variant[] = [];
-    for (const variant of all) {
-      let index = byKey.get(variant.key);
-      if (index === undefined) {
-        index = first + variants.length;
-        byKey.set(variant.key, index);
-        variants.push(variant);
-      }
-      this.indexOf.set(variant, index);
-    }
-    this.variants = variants;
+  constructor(keys: readonly string[], first: number) {
+    this.keys = keys;
+    this.#byKey = new Map(keys.map((key, i) => [key, first + i]));
+  }
+
+  indexOf(variant: Variant): number | undefined {
+    const known = this.#byVariant.get(variant);
+    if (known !== undefined) return known;
+    const index = this.#byKey.get(variant.key);
+    if (index !== undefined) this.#byVariant.set(variant, index);
+    return index;
   }
 }
 
@@ -59,46 +58,54 @@ export class HandlerTable {
   /** Index of the first further handler, and of what comes behind them. */
   readonly firstFurther: number;
   readonly firstRegion: number;
-  readonly #plain = new Handlers(variantsOf(false), specialHandlers.length);
+  readonly #plain: Handlers;
   #further: Handlers | undefined;
 
-  /** `functions`: how many the function table has between the handlers and the further ones. */
-  constructor(functions: number) {
+  /**
+   * `functions`: how many the function table has between the handlers and the further ones. `keys`: of the handlers but for
+   * the further ones, where they are known; making all variants takes some time.
+   */
+  constructor(functions: number, keys = keysOf(handlerVariants())) {
+    this.#plain = new Handlers(keys, specialHandlers.length);
     this.firstFurther = this.size + functions;
     this.firstRegion = this.firstFurther + furtherSlots;
   }
 
-  get variants(): readonly Variant[] {
-    return this.#plain.variants;
-  }
-
-  get furtherVariants(): readonly Variant[] {
-    return this.#furtherHandlers.variants;
-  }
-
-  get #furtherHandlers(): Handlers {
-    if (!this.#further) {
-      this.#further = new Handlers(variantsOf(true), this.firstFurther);
-      const count = this.#further.variants.length;
-      if (count > furtherSlots)
-        throw new RangeError(`Cannot place ${count} further handlers: there is room for ${furtherSlots}`);
-    }
-    return this.#further;
-  }
-
   /** Handlers but for the further ones. */
   get size(): number {
-    return specialHandlers.length + this.variants.length;
+    return specialHandlers.length + this.#plain.keys.length;
   }
 
   /** Function table index of a variant's handler. */
   indexOf(variant: Variant): number {
-    const isFurther = isVex(variant);
-    const { indexOf } = isFurther ? this.#furtherHandlers : this.#plain;
-    const index = indexOf.get(variant);
+    const index = (isVex(variant) ? this.#furtherHandlers : this.#plain).indexOf(variant);
     if (index === undefined) throw new RangeError(`Cannot find handler: "${variant.row.name}" is not in the tables`);
     return index;
   }
+
+  get #furtherHandlers(): Handlers {
+    this.#further ??= new Handlers(keysOf(furtherVariants()), this.firstFurther);
+    return this.#further;
+  }
+}
+
+/** One variant for each handler that the interpreter has from the start. */
+export const handlerVariants = (): Variant[] => distinct(variantsOf(false));
+
+/** The same of the further ones. */
+export function furtherVariants(): Variant[] {
+  const variants = distinct(variantsOf(true));
+  if (variants.length <= furtherSlots) return variants;
+  throw new RangeError(`Cannot place ${variants.length} further handlers: there is room for ${furtherSlots}`);
+}
+
+export const keysOf = (variants: readonly Variant[]): string[] => variants.map(({ key }) => key);
+
+/** The first one of each key. */
+function distinct(variants: Iterable<Variant>): Variant[] {
+  const byKey = new Map<string, Variant>();
+  for (const variant of variants) if (!byKey.has(variant.key)) byKey.set(variant.key, variant);
+  return [...byKey.values()];
 }
 
 const isVex = ({ row }: Pick<Variant, 'row'>): boolean => row.opcode.startsWith('VEX.');

@@ -1,8 +1,8 @@
-import { sharedFunctions, type Variant } from '../isa/x86/index.ts';
+import { sharedFunctions, x86ShapesText } from '../isa/x86/index.ts';
 import { customSection } from '../wasm/index.ts';
 import { generateFurther } from './further-module.ts';
 import { generateInterpreter } from './generator.ts';
-import { HandlerTable } from './handler-table.ts';
+import { furtherVariants, HandlerTable, handlerVariants, keysOf } from './handler-table.ts';
 import { helperNames } from './helpers.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -21,18 +21,24 @@ interface Generated {
   readonly module: WebAssembly.Module;
 }
 
-/** The custom section that says which functions a module has, since others refer to them by number. */
-const stampName = 'mezz.functions';
+/**
+ * The custom sections that say which functions a module has, since others refer to them by number: of what the handlers were
+ * made, and the names of the handlers and of the functions behind them.
+ */
+const shapesSection = 'mezz.shapes';
+const functionsSection = 'mezz.functions';
+const functionNames = [...helperNames, ...Object.keys(sharedFunctions)];
 let generated: Generated | undefined;
 let further: WebAssembly.Module | undefined;
 let built: BuiltInterpreter | undefined;
 
 /** What `prepareInterpreter` takes in later programs of this build. */
 export function buildInterpreter(): BuiltInterpreter {
-  const table = makeTable();
+  const keys = keysOf(handlerVariants());
+  const table = new HandlerTable(functionNames.length, keys);
   return {
-    main: () => stamped(generateInterpreter(table, helperNames), stampOf(table.variants)),
-    further: () => stamped(generateFurther(table, helperNames), stampOf(table.furtherVariants)),
+    main: () => stamped(generateInterpreter(table, helperNames), keys),
+    further: () => stamped(generateFurther(table, helperNames), keysOf(furtherVariants())),
   };
 }
 
@@ -43,59 +49,60 @@ export function prepareInterpreter(from: BuiltInterpreter): void {
 
 /** The interpreter's module is the same for every VM of a process. */
 export function interpreterModule(): Generated {
-  if (!generated) {
-    const table = makeTable();
-    const module = built && compileBuilt(built.main, stampOf(table.variants), built.compileMain);
-    generated = { table, module: module ?? new WebAssembly.Module(generateInterpreter(table, helperNames)) };
-  }
+  generated ??= (built && takeBuilt(built)) ?? generate();
   return generated;
 }
 
 /** So is that of its further handlers, made when the first VM uses one. */
 export function furtherModule(): WebAssembly.Module {
   if (!further) {
+    const keys = keysOf(furtherVariants());
+    const found = built && compileBuilt(built.further);
+    // Guests may have run for long: this must be of their own build in any case.
+    const isSame = found?.keys.length === keys.length && found.keys.every((key, i) => key === keys[i]);
     const { table } = interpreterModule();
-    further =
-      (built && compileBuilt(built.further, stampOf(table.furtherVariants))) ??
-      new WebAssembly.Module(generateFurther(table, helperNames));
+    further = isSame ? found.module : new WebAssembly.Module(generateFurther(table, helperNames));
   }
   return further;
 }
 
-const makeTable = (): HandlerTable => new HandlerTable(helperNames.length + Object.keys(sharedFunctions).length);
+function generate(): Generated {
+  const table = new HandlerTable(functionNames.length);
+  return { table, module: new WebAssembly.Module(generateInterpreter(table, helperNames)) };
+}
 
-const stampOf = (variants: readonly Variant[]): Uint8Array => {
-  const names = [...variants.map(({ key }) => key), ...helperNames, ...Object.keys(sharedFunctions)];
-  const text = names.join('\n');
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
-};
+/** With its handlers' keys known, no variant is made here. */
+function takeBuilt({ main, compileMain }: BuiltInterpreter): Generated | undefined {
+  const found = compileBuilt(main, compileMain);
+  return found && { module: found.module, table: new HandlerTable(functionNames.length, found.keys) };
+}
 
-function stamped(code: Bytes, stamp: Uint8Array): Bytes {
-  const section = customSection(stampName, stamp);
-  const bytes = new Uint8Array(code.length + section.length);
-  bytes.set(code);
-  bytes.set(section, code.length);
+function stamped(code: Bytes, keys: readonly string[]): Bytes {
+  const text = (name: string, lines: readonly string[]) =>
+    customSection(name, new TextEncoder().encode(lines.join('\n')));
+  const pieces = [code, text(shapesSection, [x86ShapesText]), text(functionsSection, [...keys, ...functionNames])];
+  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
   return bytes;
 }
 
 /**
- * undefined: what is there has other functions, is no module, or cannot be read any more. It is made anew then: a guest must not
- * end because somebody has built the program again meanwhile.
+ * A module and the keys of its handlers. undefined: what is there has other functions, is no module, or cannot be read any more.
+ * It is made anew then: a guest must not end because somebody has built the program again meanwhile.
  */
-function compileBuilt(
-  read: () => Bytes,
-  expected: Uint8Array,
-  compile?: BuiltInterpreter['compileMain'],
-): WebAssembly.Module | undefined {
+function compileBuilt(read: () => Bytes, compile?: BuiltInterpreter['compileMain']) {
   try {
     const bytes = read();
     const module = compile?.(bytes) ?? new WebAssembly.Module(bytes);
-    const [section] = WebAssembly.Module.customSections(module, stampName);
-    const found = new Uint8Array(section ?? new ArrayBuffer(0));
-    const isSame = found.length === expected.length && found.every((byte, i) => byte === expected[i]);
-    return isSame ? module : undefined;
+    const text = (name: string) => new TextDecoder().decode(WebAssembly.Module.customSections(module, name)[0]);
+    if (text(shapesSection) !== x86ShapesText) return undefined;
+    const names = text(functionsSection).split('\n');
+    const keys = names.slice(0, names.length - functionNames.length);
+    return functionNames.every((name, i) => name === names[keys.length + i]) ? { module, keys } : undefined;
   } catch {
     return undefined;
   }

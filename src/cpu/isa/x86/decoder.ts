@@ -301,7 +301,7 @@ export class Decoder {
     const operandSize = this.#operandSize(candidate);
     const { wideFeature } = candidate.row;
     if (wideFeature && operandSize === 64 && !keyHas(this.#mode, wideFeature)) return this.#faulting(vectorUndefined);
-    const variant = candidate.variants[variantIndex(this.#stackShape(), operandSize, isMemory)];
+    const variant = candidate.variantAt(variantIndex(this.#stackShape(), operandSize, isMemory));
     if (!variant) return this.#faulting(vectorUndefined);
     const off = this.#unitFault(candidate.row.unit);
     const registers = {

@@ -46,7 +46,7 @@ export {
   parseProcessor,
   processorObstacle,
 } from './processor.ts';
-export { x86Families, x86OpcodeMaps, x86Rows } from './rows.ts';
+export { x86Families, x86OpcodeMaps, x86Rows, x86ShapesText } from './rows.ts';
 export { emitSegmentAddress } from './segment-address.ts';
 export { type SharedScope, takeResults } from './shared-function.ts';
 export { sharedFunction, sharedFunctions } from './shared-functions.ts';

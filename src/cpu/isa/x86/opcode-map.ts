@@ -4,6 +4,7 @@ import {
   formsOf,
   hasModrm,
   operandSizesOf,
+  parseOperands,
   type StackShape,
   stackShapes,
   usesVexRegister,
@@ -14,7 +15,7 @@ import {
 export type MandatoryPrefix = 'NP' | '66' | 'F3' | 'F2';
 
 /** A row as the decoder meets it at one opcode. */
-export interface Candidate {
+export class Candidate {
   readonly row: Row;
   /** What its VEX prefix says; undefined: it has none. */
   readonly vex: VexForm | undefined;
@@ -25,8 +26,42 @@ export interface Candidate {
   readonly allowsRegister: boolean;
   readonly allowsMemory: boolean;
   readonly hasModrm: boolean;
-  /** By stack shape, then operand size (16, 32, 64), then form (register, memory). */
-  readonly variants: readonly (Variant | undefined)[];
+  readonly #variants: (Variant | undefined)[] = [];
+
+  constructor(row: Row, { vex, prefix, digit, modrm }: Parsed) {
+    const codes = parseOperands(row.operands);
+    const forms = formsOf(row, codes);
+    this.row = row;
+    this.vex = vex && { ...vex, usesRegister: usesVexRegister(codes) };
+    this.prefix = prefix;
+    this.digit = digit;
+    this.modrm = modrm;
+    this.allowsRegister = forms.includes('register');
+    this.allowsMemory = forms.includes('memory');
+    this.hasModrm = modrm !== undefined || hasModrm(row, codes);
+  }
+
+  /** The shape at `variantIndex`, made when it is asked for: most guests never use most of them. */
+  variantAt(index: number): Variant | undefined {
+    this.#variants[index] ??= this.#makeVariant(index);
+    return this.#variants[index];
+  }
+
+  /** All of its shapes, by `variantIndex`. */
+  get variants(): (Variant | undefined)[] {
+    return Array.from({ length: stackShapes.length * shapesPerStack }, (_, index) => this.variantAt(index));
+  }
+
+  #makeVariant(index: number): Variant | undefined {
+    const { row } = this;
+    const stack = stackShapes[Math.floor(index / shapesPerStack)] as StackShape;
+    const operandSize = operandSizes[(index % shapesPerStack) >> 1] as Width;
+    const isMemory = index % 2 === 1;
+    if (row.only !== undefined && (row.only === 'mode64') !== (stack === 'rsp')) return undefined;
+    if (!operandSizesOf(row, stack).includes(operandSize)) return undefined;
+    if (!(isMemory ? this.allowsMemory : this.allowsRegister)) return undefined;
+    return variantOf(row, { operandSize, form: isMemory ? 'memory' : 'register', stack });
+  }
 }
 
 /** Fields of a VEX prefix that an instruction fixes (SDM 2A, 2.3.5 and 3.1.1.2). Undefined: any value. */
@@ -41,8 +76,13 @@ export interface VexForm {
 export type OpcodeMapName = '' | '0F' | '0F38' | '0F3A' | 'VEX.0F' | 'VEX.0F38' | 'VEX.0F3A';
 export type OpcodeMap = readonly (readonly Candidate[])[];
 
+const operandSizes: readonly Width[] = [16, 32, 64];
+/** Each operand size as a register and as a memory form. */
+const shapesPerStack = 6;
+
+/** Where a candidate has its shape for a stack shape, an operand size and a form. */
 export const variantIndex = (stack: number, size: Width, isMemory: boolean): number =>
-  stack * 6 + (size === 16 ? 0 : size === 32 ? 2 : 4) + Number(isMemory);
+  stack * shapesPerStack + (size === 16 ? 0 : size === 32 ? 2 : 4) + Number(isMemory);
 
 interface Parsed {
   readonly vex: Omit<VexForm, 'usesRegister'> | undefined;
@@ -62,26 +102,28 @@ function takeMap(bytes: string[]): OpcodeMapName {
   return map;
 }
 
-const vexPrefix = /^VEX\.(128|256|LIG|LZ)\.(NP|66|F3|F2)\.(0F|0F38|0F3A)(?:\.W([01]))?$/;
+const vexLengths = { LZ: 128, '128': 128, '256': 256, LIG: undefined } as const;
 
+/** "VEX.128.66.0F38.W0": length, mandatory prefix, map and, when it matters, W. */
 function parseVex(
   text: string,
 ): (Pick<Parsed, 'vex'> & { readonly prefix: MandatoryPrefix; readonly map: OpcodeMapName }) | undefined {
-  const [, length, prefix, map, w] = vexPrefix.exec(text) ?? [];
-  if (length === undefined) return undefined;
-  const vectorLength = length === 'LIG' ? undefined : length === '256' ? 256 : 128;
+  if (!text.startsWith('VEX.')) return undefined;
+  const [, length, prefix, map, w] = text.split('.');
   return {
-    vex: { length: vectorLength, isWide: w === undefined ? undefined : w === '1' },
+    vex: { length: vexLengths[length as keyof typeof vexLengths], isWide: w === undefined ? undefined : w === 'W1' },
     prefix: prefix as MandatoryPrefix,
     map: `VEX.${map}` as OpcodeMapName,
   };
 }
 
+const mandatoryPrefixes: readonly string[] = ['NP', '66', 'F3', 'F2'];
+
 function parseOpcode(text: string): Parsed {
   const tokens = text.split(' ');
   const vex = parseVex(tokens[0] ?? '');
   if (vex) tokens.shift();
-  const isPrefix = /^(NP|F3|F2|66)$/.test(tokens[0] ?? '') && tokens.length > 1;
+  const isPrefix = tokens.length > 1 && mandatoryPrefixes.includes(tokens[0] ?? '');
   const prefix = vex?.prefix ?? (isPrefix ? (tokens.shift() as MandatoryPrefix) : undefined);
   const slash = tokens.find((token) => token.startsWith('/'));
   const digit = slash === undefined ? undefined : Number(slash.slice(1));
@@ -93,27 +135,6 @@ function parseOpcode(text: string): Parsed {
   const opcodes = isRange ? Array.from({ length: 8 }, (_, i) => opcode + i) : [opcode];
   const whole = modrm === undefined ? undefined : Number.parseInt(modrm, 16);
   return { map, bytes: opcodes, prefix, digit, modrm: whole, vex: vex?.vex };
-}
-
-function* stackShapesOf(row: Row): Generator<StackShape> {
-  for (const stack of stackShapes) {
-    if (row.only === 'mode64' && stack !== 'rsp') continue;
-    if (row.only === 'legacy' && stack === 'rsp') continue;
-    yield stack;
-  }
-}
-
-function variantsOf(row: Row): (Variant | undefined)[] {
-  const variants: (Variant | undefined)[] = new Array(18).fill(undefined);
-  for (const stack of stackShapesOf(row)) {
-    for (const operandSize of operandSizesOf(row, stack)) {
-      for (const form of formsOf(row)) {
-        const index = variantIndex(stackShapes.indexOf(stack), operandSize, form === 'memory');
-        variants[index] = variantOf(row, { operandSize, form, stack });
-      }
-    }
-  }
-  return variants;
 }
 
 /** The opcode maps of these rows. Throws RangeError when two rows claim the same encoding. */
@@ -130,23 +151,7 @@ export function buildOpcodeMaps(rows: readonly Row[]): Readonly<Record<OpcodeMap
   };
   for (const row of rows) {
     const parsed = parseOpcode(row.opcode);
-    const forms = formsOf(row);
-    let variants: readonly (Variant | undefined)[] | undefined;
-    const candidate: Candidate = {
-      row,
-      vex: parsed.vex && { ...parsed.vex, usesRegister: usesVexRegister(row) },
-      prefix: parsed.prefix,
-      digit: parsed.digit,
-      modrm: parsed.modrm,
-      allowsRegister: forms.includes('register'),
-      allowsMemory: forms.includes('memory'),
-      hasModrm: hasModrm(row) || parsed.modrm !== undefined,
-      // Made when they are asked for: most guests never use some of them.
-      get variants() {
-        variants ??= variantsOf(row);
-        return variants;
-      },
-    };
+    const candidate = new Candidate(row, parsed);
     for (const byte of parsed.bytes) add(maps[parsed.map][byte] ?? [], candidate);
   }
   return maps;

@@ -35,6 +35,7 @@ import { wideExchange } from './definitions/wide-exchange.ts';
 import { x87 } from './definitions/x87.ts';
 import { buildOpcodeMaps } from './opcode-map.ts';
 import type { Row } from './row.ts';
+import { shapesText } from './variant.ts';
 
 /** The instructions by family: a file of definitions each. */
 export const x86Families: Readonly<Record<string, readonly Row[]>> = {
@@ -77,5 +78,11 @@ export const x86Families: Readonly<Record<string, readonly Row[]>> = {
 
 /** Every instruction that the processor has. */
 export const x86Rows: readonly Row[] = Object.values(x86Families).flat();
+
+/**
+ * Of what all their shapes are made. Made before any shape, so that bodies have the same numbers, and shapes the same keys, in
+ * every program of a build.
+ */
+export const x86ShapesText = x86Rows.map(shapesText).join('\n');
 
 export const x86OpcodeMaps = buildOpcodeMaps(x86Rows);

@@ -44,7 +44,8 @@ export interface Variant {
 export type StackShape = Shape['stack'];
 export const stackShapes: readonly StackShape[] = ['rsp', 'esp', 'segmented'];
 
-interface Code {
+/** An operand code of a row, taken apart. */
+export interface Code {
   readonly letter: string;
   readonly size: string;
   readonly access: 'read' | 'write' | 'read-write';
@@ -97,23 +98,21 @@ function vectorType(size: string): MemoryType {
   return type;
 }
 
-/** Letters whose operand is in the r/m field. */
-const modrmLetters = 'EMRNLBTWUQH';
-export const hasModrm = (row: Row): boolean =>
-  /\/\d/.test(row.opcode) || parseOperands(row.operands).some((code) => `${modrmLetters}GSCKVP`.includes(code.letter));
+/** Letters whose operand is in the r/m field, and those of the reg field. */
+const modrmOperands = 'EMRNLBTWUQHGSCKVP';
+export const hasModrm = (row: Row, codes = parseOperands(row.operands)): boolean =>
+  row.opcode.includes('/') || codes.some(({ letter }) => modrmOperands.includes(letter));
 
 /** Whether VEX.vvvv names an operand. */
-export const usesVexRegister = (row: Row): boolean =>
-  parseOperands(row.operands).some(({ letter }) => /[hbk]/.test(letter));
+export const usesVexRegister = (codes: readonly Code[]): boolean => codes.some(({ letter }) => 'hbk'.includes(letter));
 
 /** Which forms of the r/m operand a row has. */
-export function formsOf(row: Row): readonly ('register' | 'memory')[] {
-  const codes = parseOperands(row.operands);
-  const letters = codes.map((code) => code.letter);
-  if (codes.some((c) => 'RBUH'.includes(c.letter) || (c.letter === 'T' && c.size === 'r'))) return ['register'];
-  if (letters.some((l) => 'MNL'.includes(l))) return ['memory'];
-  if (!hasModrm(row)) return ['register'];
-  return ['register', 'memory'];
+export function formsOf(row: Row, codes = parseOperands(row.operands)): readonly ('register' | 'memory')[] {
+  if (codes.some(({ letter, size }) => 'RBUH'.includes(letter) || (letter === 'T' && size === 'r'))) {
+    return ['register'];
+  }
+  if (codes.some(({ letter }) => 'MNL'.includes(letter))) return ['memory'];
+  return hasModrm(row, codes) ? ['register', 'memory'] : ['register'];
 }
 
 function resolve(
@@ -212,12 +211,17 @@ function immediateWidth(size: string, operandSize: Width): Width {
 }
 
 const bodyIds = new Map<Body, number>();
+/** Bodies are numbered as they come. */
 function bodyId(body: Body): number {
   const known = bodyIds.get(body);
   if (known !== undefined) return known;
   bodyIds.set(body, bodyIds.size);
   return bodyIds.size - 1;
 }
+
+/** Of what the shapes of a row, and their keys, are made: rows with equal texts have equal ones. */
+export const shapesText = ({ opcode, operands, body, width, only, sizes, usesStack, ends, repeats }: Row): string =>
+  [opcode, operands, bodyId(body), width, only, sizes, usesStack, ends, repeats].join();
 
 export interface VariantChoice {
   readonly operandSize: Width;
