@@ -2,7 +2,6 @@ import {
   attention,
   type CpuBus,
   type DirectEntry,
-  describeRegisters,
   effort,
   endAlarm,
   flag,
@@ -26,6 +25,7 @@ import { bindHelpers, fpuOf, helperNames } from './helpers.ts';
 import type { HotCode } from './hot-code.ts';
 import { furtherModule, interpreterModule } from './interpreter-module.ts';
 import type { KeptBlocks } from './kept-blocks.ts';
+import { PendingEvents } from './pending-events.ts';
 import { exit, record } from './record.ts';
 import { SharedVcpu } from './shared-vcpu.ts';
 import { Stepper } from './stepper.ts';
@@ -72,11 +72,11 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   readonly #cache: CodeCache;
   readonly #translator: Translator;
   readonly #stepper: Stepper;
+  readonly #events: PendingEvents;
   readonly #hot: HotCode | undefined;
   readonly #enter: (record: number, budget: number) => number;
   #instructions = 0;
   #entries = 0;
-  #interrupts = 0;
   #slowAccesses = 0;
   /** Of `#instructions`, those of translated code; undefined: nobody asked. */
   #translated: number | undefined;
@@ -100,6 +100,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     const { table, module } = interpreterModule();
     this.#translator = new Translator(this, this.#cache, table, memory, { hot, kept });
     this.#stepper = new Stepper(this, this.#translator, (start, budget) => this.#runFrom(start, budget));
+    this.#events = new PendingEvents(this, this.#stepper, (budget) => this.#runCode(budget));
     for (const { cpu } of this.vcpus) cpu.addressesThroughStack = () => this.#translator.addressesThroughStack();
     const env = {
       memory,
@@ -207,7 +208,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
       instructions: this.#instructions,
       faults: this.cpu.faults,
       traps: this.cpu.traps,
-      interrupts: this.#interrupts,
+      interrupts: this.#events.interrupts,
     };
   }
 
@@ -227,7 +228,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
   /** False too when more faults were met than on the way to the goal: that way is missed. */
   #isBefore({ instructions, faults, traps, interrupts }: VcpuProgress): boolean {
     if (this.#instructions !== instructions) return this.#instructions < instructions && this.cpu.faults <= faults;
-    return this.cpu.faults < faults || this.cpu.traps < traps || this.#interrupts < interrupts;
+    return this.cpu.faults < faults || this.cpu.traps < traps || this.#events.interrupts < interrupts;
   }
 
   /** Looks after what wants attention, or else runs code. A blocked NMI stays wanted and waits. */
@@ -235,8 +236,8 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     const { state, breakpoints } = this.cpu;
     if (breakpoints.hits !== 0) breakpoints.wantStep();
     const waiting = state.nmiBlocked ? attention.nmi : 0;
-    if (state.word(layout.attention) & ~waiting) return this.#attend(budget);
-    this.#runCode(Math.min(budget, largestBudget));
+    if (state.word(layout.attention) & ~waiting) return this.#events.serve(budget);
+    this.#runCode(budget);
     return undefined;
   }
 
@@ -248,7 +249,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     const single = this.#isStepping ? modeKey.single : 0;
     const start = this.#translator.blockAt(this.cpu.state.word(layout.modeKey) | single);
     if (start < 0) this.cpu.deliverPendingFault();
-    else this.#runFrom(start, budget);
+    else this.#runFrom(start, Math.min(budget, largestBudget));
   }
 
   kick(): void {
@@ -278,7 +279,7 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     return {
       instructions: this.#instructions,
       engineEntries: this.#entries,
-      interrupts: this.#interrupts,
+      interrupts: this.#events.interrupts,
       slowAccesses: this.#slowAccesses,
       faults: this.vcpus.reduce((sum, { cpu }) => sum + cpu.faults, 0),
       ...(this.#translated !== undefined && {
@@ -360,76 +361,6 @@ export class InterpreterEngine implements Vcpu<VcpuState> {
     const target = this.#translator.blockAt(state.word(layout.modeKey));
     if (target < 0) this.cpu.deliverPendingFault();
     else if (generation === this.#translator.recordGeneration) state.i32[slot] = target;
-  }
-
-  /** Interrupts, single steps and stops, between instructions. */
-  #attend(budget: number): VcpuStop | undefined {
-    const { state } = this.cpu;
-    const wanted = state.word(layout.attention);
-    if (wanted & attention.stop) {
-      const stop = this.#stopped();
-      if (stop) return stop;
-    }
-    this.cpu.state.lowerAttention(attention.stale); // No frame is left out here.
-    if (wanted & attention.kick) {
-      this.cpu.state.lowerAttention(attention.kick);
-      return { kind: 'kicked' };
-    }
-    if (wanted & attention.shadow) {
-      // The shadowed instruction runs now: whatever is raised before the next slice must not come before it.
-      this.cpu.state.lowerAttention(attention.shadow);
-      const before = this.#instructions + this.cpu.faults;
-      const isStepped = (wanted & (attention.interrupt | attention.nmi | attention.singleStep)) !== 0;
-      if (isStepped || this.cpu.breakpoints.isInCodePage) this.#stepper.stepOver();
-      else this.#runCode(Math.min(budget, largestBudget));
-      // A block that was only found hot, or stale, has the shadowed instruction before it still.
-      if (this.#instructions + this.cpu.faults === before) this.cpu.state.raiseAttention(attention.shadow);
-      return undefined;
-    }
-    if (this.cpu.hasDebugTrap) {
-      this.#stepper.step(); // Before NMI and INTR (SDM 3A, table 6-2).
-      return undefined;
-    }
-    if (wanted & attention.nmi && !state.nmiBlocked) {
-      this.cpu.state.lowerAttention(attention.nmi);
-      this.cpu.deliverNmi();
-    } else if (wanted & attention.interrupt) this.#interrupt();
-    if (state.word(layout.attention) & attention.singleStep) this.#stepper.step();
-    return undefined;
-  }
-
-  #interrupt(): void {
-    if (!(this.cpu.state.eflagsRest & flag.IF)) {
-      this.cpu.state.lowerAttention(attention.interrupt); // What sets IF puts it back.
-      return;
-    }
-    if (this.cpu.state.isAtShadowRip) {
-      this.cpu.state.leaveShadow();
-      const before = this.#instructions + this.cpu.faults;
-      this.#stepper.step();
-      if (this.#instructions + this.cpu.faults === before) this.cpu.state.enterShadow();
-      return;
-    }
-    this.#interrupts++;
-    this.cpu.deliverInterrupt(this.cpu.bus.acknowledgeInterrupt());
-  }
-
-  #stopped(): VcpuStop | undefined {
-    const { stop, state } = this.cpu;
-    if (!stop) {
-      this.cpu.state.lowerAttention(attention.stop);
-      return undefined;
-    }
-    if (stop.kind === 'triple-fault') return { kind: 'triple-fault', registers: describeRegisters(this.cpu) };
-    if (stop.kind === 'unsupported') return stop;
-    if (stop.kind === 'wait-for-sipi') return { kind: 'halt' };
-    const canWake = state.word(layout.interruptLine) && state.eflagsRest & flag.IF;
-    const hasNmi = (state.word(layout.attention) & attention.nmi) !== 0 && !state.nmiBlocked;
-    if (!canWake && !hasNmi) return { kind: 'halt' };
-    this.cpu.stop = undefined;
-    this.cpu.state.lowerAttention(attention.stop);
-    if (canWake) this.cpu.state.raiseAttention(attention.interrupt);
-    return undefined;
   }
 
   /** Helpers may stop the processor, or set EFLAGS.IF while INTR waits. */
