@@ -7,7 +7,7 @@ export interface Outcome {
   readonly failure: string | undefined;
   /** How many tests it counted itself; 1 for a program that was compared as a whole. */
   readonly tests: number;
-  /** By the host's clock. */
+  /** That its guest ran on the host's processors or waited for time to pass; see time-limit.ts. */
   readonly seconds: number;
   readonly output: string;
 }
@@ -18,7 +18,7 @@ export interface Ending {
   readonly status: number | undefined;
   readonly seconds: number;
   /** How long it was let run, when it was stopped for it. */
-  readonly limitSeconds?: number;
+  readonly limitSeconds: number | undefined;
 }
 
 export function outcomeOf({ name, expected }: GuestProgram, ending: Ending): Outcome {

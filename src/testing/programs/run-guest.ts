@@ -7,8 +7,6 @@ import { TimeLimit } from './time-limit.ts';
 export interface GuestRun {
   /** Of the programs that had their turn. */
   readonly outcomes: readonly Outcome[];
-  /** From the start of the machine to its end. */
-  readonly seconds: number;
   /** What the machine and the guest said outside of programs. */
   readonly remarks: string;
 }
@@ -25,7 +23,6 @@ export async function runGuest(
   limitSeconds: number,
   onOutcome: (outcome: Outcome) => void = () => {},
 ): Promise<GuestRun> {
-  const begin = performance.now();
   const outcomes: Outcome[] = [];
   const [path = '', ...args] = command;
   const child = spawn(path, args, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -41,11 +38,11 @@ export async function runGuest(
   });
   const log = new RunLog({
     onBegin: () => limit.restart(),
-    onEnding: (index, ending) => {
-      limit.restart();
+    onEnding: (index, printed) => {
+      const seconds = limit.restart();
       const program = programs[index];
       if (!program) return;
-      const outcome = outcomeOf(program, isLate ? { ...ending, limitSeconds } : ending);
+      const outcome = outcomeOf(program, { ...printed, seconds, limitSeconds: isLate ? limitSeconds : undefined });
       outcomes.push(outcome);
       onOutcome(outcome);
     },
@@ -65,12 +62,12 @@ export async function runGuest(
   limit.stop();
   process.off('exit', kill);
   log.end();
-  return { outcomes, seconds: (performance.now() - begin) / 1000, remarks: log.remarks };
+  return { outcomes, remarks: log.remarks };
 }
 
 interface RunHooks {
   readonly onBegin: () => void;
-  readonly onEnding: (index: number, ending: Ending) => void;
+  readonly onEnding: (index: number, printed: Pick<Ending, 'output' | 'status'>) => void;
 }
 
 /** Cuts a guest's console into what each program printed. */
@@ -78,7 +75,7 @@ class RunLog {
   remarks = '';
   readonly #hooks: RunHooks;
   #partial = '';
-  #current: { readonly index: number; readonly begin: number; output: string } | undefined;
+  #current: { readonly index: number; output: string } | undefined;
 
   constructor(hooks: RunHooks) {
     this.#hooks = hooks;
@@ -103,7 +100,7 @@ class RunLog {
   #takeLine(line: string): void {
     const [, what, index, status] = new RegExp(`^${marker} (begin|end) (\\d+) ?(\\d*)$`).exec(line) ?? [];
     if (what === 'begin') {
-      this.#current = { index: Number(index), begin: performance.now(), output: '' };
+      this.#current = { index: Number(index), output: '' };
       this.#hooks.onBegin();
     } else if (what === 'end') this.#finish(Number(status));
     else if (this.#current) this.#current.output = `${this.#current.output}${line}\n`.slice(-keptBytes);
@@ -112,10 +109,9 @@ class RunLog {
 
   #finish(status: number | undefined): void {
     if (!this.#current) return;
-    const { index, begin, output } = this.#current;
-    // The runner ends what a program prints with one more line feed.
-    const ending = { output: output.replace(/\n$/, ''), status, seconds: (performance.now() - begin) / 1000 };
+    const { index, output } = this.#current;
     this.#current = undefined;
-    this.#hooks.onEnding(index, ending);
+    // The runner ends what a program prints with one more line feed.
+    this.#hooks.onEnding(index, { output: output.replace(/\n$/, ''), status });
   }
 }

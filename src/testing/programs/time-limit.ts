@@ -26,10 +26,12 @@ export class TimeLimit {
     }, checkMs);
   }
 
-  /** What comes now is another thing. */
-  restart(): void {
+  /** How many seconds it has taken since the beginning, or since this was asked. */
+  restart(): number {
     this.#count();
+    const taken = this.#taken;
     this.#taken = 0;
+    return taken;
   }
 
   stop(): void {
