@@ -50,7 +50,7 @@ export async function benchAtRest(
     ratio: ratios(mezz.map(figure), qemu.map(figure)),
   });
   return [
-    complete(residentRow, residentAtPrompt),
+    complete(cpus === 1 ? residentRow : residentRowOfSeveral(cpus), residentAtPrompt),
     { ...complete(memoryRow, memoryBesidesGuest), details: { mezz, qemu } },
     complete(cpus === 1 ? idleRow : idleRowOfSeveral(cpus), ({ idlePercent }) => idlePercent),
   ];
@@ -66,6 +66,13 @@ const residentRow: Row = {
   unit: 'MB',
   target: { atMost: residentTarget },
 };
+
+/** What each vCPU adds is its own to look at: the target is that of one. */
+const residentRowOfSeveral = (cpus: number): Row => ({
+  id: residentRow.id,
+  title: `${residentRow.title}, ${cpus} vCPUs`,
+  unit: residentRow.unit,
+});
 
 const memoryBesidesGuest = ({ memory }: PromptFigures): number =>
   (memory.peakResidentBytes - memory.touchedBytes) / mebibyte;
