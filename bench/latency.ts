@@ -2,7 +2,8 @@
  * How late timers' interrupts are taken, by the guest's own clock: a guest arms its local APIC's timer and works
  * meanwhile. `node bench/latency.ts [interpreter|jit]` prints a line for each kind of work.
  */
-import { createJitEngine, InterpreterEngine, type InterpreterOptions, layout } from '../src/cpu/index.ts';
+import { createJitEngine, InterpreterEngine } from '../src/cpu/engines.ts';
+import { type InterpreterOptions, layout } from '../src/cpu/index.ts';
 import { nodeHost } from '../src/host/index.ts';
 import {
   type TimerGuestWork,

@@ -1,6 +1,6 @@
 /** Mezz as a library: virtual machines in this process. `docs/` and the `mezz` command show the rest of it. */
 import { SerialPipe } from './backends/index.ts';
-import { nodeHost, nullSerial, readUserFile, TranslationFile } from './host/index.ts';
+import { nodeHost, nullSerial, openUserFile, readUserFile, TranslationFile } from './host/index.ts';
 import {
   CommandSession,
   commandInitramfs,
@@ -11,6 +11,7 @@ import {
 } from './images/index.ts';
 import {
   type BootFile,
+  type BootSource,
   createPcVm,
   type EngineName,
   type ProcessorName,
@@ -74,7 +75,7 @@ export async function createVm(options: VmOptions): Promise<ConsoleVm> {
       serialPorts: [pipe],
       debugExitPort: options.debugExitPort,
       engine: options.engine,
-      keeper: keeperAt(options.translations),
+      openKeeper: () => keeperAt(options.translations),
       cpu: options.cpu,
       cpus: options.cpus,
     },
@@ -139,7 +140,7 @@ export async function runCommand(argv: readonly string[], options: CommandOption
       },
       serialPorts: [nullSerial(), ...pipes],
       engine: options.engine,
-      keeper: keeperAt(options.translations),
+      openKeeper: () => keeperAt(options.translations),
       cpu: options.cpu,
       cpus: options.cpus,
     },
@@ -154,8 +155,8 @@ export async function runCommand(argv: readonly string[], options: CommandOption
   return { status, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr), end, statistics: vm.statistics() };
 }
 
-async function fileOf(what: string, file: string | BootFile): Promise<BootFile> {
-  return typeof file === 'string' ? { name: file, bytes: await readUserFile(what, file) } : file;
+async function fileOf(what: string, file: string | BootFile): Promise<BootSource> {
+  return typeof file === 'string' ? { name: file, bytes: await openUserFile(what, file) } : file;
 }
 
 function inputPieces(input: string | Uint8Array): (maxBytes: number) => Uint8Array | undefined {

@@ -1,7 +1,7 @@
-import { FileBytes, readUserFile } from '../host/index.ts';
+import { FileBytes, openUserFile, readUserFile } from '../host/index.ts';
 import { commandInitramfs, joinInitramfs, type OpenImage, unpackKernel } from '../images/index.ts';
 import { isMultiboot, type KernelFile } from '../machine/firmware/index.ts';
-import type { BootFile, BootImage } from '../vm/index.ts';
+import type { BootImage, BootSource } from '../vm/index.ts';
 import { openImage } from './pull.ts';
 import type { RunOptions } from './run-options.ts';
 
@@ -29,14 +29,15 @@ async function imageKernel({ kernelPath, unpackedKernelPath }: OpenImage) {
   return { name: kernelPath, bytes, unpackedBytes: new FileBytes('kernel', unpackedKernelPath) };
 }
 
-async function imageInitrd({ initrdPath }: OpenImage, command: readonly string[] | undefined): Promise<BootFile> {
+async function imageInitrd({ initrdPath }: OpenImage, command: readonly string[] | undefined): Promise<BootSource> {
+  if (!command) return userFile('initial RAM disk', initrdPath);
   const bytes = await readUserFile('initial RAM disk', initrdPath);
-  return { name: initrdPath, bytes: command ? joinInitramfs(bytes, commandInitramfs(command)) : bytes };
+  return { name: initrdPath, bytes: joinInitramfs(bytes, commandInitramfs(command)) };
 }
 
 const userFile = async (what: string, path: string) => ({
   name: path,
-  bytes: await readUserFile(what, path),
+  bytes: await openUserFile(what, path),
 });
 
 /** Words that come later win, so the user's own come last. */

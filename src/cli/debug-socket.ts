@@ -1,4 +1,3 @@
-import { createJitEngine, InterpreterEngine } from '../cpu/index.ts';
 import { askLine, LineServer } from '../host/index.ts';
 import {
   answerDebugLine,
@@ -26,7 +25,7 @@ export async function openDebugSocket({ debugSocket, engine }: RunOptions): Prom
   let translations: Translations | undefined;
   const answer = (line: string): string => answerDebugLine(line, translations);
   await LineServer.open({ path: debugSocket, what, longestLineBytes: longestDebugQuestion, answer });
-  return (parts, { writer, keeper }) => {
+  return (parts, { engines: { createJitEngine, InterpreterEngine }, writer, keeper }) => {
     const made = engine === 'jit' ? createJitEngine(parts, { keeper }, writer) : new InterpreterEngine(parts);
     translations = made.translations;
     return made;

@@ -26,7 +26,6 @@ export interface RunningGuest {
 export async function createVm(run: GuestRun, serialPorts: PcVmConfig['serialPorts']): Promise<RunningGuest> {
   const { memoryBytes, engine, cpu, cpus, debugExitPort, timeoutSeconds, stats } = run.options;
   const statistics = stats !== undefined;
-  const keeper = openTranslations(run.options, defaultTranslations(run.options));
   const vm = await createPcVm(
     {
       memoryBytes,
@@ -37,7 +36,7 @@ export async function createVm(run: GuestRun, serialPorts: PcVmConfig['serialPor
       boot: run.boot,
       serialPorts,
       statistics,
-      keeper,
+      openKeeper: () => openTranslations(run.options, defaultTranslations(run.options)),
     },
     host,
   );

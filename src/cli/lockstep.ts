@@ -1,5 +1,5 @@
 import { SerialPipe } from '../backends/index.ts';
-import { describeDifference, LockstepDifference } from '../cpu/index.ts';
+import { loadEngines } from '../cpu/index.ts';
 import { nodeHost } from '../host/index.ts';
 import { createLockstepVm, type LockstepVm, type VmEnd } from '../vm/index.ts';
 import { readBootFiles } from './boot-files.ts';
@@ -54,7 +54,7 @@ async function runInLockstep(options: LockstepRunOptions, signals: QuitSignals):
     jit,
     lockstep,
     instructions,
-    keeper: openTranslations(run),
+    openKeeper: () => openTranslations(run),
   };
   const machine = await createLockstepVm(config, nodeHost);
   const { vm, engine } = machine;
@@ -68,6 +68,7 @@ async function runInLockstep(options: LockstepRunOptions, signals: QuitSignals):
   const done = `${engine.counters().instructions} instructions, ${faults} faults, ${interrupts} interrupts`;
   const kept = keptRegions > 0 ? `, ${keptRegions} kept` : '';
   say(`In lock-step for ${done}, ${translatedRegions} regions translated${kept}`);
+  const { describeDifference, LockstepDifference } = await loadEngines();
   if (end.kind !== 'failed' || !(end.error instanceof LockstepDifference)) return reportEnd(end, signals.status);
   process.stderr.write(`${describeDifference(end.error, engine)}\n`);
   return differenceStatus;

@@ -1,5 +1,5 @@
 import { SerialPipe } from '../backends/index.ts';
-import { createJitEngine, type TranslatedRegion } from '../cpu/index.ts';
+import type { TranslatedRegion } from '../cpu/index.ts';
 import { nodeHost } from '../host/index.ts';
 import {
   answerDebugQuestion,
@@ -54,8 +54,8 @@ async function runGuest({ run, input }: { run: RunOptions; input: string }, sign
   console.send(new TextEncoder().encode(input));
   const { memoryBytes, cpu, debugExitPort, timeoutSeconds = 5 } = run;
   let translations: Translations | undefined;
-  const keep: EngineMaker = (parts, { writer }) => {
-    const engine = createJitEngine(parts, {}, writer);
+  const keep: EngineMaker = (parts, { engines, writer }) => {
+    const engine = engines.createJitEngine(parts, {}, writer);
     translations = engine.translations;
     return engine;
   };

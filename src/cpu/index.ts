@@ -1,10 +1,11 @@
-export {
-  type BuiltInterpreter,
+import type * as Engines from './engines.ts';
+
+export type {
+  BuiltInterpreter,
   InterpreterEngine,
-  type InterpreterOptions,
-  type PackedBlocks,
-  prepareInterpreter,
-  type TranslatedRegion,
+  InterpreterOptions,
+  PackedBlocks,
+  TranslatedRegion,
 } from './interpreter/index.ts';
 export {
   type CpuBus,
@@ -18,17 +19,24 @@ export {
   type VcpuState,
   vcpuTlbBytes,
 } from './isa/x86/index.ts';
-export {
-  type CodeInUse,
-  createJitEngine,
+export type {
+  CodeInUse,
   JitEngine,
-  type JitOptions,
-  type KeptModule,
-  type ModuleInUse,
-  type ModuleKeeper,
-  type ModuleWriter,
+  JitOptions,
+  KeptModule,
+  ModuleInUse,
+  ModuleKeeper,
+  ModuleWriter,
   ThreadWriter,
-  type TranslationKeeper,
+  TranslationKeeper,
 } from './jit/index.ts';
-export { describeDifference, LockstepDifference, LockstepEngine, type LockstepOptions } from './lockstep/index.ts';
+export type { LockstepDifference, LockstepEngine, LockstepOptions } from './lockstep/index.ts';
 export type { Vcpu, VcpuCounters, VcpuPeer, VcpuProgress, VcpuStop } from './vcpu.ts';
+
+export type { Engines };
+
+/**
+ * Loads the engines. With the instruction tables they are nine tenths of the program; the memory of a VM can be made without
+ * them, and be filled while they are loaded.
+ */
+export const loadEngines = (): Promise<typeof Engines> => import('./engines.ts');

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { FileBytes } from './files.ts';
+import { FileBytes, openUserFile } from './files.ts';
 
 test('a file is read where it is asked for, and a file that shrank is refused', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'mezz-file-bytes-'));
@@ -23,4 +23,9 @@ test('a file is read where it is asked for, and a file that shrank is refused', 
 test('a file that is not there is refused at once', () => {
   const missing = join(tmpdir(), 'mezz-no-such-folder', 'file');
   assert.throws(() => new FileBytes('kernel', missing), /^FileError: Cannot read kernel ".*": no such file$/);
+});
+
+test('what is no regular file is read whole, and a folder is refused', async () => {
+  assert.deepEqual(await openUserFile('kernel', '/dev/null'), Buffer.alloc(0));
+  await assert.rejects(openUserFile('kernel', tmpdir()), /^FileError: Cannot read kernel ".*": it is a directory$/);
 });

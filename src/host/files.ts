@@ -1,5 +1,8 @@
-import { closeSync, openSync, readSync, statSync, writeFileSync } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { closeSync, openSync, read, readSync, statSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+const readBytes = promisify(read);
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',
@@ -61,13 +64,17 @@ function endsEarly(at: number, needed: number): never {
 /** A large file's bytes, read when they are asked for (structurally the machine's ByteSource). All of it throws FileError. */
 export class FileBytes {
   readonly length: number;
+  /** Else it is a pipe, for instance, and can only be read from one end to the other. */
+  readonly isRegular: boolean;
   readonly #what: string;
   readonly #path: string;
 
   constructor(what: string, path: string) {
     this.#what = what;
     this.#path = path;
-    this.length = this.#attempt(() => statSync(path).size);
+    const stats = this.#attempt(() => statSync(path));
+    this.length = stats.size;
+    this.isRegular = stats.isFile();
   }
 
   subarray(begin: number, end: number): Uint8Array {
@@ -85,17 +92,20 @@ export class FileBytes {
     return bytes;
   }
 
-  /** Another thread reads: a guest's fresh memory is dear to touch, and its engine can be made meanwhile. */
+  /**
+   * Another thread reads: a guest's fresh memory is dear to touch, and its engine can be made meanwhile. It has begun when this
+   * returns.
+   */
   async readInto(begin: number, target: Uint8Array): Promise<void> {
     try {
-      const file = await open(this.#path, 'r');
+      const file = openSync(this.#path, 'r');
       try {
         for (let at = 0; at < target.length; ) {
-          const { bytesRead } = await file.read(target, at, target.length - at, begin + at);
+          const { bytesRead } = await readBytes(file, target, at, target.length - at, begin + at);
           at += bytesRead || endsEarly(begin + at, begin + target.length);
         }
       } finally {
-        await file.close();
+        closeSync(file);
       }
     } catch (cause) {
       throw this.#error(cause);
@@ -113,4 +123,10 @@ export class FileBytes {
   #error(cause: unknown): FileError {
     return new FileError(`read ${this.#what}`, this.#path, cause);
   }
+}
+
+/** The bytes of any file: those of a regular one are read when they are needed. Rejects with FileError. */
+export async function openUserFile(what: string, path: string): Promise<FileBytes | Uint8Array> {
+  const bytes = new FileBytes(what, path);
+  return bytes.isRegular ? bytes : readUserFile(what, path);
 }

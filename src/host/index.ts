@@ -1,6 +1,14 @@
 export { askLine, type LineQuestion } from './ask-line.ts';
 export { escapeKeysHelp } from './escape-keys.ts';
-export { FileBytes, FileError, openForOutput, readUserFile, releaseBytes, writeUserFile } from './files.ts';
+export {
+  FileBytes,
+  FileError,
+  openForOutput,
+  openUserFile,
+  readUserFile,
+  releaseBytes,
+  writeUserFile,
+} from './files.ts';
 export { compactMemory } from './heap.ts';
 export { HostInput } from './host-input.ts';
 export { HostOutput, type OutputFlow } from './host-output.ts';

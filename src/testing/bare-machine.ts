@@ -1,4 +1,5 @@
-import { InterpreterEngine, type InterpreterOptions, layout, type VcpuStop } from '../cpu/index.ts';
+import { InterpreterEngine } from '../cpu/engines.ts';
+import { type InterpreterOptions, layout, type VcpuStop } from '../cpu/index.ts';
 import { RecordingBus } from './x86-system.ts';
 
 const ramBytes = 8 << 20;

@@ -1,4 +1,5 @@
-import { InterpreterEngine, type InterpreterOptions } from '../cpu/index.ts';
+import { InterpreterEngine } from '../cpu/engines.ts';
+import type { InterpreterOptions } from '../cpu/index.ts';
 import { flag } from '../cpu/isa/x86/index.ts';
 import { BareMachine } from './bare-machine.ts';
 

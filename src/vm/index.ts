@@ -1,5 +1,5 @@
 export { type ProcessorModel, type ProcessorName, processorObstacle } from '../cpu/index.ts';
-export type { BootFile, BootImage } from './boot-image.ts';
+export type { BootFile, BootImage, BootSource } from './boot-image.ts';
 export type { DebugAnswer, DebugQuestion, Translations } from './debug-protocol.ts';
 export {
   answerDebugLine,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createJitEngine, InterpreterEngine, type InterpreterOptions, layout } from '../cpu/index.ts';
+import { type InterpreterOptions, layout, loadEngines } from '../cpu/index.ts';
 import {
   countAt,
   type TimerGuestWork,
@@ -12,6 +12,7 @@ import {
 import { createPcVm } from './pc-vm.ts';
 import type { VmHost } from './vm-host.ts';
 
+const { createJitEngine, InterpreterEngine } = await loadEngines();
 const samples = 40;
 const edi = 7;
 const nothing = { read: () => new Uint8Array(), write: () => {}, onReadable: () => {} };

@@ -1,4 +1,4 @@
-import { createJitEngine, type InterpreterEngine, LockstepEngine, type LockstepOptions } from '../cpu/index.ts';
+import type { InterpreterEngine, LockstepEngine, LockstepOptions } from '../cpu/index.ts';
 import { InstructionClock } from './instruction-clock.ts';
 import { createPcVm, type EngineMaker, type PcVmConfig } from './pc-vm.ts';
 import type { VirtualMachine } from './virtual-machine.ts';
@@ -28,10 +28,10 @@ export async function createLockstepVm(
   const clock = new InstructionClock(host, () => vm.stop());
   let engine: LockstepEngine | undefined;
   const limit = config.instructions ?? Number.POSITIVE_INFINITY;
-  const make: EngineMaker = (parts) => {
-    engine = new LockstepEngine(parts, {
+  const make: EngineMaker = (parts, { engines, keeper }) => {
+    engine = new engines.LockstepEngine(parts, {
       ...config.lockstep,
-      subject: (options): InterpreterEngine => createJitEngine(options, { ...config.jit, keeper: config.keeper }),
+      subject: (options): InterpreterEngine => engines.createJitEngine(options, { ...config.jit, keeper }),
       onProgress: ({ instructions }) => {
         clock.reached(instructions);
         if (instructions >= limit) vm.stop();

@@ -1,4 +1,4 @@
-import { type ModuleWriter, ThreadWriter } from '../cpu/index.ts';
+import type { Engines, ModuleWriter, ThreadWriter } from '../cpu/index.ts';
 import type { VmHost } from './vm-host.ts';
 
 interface Shared {
@@ -18,7 +18,7 @@ export interface WriterLease {
  * One thread writes for all VMs of a host, as long as there is one with an engine that has use for it. Undefined where the
  * host has no threads.
  */
-export function leaseWriter(host: VmHost): WriterLease | undefined {
+export function leaseWriter(host: VmHost, { ThreadWriter }: typeof Engines): WriterLease | undefined {
   if (!host.startThread) return undefined;
   const used = shared.get(host) ?? { writer: new ThreadWriter(host.startThread), users: 0 };
   shared.set(host, used);

@@ -1,17 +1,16 @@
 import { TimerQueue } from '../base/index.ts';
 import {
   type CpuBus,
-  createJitEngine,
-  InterpreterEngine,
+  type Engines,
+  type InterpreterEngine,
   type InterpreterOptions,
-  JitEngine,
   type LockstepEngine,
   layout,
+  loadEngines,
   type ModuleKeeper,
   type ModuleWriter,
   type ProcessorName,
   parseProcessor,
-  prepareInterpreter,
   type TranslationKeeper,
 } from '../cpu/index.ts';
 import { type Board, createPcBoard, ramRangesFor } from '../machine/boards/index.ts';
@@ -39,8 +38,8 @@ export interface PcVmConfig {
   readonly cpu?: ProcessorName | undefined;
   /** Count what costs time to count; see VmStatistics. */
   readonly statistics?: boolean | undefined;
-  /** Where translated code is kept between runs; nowhere when absent. */
-  readonly keeper?: TranslationKeeper | undefined;
+  /** Gives where translated code is kept between runs, once the kernel is on its way; nowhere when absent. */
+  readonly openKeeper?: (() => TranslationKeeper | undefined) | undefined;
 }
 
 /** What executes guest code. */
@@ -49,13 +48,14 @@ export type EngineMaker = (parts: InterpreterOptions, tools: EngineTools) => Int
 
 /** What an engine may be made with. */
 export interface EngineTools {
+  readonly engines: typeof Engines;
   readonly writer?: ModuleWriter | undefined;
   readonly keeper?: ModuleKeeper | undefined;
 }
 
 const engineMakers: Readonly<Record<EngineName, EngineMaker>> = {
-  interpreter: (parts) => new InterpreterEngine(parts),
-  jit: (parts, { writer, keeper }) => createJitEngine(parts, { keeper }, writer),
+  interpreter: (parts, { engines }) => new engines.InterpreterEngine(parts),
+  jit: (parts, { engines, writer, keeper }) => engines.createJitEngine(parts, { keeper }, writer),
 };
 
 /** A byte of flat logical destinations is not enough for more than 8; clusters and x2APIC are for more. */
@@ -69,18 +69,26 @@ const tscHz = 1_000_000_000;
  * BootImageError, or RangeError for a debug-exit port that is taken or a number of processors that cannot be.
  */
 export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<VirtualMachine> {
+  const machine = createMachine(config, host);
+  const loading = loadBootImage(config.boot, machine.memory, machine.board.acpi);
+  loading.catch(() => {}); // Heard of below, once there is an engine.
+  // Bytes that the loader has asked for come while this thread loads the engines.
+  await new Promise<void>((resolve) => host.yieldToHost(resolve));
+  const keeper = config.openKeeper?.();
+  const engines = await loadEngines();
   host.prepareEngine?.();
-  const { keeper } = config;
   if (host.builtInterpreter) {
     const compileMain = keeper && ((bytes: Uint8Array<ArrayBuffer>) => keeper.compileInterpreter(bytes));
-    prepareInterpreter({ ...host.builtInterpreter, ...(compileMain && { compileMain }) });
+    engines.prepareInterpreter({ ...host.builtInterpreter, ...(compileMain && { compileMain }) });
   }
-  const lease = leaseWriter(host);
+  const lease = leaseWriter(host, engines);
   try {
-    const { vm, engine } = await buildPcVm(config, host, { writer: lease?.writer, keeper });
+    const engine = machine.makeEngine({ engines, writer: lease?.writer, keeper });
+    engine.enter(await loading);
+    const vm = machine.makeVm(engine);
     void vm.ended.then(() => {
       lease?.release();
-      if (engine instanceof JitEngine) keeper?.keep(engine.keep());
+      if (engine instanceof engines.JitEngine) keeper?.keep(engine.keep());
     });
     return vm;
   } catch (error) {
@@ -89,7 +97,11 @@ export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<Virt
   }
 }
 
-async function buildPcVm(config: PcVmConfig, host: VmHost, tools: EngineTools) {
+type Engine = ReturnType<EngineMaker>;
+
+/** Everything but what executes its code. */
+function createMachine(config: PcVmConfig, host: VmHost) {
+  const processor = parseProcessor(config.cpu ?? 'max');
   const ranges = ramRangesFor(config.memoryBytes);
   const cpuCount = checkedCpuCount(config.cpus ?? 1);
   const linear = createLinearMemory(ranges, cpuCount);
@@ -99,6 +111,11 @@ async function buildPcVm(config: PcVmConfig, host: VmHost, tools: EngineTools) {
   const [com1, com2, com3, com4] = config.serialPorts;
   const console = new ConsoleTap(com1, clock);
   const { debugExitPort } = config;
+  let engine: Engine | undefined;
+  const cpuOf = (index: number) => {
+    if (!engine) throw new RangeError(`Cannot ask processor ${index}: no engine was made`);
+    return engine.vcpus[index]?.cpu ?? engine.cpu;
+  };
   const board = createPcBoard(
     {
       cpuCount,
@@ -136,20 +153,26 @@ async function buildPcVm(config: PcVmConfig, host: VmHost, tools: EngineTools) {
     bus,
     otherBuses,
     tscHz,
-    ...parseProcessor(config.cpu ?? 'max'),
+    ...processor,
     statistics: config.statistics,
   };
-  const loading = loadBootImage(config.boot, memory, board.acpi);
-  loading.catch(() => {}); // Heard of below, once there is an engine.
   const { engine: wanted = 'jit' } = config;
-  const engine = typeof wanted === 'string' ? engineMakers[wanted](parts, tools) : wanted(parts, tools);
-  memory.onHostWrite((offset, length) => engine.hostWrote(offset + layout.ram, length));
-  const cpuOf = (index: number) => engine.vcpus[index]?.cpu ?? engine.cpu;
-  engine.enter(await loading);
-  const words = new Uint32Array(linear.buffer, 0, layout.ram / 4);
-  const isInUserMode = (): boolean => words[layout.cpl / 4] === 3;
-  const vm = new VirtualMachine({ engine, vcpus: engine.vcpus, board, timers, clock, console, isInUserMode }, host);
-  return { vm, engine };
+  return {
+    memory,
+    board,
+    makeEngine(tools: EngineTools): Engine {
+      const made = typeof wanted === 'string' ? engineMakers[wanted](parts, tools) : wanted(parts, tools);
+      memory.onHostWrite((offset, length) => made.hostWrote(offset + layout.ram, length));
+      engine = made;
+      return made;
+    },
+    makeVm(made: Engine): VirtualMachine {
+      const words = new Uint32Array(linear.buffer, 0, layout.ram / 4);
+      const isInUserMode = (): boolean => words[layout.cpl / 4] === 3;
+      const parts = { engine: made, vcpus: made.vcpus, board, timers, clock, console, isInUserMode };
+      return new VirtualMachine(parts, host);
+    },
+  };
 }
 
 function furtherBuses(board: Board, host: BusHost): CpuBus[] {

@@ -10,7 +10,7 @@ import { type GuestMemory, gpa } from '../memory/index.ts';
 import { BootImageError, CommandLineError } from './boot-errors.ts';
 import { bootLayout, bootSelectors, writeBootGdt, writeIdentityPageTables } from './boot-layout.ts';
 import { vmlinuxHeader, writeBootParams } from './boot-params.ts';
-import { copyBytes } from './byte-source.ts';
+import { type ByteSource, copyBytes } from './byte-source.ts';
 import { hex, zeroTerminated } from './bytes.ts';
 import { type ElfFile, loadSegments } from './elf.ts';
 import type { EntryState } from './entry-state.ts';
@@ -23,7 +23,7 @@ export type LinuxProtocol = 'auto' | 'linux64' | 'linux32' | 'pvh';
 export interface LinuxBootOptions {
   readonly memory: GuestMemory;
   readonly commandLine: string;
-  readonly initrd?: { readonly name: string; readonly bytes: Uint8Array } | undefined;
+  readonly initrd?: { readonly name: string; readonly bytes: ByteSource } | undefined;
   /** The ACPI tables that `writeAcpiTables` put there. */
   readonly acpi?: (TableRange & { readonly rsdp: number }) | undefined;
   /** `auto`: the 64-bit protocol for 64-bit kernels, the 32-bit protocol for others. */
@@ -56,8 +56,12 @@ export async function loadLinux(kernel: LinuxKernel, options: LinuxBootOptions):
   requireHighMemory(memory, kernel.name, plan.lowest, plan.end - plan.lowest);
   const commandLine = encodeCommandLine(kernel, options.commandLine);
   const addressMax = kernel.setup?.initrdAddressMax ?? (plan.protocol === 'linux32' ? 0x37ffffff : 0x7fffffff);
-  const placed = initrd && placeInitrd(memory, { ...initrd, lowest: plan.end, addressMax });
-  await plan.load(memory);
+  const sizeBytes = initrd?.bytes.length ?? 0;
+  const placed = initrd && placeInitrd(memory, { name: initrd.name, sizeBytes, lowest: plan.end, addressMax });
+  await Promise.all([
+    plan.load(memory),
+    initrd && placed && copyBytes(initrd.bytes, 0, memory.bytesForWrite(placed.start, sizeBytes)),
+  ]);
   memory.bytesForWrite(bootLayout.commandLine, commandLine.length).set(commandLine);
   const start = { initrd: placed, rsdp: acpi?.rsdp, map: memoryMap(memory, acpi) };
   if (plan.protocol === 'pvh') return enterByPvh(memory, plan.entryPoint, start);

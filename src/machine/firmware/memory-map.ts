@@ -58,21 +58,20 @@ export function requireHighMemory(memory: GuestMemory, name: string, start: numb
 
 export interface InitrdPlacement {
   readonly name: string;
-  readonly bytes: Uint8Array;
+  readonly sizeBytes: number;
   /** It must lie in [lowest, addressMax]. */
   readonly lowest: number;
   readonly addressMax: number;
 }
 
-/** Copies an initial RAM disk as high as the kernel takes it, page-aligned. Throws BootMemoryError. */
-export function placeInitrd(memory: GuestMemory, { name, bytes, lowest, addressMax }: InitrdPlacement): TableRange {
+/** Where an initial RAM disk goes: as high as the kernel takes it, page-aligned. Throws BootMemoryError. */
+export function placeInitrd(memory: GuestMemory, { name, sizeBytes, lowest, addressMax }: InitrdPlacement): TableRange {
   const end = Math.min(highMemoryEnd(memory), addressMax + 1);
-  const start = alignDown(end - bytes.length, pageSizeBytes);
+  const start = alignDown(end - sizeBytes, pageSizeBytes);
   if (start < lowest) {
     const room = Math.max(0, end - alignUp(lowest, pageSizeBytes));
-    const reason = `it has ${hex(bytes.length)} bytes, memory has room for ${hex(room)} between ${hex(lowest)} and ${hex(end)}`;
-    throw new BootMemoryError('initial RAM disk', name, reason, { neededBytes: bytes.length, availableBytes: room });
+    const reason = `it has ${hex(sizeBytes)} bytes, memory has room for ${hex(room)} between ${hex(lowest)} and ${hex(end)}`;
+    throw new BootMemoryError('initial RAM disk', name, reason, { neededBytes: sizeBytes, availableBytes: room });
   }
-  memory.bytesForWrite(gpa(start), bytes.length).set(bytes);
-  return { start: gpa(start), sizeBytes: bytes.length };
+  return { start: gpa(start), sizeBytes };
 }
