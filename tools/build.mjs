@@ -31,31 +31,38 @@ const folders = [
   'cli',
 ];
 
-/** Of the first ones, what is needed before the engines are (src/cpu/index.ts): to read options, and to make a VM's memory. */
-const early = new Set(
-  ['layout', 'mode', 'features', 'processor']
-    .map((name) => `${source}cpu/isa/x86/${name}.ts`)
-    .concat(`${source}cpu/index.ts`),
+/**
+ * What is needed before the rest of their folders: to have V8 keep what it compiles (src/cli/main.ts), to read options and to
+ * make a VM's memory (src/cpu/index.ts).
+ */
+const early = {
+  'host/start': ['host/compile-cache', 'host/mezz-home'],
+  'cpu/front': ['cpu/index', ...['layout', 'mode', 'features', 'processor'].map((name) => `cpu/isa/x86/${name}`)],
+};
+const earlyChunks = new Map(
+  Object.entries(early).flatMap(([chunk, names]) => names.map((name) => [`${source}${name}.ts`, chunk])),
 );
 
 /** What is started, or loaded by name. Those that do something when they are loaded stay files of their own. */
 const entries = [
   'sdk',
   'cli/main',
+  'cli/program',
   'host/thread-entry',
   'cpu/engines',
   'cpu/jit/translation-thread',
   'cpu/interpreter/interpreter-module',
 ];
 const alone = new Set(
-  ['sdk', 'cli/main', 'host/thread-entry', 'cpu/engines', 'cpu/jit/translation-thread'].map(
+  ['sdk', 'cli/main', 'cli/program', 'host/thread-entry', 'cpu/engines', 'cpu/jit/translation-thread'].map(
     (name) => `${source}${name}.ts`,
   ),
 );
 
 const chunkOf = (id) => {
   if (alone.has(id)) return null;
-  if (early.has(id)) return 'cpu/front';
+  const chunk = earlyChunks.get(id);
+  if (chunk !== undefined) return chunk;
   const folder = folders.find((name) => id.startsWith(`${source}${name}/`));
   return folder === undefined ? null : `${folder}/all`;
 };

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import { TranslationFile } from '../host/index.ts';
-import { mezzHome } from '../images/index.ts';
+import { mezzHome, TranslationFile } from '../host/index.ts';
 import { defaultImage } from './boot-files.ts';
 import type { RunOptions } from './run-options.ts';
 

@@ -1,4 +1,5 @@
 export { askLine, type LineQuestion } from './ask-line.ts';
+export { keepCompiledModules } from './compile-cache.ts';
 export { escapeKeysHelp } from './escape-keys.ts';
 export {
   FileBytes,
@@ -13,6 +14,7 @@ export { compactMemory } from './heap.ts';
 export { HostInput } from './host-input.ts';
 export { HostOutput, type OutputFlow } from './host-output.ts';
 export { LineServer, type LineServerOptions } from './line-server.ts';
+export { mezzHome } from './mezz-home.ts';
 export { nodeHost } from './node-host.ts';
 export { ProgressBar, type ProgressStream } from './progress-bar.ts';
 export { fileSerial, nullSerial } from './serial-files.ts';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { ImageDamagedError } from './image-errors.ts';
-import { type ImageMaker, ImageStore, mezzHome } from './image-store.ts';
+import { type ImageMaker, ImageStore } from './image-store.ts';
 import { ProgramError } from './program.ts';
 
 const text = (content: string): Uint8Array => new TextEncoder().encode(content);
@@ -149,10 +149,4 @@ test('a pull that fails leaves the older image and no temporary files', async (t
   });
   assert.equal(readdirSync(folder).length, 2);
   assert.ok(await store.open('debian'));
-});
-
-test('the store lies in MEZZ_HOME, else in the user data folder', () => {
-  assert.equal(mezzHome({ MEZZ_HOME: '/a', XDG_DATA_HOME: '/b' }), '/a');
-  assert.equal(mezzHome({ XDG_DATA_HOME: '/b' }), '/b/mezz');
-  assert.equal(mezzHome({ XDG_DATA_HOME: 'relative' }), join(homedir(), '.local/share/mezz'));
 });

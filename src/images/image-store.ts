@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
+import { mezzHome } from '../host/index.ts';
 import { imageName, imageRecipes, recipeOf } from './image-catalog.ts';
 import { ImageDamagedError, ImageNotFoundError, ImagePullError } from './image-errors.ts';
 import {
@@ -39,14 +39,6 @@ export interface OpenImage extends StoredImage {
 export type ImageMaker = typeof makeImage;
 
 const orphanAgeMs = 24 * 60 * 60 * 1000;
-
-/** Where Mezz keeps its files for this user: MEZZ_HOME, or the user's data folder. */
-export function mezzHome(env: Readonly<Record<string, string | undefined>> = process.env): string {
-  if (env.MEZZ_HOME) return env.MEZZ_HOME;
-  const dataHome = env.XDG_DATA_HOME;
-  // The XDG Base Directory Specification says to ignore a relative path.
-  return join(dataHome && isAbsolute(dataHome) ? dataHome : join(homedir(), '.local/share'), 'mezz');
-}
 
 /**
  * Guest images on this machine. An image is a manifest, `NAME.json`, and a folder that it names; pulling again makes a

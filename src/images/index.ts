@@ -7,7 +7,7 @@ export { aptConfiguration, PackageError, PrivateApt } from './debian-packages.ts
 export { commandInitramfs, defaultInitramfs, joinInitramfs } from './default-initramfs.ts';
 export { ImageDamagedError, ImageNotFoundError, ImagePullError } from './image-errors.ts';
 export type { OpenImage, StoredImage } from './image-store.ts';
-export { ImageStore, mezzHome } from './image-store.ts';
+export { ImageStore } from './image-store.ts';
 export type { MakeImageOptions, PullProgress } from './make-image.ts';
 export { ProgramError } from './program.ts';
 export { UnpackError } from './unpack-error.ts';

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DebianArchitecture, mezzHome, PrivateApt } from '../../images/index.ts';
+import { mezzHome } from '../../host/index.ts';
+import { type DebianArchitecture, PrivateApt } from '../../images/index.ts';
 
 /** Debian packages unpacked in a folder, as they would lie under /. */
 export interface PackageTree {

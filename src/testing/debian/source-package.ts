@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { aptConfiguration, mezzHome } from '../../images/index.ts';
+import { mezzHome } from '../../host/index.ts';
+import { aptConfiguration } from '../../images/index.ts';
 import type { Bits } from './package-tree.ts';
 
 const systemLists = '/etc/apt';
