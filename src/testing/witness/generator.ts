@@ -16,6 +16,8 @@ import { fillerVectors, floatingVectors } from './state-seeds.ts';
 const lengths = [1, 1, 2, 2, 3, 3, 4, 5, 6, 8];
 const direction = 0x400;
 const maximumLength = 15;
+/** Who so often draws nothing that can come next has nothing that can. */
+const mostDraws = 1000;
 
 export interface HostLimits {
   /** Names of rows that are left out. */
@@ -60,14 +62,17 @@ export class Generator {
     this.#draw = new EncodingDraw(usable);
   }
 
-  /** The case of this seed; the same again as long as the tables are. */
+  /**
+   * The case of this seed; the same again as long as the tables are. It is shorter where nothing that is drawn from can come
+   * next. Throws RangeError when nothing can come first.
+   */
   generate(seed: number): WitnessCase {
     const random = new Random(seed);
     const sequence = new Sequence(random, this.#mode);
     const length = random.pick(lengths);
-    for (let i = 0; i < length; i++) {
-      while (!this.#append(sequence)) {}
-      sequence.land();
+    for (let i = 0; i < length && this.#appendAny(sequence); i++) sequence.land();
+    if (sequence.instructions.length === 0) {
+      throw new RangeError('Cannot generate a sequence: no instruction of those to draw from can be its first');
     }
     sequence.finish();
     const eflags = random.below(0x1000) & (arithmeticFlags | (random.oneIn(3) ? direction : 0));
@@ -87,6 +92,13 @@ export class Generator {
       undefinedAtFault: sequence.undefinedAtFault | sequence.undefinedFlags,
       instructions: sequence.instructions,
     };
+  }
+
+  /** Draws instructions until one can come here; false when none can. */
+  #appendAny(sequence: Sequence): boolean {
+    if (this.#draw.total === 0) return false;
+    for (let draws = 0; draws < mostDraws; draws++) if (this.#append(sequence)) return true;
+    return false;
   }
 
   /** Draws one instruction; false when it cannot come here. */

@@ -13,7 +13,7 @@ export type Preparation = (sequence: Sequence, draft: Draft) => boolean;
 const [A, C, D, B, BP, SI, DI] = [0, 1, 2, 3, 5, 6, 7];
 const always = true;
 
-/** TF and AC stay clear: traps are tested with guest programs, and alignment checks are not built. */
+/** TF and AC stay clear: guest programs test traps and alignment checks. */
 const popableFlags = 0x204cd5n;
 
 const bytesOf = (value: bigint, length: number): Uint8Array => Uint8Array.from(littleEndian(value, length));
