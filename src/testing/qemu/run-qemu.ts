@@ -17,7 +17,7 @@ const features: ReadonlyMap<string, string> = new Map([
   ['approximations-64', '+xsave,+xsaveopt,+avx'],
 ]);
 const cpuOf = (name: string): string => [cpu, features.get(name)].filter(Boolean).join(',');
-const timeoutMs = 20_000;
+const timeoutMs = 120_000;
 
 export const guestMemoryMib = 32;
 /** Where programs write their exit status. */
