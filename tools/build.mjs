@@ -75,7 +75,7 @@ async function bundle() {
     // No module does anything when it is loaded but those that are started: what is not used of one is not loaded either.
     treeshake: { moduleSideEffects: false },
   });
-  await build.write({
+  const { output } = await build.write({
     dir: dist,
     format: 'esm',
     entryFileNames: '[name].js',
@@ -88,6 +88,18 @@ async function bundle() {
     },
   });
   await build.close();
+  checkStart(output);
+}
+
+/** The engines are loaded while a VM's memory is filled (src/cpu/index.ts), not before. */
+function checkStart(chunks) {
+  const importsOf = new Map(chunks.map(({ fileName, imports }) => [fileName, imports ?? []]));
+  for (const start of ['cli/main.js', 'cli/program.js', 'sdk.js']) {
+    const files = new Set([start]);
+    for (const file of files) for (const next of importsOf.get(file) ?? []) files.add(next);
+    const engine = [...files].find((file) => /^cpu\/(?!front\.js$)/.test(file));
+    if (engine !== undefined) throw new Error(`Cannot build: ${start} loads ${engine} at once`);
+  }
 }
 
 function writeTypes() {
