@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import type { ReadStream } from 'node:tty';
 
 /** The user's terminal in raw mode: each key goes to the guest. It is given back in every exit of the program. */
@@ -33,7 +32,13 @@ export class RawTerminal {
   #setRaw(isRaw: boolean): void {
     try {
       this.#input.setRawMode(isRaw);
-      if (isRaw) spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
+      if (isRaw) translateNothing();
     } catch {}
   }
+}
+
+function translateNothing(): void {
+  // Loaded here, as most runs have no terminal.
+  const { spawnSync } = process.getBuiltinModule('node:child_process');
+  spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
 }

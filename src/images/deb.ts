@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { ProgramError, readText, startError } from './program.ts';
 import { type TarFile, tarFiles } from './tar.ts';
 
@@ -11,6 +10,8 @@ export async function readDebFile(
   isWanted: (path: string) => boolean,
   signal?: AbortSignal,
 ): Promise<TarFile | undefined> {
+  // Loaded here, as most runs start no program.
+  const { spawn } = await import('node:child_process');
   const child = spawn('dpkg-deb', ['--fsys-tarfile', debPath], {
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(signal === undefined ? {} : { signal }),

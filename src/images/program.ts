@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 
 /** A program of the host that is missing, or that failed. */
@@ -31,6 +30,8 @@ export async function runProgram(
   options: ProgramOptions = {},
 ): Promise<string> {
   const { folder, onStatusLine, signal } = options;
+  // Loaded here, as most runs start no program.
+  const { spawn } = await import('node:child_process');
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
