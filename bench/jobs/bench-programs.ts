@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { EngineOfBench } from '../machines.ts';
-import type { Bits } from './compile.ts';
+import { type Bits, runsHere } from './compile.ts';
 import { debianPrograms } from './debian-programs.ts';
 import { type JobGuest, makeJobGuest } from './job-guest.ts';
 import { JobMachine, type MachineName } from './job-machine.ts';
@@ -60,7 +60,7 @@ async function benchGuest(guest: JobGuest, options: ProgramsOptions): Promise<Pr
     .map((program): ProgramRow => ({ program, bits, results: {}, failures: [] }));
   const { engine, isKept } = options;
   const translations = isKept ? join(options.folder, `translations-programs-${bits}`) : undefined;
-  const machines = machinesFor(bits, options.machines).map(
+  const machines = machinesFor(guest, options.machines).map(
     (name) => new JobMachine(name, guest, { engine, translations }),
   );
   if (isKept) await runBefore(rows, machines);
@@ -87,9 +87,12 @@ async function runBefore(rows: readonly ProgramRow[], machines: readonly JobMach
   await mezz.stop();
 }
 
-/** v86 has no 64-bit mode. */
-const machinesFor = (bits: Bits, names: readonly MachineName[]): MachineName[] =>
-  names.filter((name) => name !== 'v86' || bits === 32);
+/** v86 has no 64-bit mode, and some hosts run no 32-bit programs. */
+function machinesFor({ bits, folder }: JobGuest, names: readonly MachineName[]): MachineName[] {
+  const isHostLeftOut = names.includes('native') && !runsHere(folder);
+  if (isHostLeftOut) console.error(`Leaving out the host: it runs no programs of ${bits} bits`);
+  return names.filter((name) => (name === 'native' ? !isHostLeftOut : name !== 'v86' || bits === 32));
+}
 
 async function measure({ program, results, failures }: ProgramRow, machine: JobMachine, seconds: number) {
   const measurements = (results[machine.name] ??= []);

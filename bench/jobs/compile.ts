@@ -55,6 +55,9 @@ async function checkCompiler(bits: Bits, folder: string): Promise<void> {
   );
 }
 
+/** Whether this host runs what was compiled into a folder: kernels may be made without 32-bit programs. */
+export const runsHere = (folder: string): boolean => spawnSync(join(folder, 'probe'), { stdio: 'ignore' }).status === 0;
+
 /** What gcc complains about, if it fails. */
 function gcc(args: readonly string[]): string | undefined {
   const { status, stderr, error } = spawnSync('gcc', args, { encoding: 'utf8' });
