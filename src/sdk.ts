@@ -50,7 +50,8 @@ export interface ConsoleVm {
   type(text: string): void;
 }
 
-const keeperAt = (path: string | undefined) => (path === undefined ? undefined : TranslationFile.open(path, 'plain'));
+const keeperAt = async (path: string | undefined) =>
+  path === undefined ? undefined : TranslationFile.open(path, 'plain');
 
 const defaultMemoryMiB = 512;
 const mebibyte = 2 ** 20;

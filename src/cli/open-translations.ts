@@ -10,10 +10,10 @@ export const defaultTranslations = ({ image, kernel }: RunOptions): string =>
   kernel === undefined ? join(mezzHome(), 'translations', image ?? defaultImage) : nowhere;
 
 /** Where a run's translated code is kept. Code that counts for statistics is other code, in another file. */
-export function openTranslations(
+export async function openTranslations(
   { translations, stats, engine }: RunOptions,
   otherwise = nowhere,
-): TranslationFile | undefined {
+): Promise<TranslationFile | undefined> {
   const path = translations ?? otherwise;
   if (path === nowhere || engine !== 'jit') return undefined;
   return stats === undefined ? TranslationFile.open(path, 'plain') : TranslationFile.open(`${path}.counted`, 'counted');

@@ -54,18 +54,18 @@ function pathIn(t: TestContext): string {
   return join(folder, 'translations', 'guest');
 }
 
-const open = (path: string, variant = 'plain', id = build): TranslationFile => {
-  const file = TranslationFile.open(path, variant, id);
+const open = async (path: string, variant = 'plain', id = build): Promise<TranslationFile> => {
+  const file = await TranslationFile.open(path, variant, id);
   assert.ok(file);
   return file;
 };
 
-test('modules come back as they were kept, in a file of the user alone', (t) => {
+test('modules come back as they were kept, in a file of the user alone', async (t) => {
   const path = pathIn(t);
   const modules = [inUse(countdown(7), 0), inUse(countdown(8), 1)];
-  open(path).keep(codeOf(...modules));
+  (await open(path)).keep(codeOf(...modules));
 
-  const file = open(path);
+  const file = await open(path);
 
   assert.equal(statSync(path).mode & 0o777, 0o600);
   for (const [i, module] of file.modules.entries()) {
@@ -78,38 +78,38 @@ test('modules come back as they were kept, in a file of the user alone', (t) => 
   file.close();
 });
 
-test('a file of another build, or for other code, counts as none', (t) => {
+test('a file of another build, or for other code, counts as none', async (t) => {
   const path = pathIn(t);
-  open(path).keep(codeOf(inUse(countdown(7), 0)));
+  (await open(path)).keep(codeOf(inUse(countdown(7), 0)));
 
-  assert.equal(open(path, 'plain', 'another build').modules.length, 0);
-  assert.equal(open(path, 'counted').modules.length, 0);
+  assert.equal((await open(path, 'plain', 'another build')).modules.length, 0);
+  assert.equal((await open(path, 'counted')).modules.length, 0);
 });
 
-test('without a build there is nothing to keep code for', (t) => {
-  assert.equal(TranslationFile.open(pathIn(t), 'plain', undefined), undefined);
+test('without a build there is nothing to keep code for', async (t) => {
+  assert.equal(await TranslationFile.open(pathIn(t), 'plain', undefined), undefined);
 });
 
-test('a damaged file gives no module that was not kept, and is written anew', (t) => {
+test('a damaged file gives no module that was not kept, and is written anew', async (t) => {
   const path = pathIn(t);
-  open(path).keep(codeOf(inUse(countdown(7), 0)));
+  (await open(path)).keep(codeOf(inUse(countdown(7), 0)));
   const whole = readFileSync(path);
   for (let at = 0; at < whole.length; at += 7) {
     const damaged = Uint8Array.from(whole);
     damaged[at] = (damaged[at] ?? 0) ^ 0x40;
     writeFileSync(path, damaged);
-    const file = open(path);
+    const file = await open(path);
     for (const module of file.modules) assert.ok([7, undefined].includes(resultOf(file.compile(module)) as number));
     file.close();
   }
   for (let length = 0; length < whole.length; length += 97) {
     writeFileSync(path, whole.subarray(0, length));
-    const file = open(path);
+    const file = await open(path);
     for (const module of file.modules) assert.ok([7, undefined].includes(resultOf(file.compile(module)) as number));
     file.close();
   }
-  open(path).keep(codeOf(inUse(countdown(9), 0)));
-  const file = open(path);
+  (await open(path)).keep(codeOf(inUse(countdown(9), 0)));
+  const file = await open(path);
   assert.deepEqual(
     file.modules.map((module) => resultOf(file.compile(module))),
     [9],
@@ -117,24 +117,24 @@ test('a damaged file gives no module that was not kept, and is written anew', (t
   file.close();
 });
 
-test('a file that others may write is not trusted', (t) => {
+test('a file that others may write is not trusted', async (t) => {
   const path = pathIn(t);
-  open(path).keep(codeOf(inUse(countdown(7), 0)));
+  (await open(path)).keep(codeOf(inUse(countdown(7), 0)));
   chmodSync(path, 0o620);
 
-  assert.equal(open(path).modules.length, 0);
+  assert.equal((await open(path)).modules.length, 0);
 });
 
-test('a module that nothing comes to is kept for some runs, then let go', (t) => {
+test('a module that nothing comes to is kept for some runs, then let go', async (t) => {
   const path = pathIn(t);
-  open(path).keep(codeOf(inUse(countdown(7), 0)));
+  (await open(path)).keep(codeOf(inUse(countdown(7), 0)));
   let runs = 0;
   for (; runs < 20; runs++) {
-    const file = open(path);
+    const file = await open(path);
     const idle = file.modules.map((kept) => ({ kept, module: undefined, bytes: undefined, functions: [] }));
     if (file.modules.length === 0) break;
     file.keep(codeOf(...idle, inUse(countdown(8 + runs), 1 + runs)));
-    const after = open(path);
+    const after = await open(path);
     const hasFirst = after.modules.some(({ slots }) => slots.first === 0);
     after.close();
     if (!hasFirst) break;
@@ -142,9 +142,9 @@ test('a module that nothing comes to is kept for some runs, then let go', (t) =>
   assert.equal(runs, 8);
 });
 
-test('a place that cannot be written is left', (t) => {
+test('a place that cannot be written is left', async (t) => {
   const path = pathIn(t);
   writeFileSync(dirname(path), 'a file where the folder would be');
-  open(path).keep(codeOf(inUse(countdown(7), 0)));
-  assert.equal(open(path).modules.length, 0);
+  (await open(path)).keep(codeOf(inUse(countdown(7), 0)));
+  assert.equal((await open(path)).modules.length, 0);
 });

@@ -5,6 +5,7 @@ import {
   fstatSync,
   mkdirSync,
   openSync,
+  read,
   readFileSync,
   readSync,
   renameSync,
@@ -12,12 +13,12 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 import { machineCodeOf, moduleFrom, optimizedCount } from './machine-code.ts';
 import {
   type CodeInUse,
   decodeTranslations,
   encodeTranslations,
-  headerBytes,
   type KeptModule,
   type ModuleInUse,
   type ModuleToStore,
@@ -39,6 +40,44 @@ const mostKept = { bytes: 20 << 20, slots: 12_000 } as const;
 const mostIdleRuns = 8;
 /** Code is kept again when this many times as much of it is there, or optimized. */
 const noticeable = 1.02;
+
+const readBytes = promisify(read);
+
+/** What a file has, and the file as long as it is open. */
+interface Opened extends StoredTranslations {
+  readonly fd: number | undefined;
+}
+
+/** Opens a file and reads what is to be known of it at once; nothing, where it cannot be used. */
+async function openStored(path: string, key: string): Promise<Opened> {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, 'r');
+    const file = fd;
+    const { uid, mode, size } = fstatSync(file);
+    // Its code is run: nobody else may have written it.
+    const isOurs = (process.getuid === undefined || uid === process.getuid()) && (mode & 0o022) === 0;
+    const stored =
+      isOurs && size <= mostFileBytes
+        ? await decodeTranslations(key, size, (piece) => readPiece(file, piece))
+        : undefined;
+    if (stored) return { fd, ...stored };
+  } catch {
+    // As if there were none.
+  }
+  if (fd !== undefined) closeSync(fd);
+  return { fd: undefined, interpreter: undefined, modules: [], blocks: undefined };
+}
+
+async function readPiece(fd: number, { at, length }: Pick<Piece, 'at' | 'length'>) {
+  const bytes = new Uint8Array(length);
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await readBytes(fd, bytes, done, length - done, at + done);
+    if (bytesRead === 0) return undefined;
+    done += bytesRead;
+  }
+  return bytes;
+}
 
 /** A module that is to be in the file. */
 interface Chosen {
@@ -70,14 +109,19 @@ export class TranslationFile {
   #fd: number | undefined;
 
   /** Undefined when this program has no build of which the code is. `variant`: what besides the build the code depends on. */
-  static open(path: string, variant: string, build = buildId): TranslationFile | undefined {
-    return build === undefined ? undefined : new TranslationFile(path, `${build} ${variant}`);
+  static async open(path: string, variant: string, build = buildId): Promise<TranslationFile | undefined> {
+    if (build === undefined) return undefined;
+    const key = `${build} ${variant}`;
+    return new TranslationFile(path, key, await openStored(path, key));
   }
 
-  private constructor(path: string, key: string) {
+  private constructor(path: string, key: string, { fd, interpreter, modules, blocks }: Opened) {
     this.#path = path;
     this.#key = key;
-    ({ interpreter: this.#interpreter, modules: this.modules, blocks: this.blocks } = this.#read());
+    this.#fd = fd;
+    this.#interpreter = interpreter;
+    this.modules = modules;
+    this.blocks = blocks;
   }
 
   compile(module: KeptModule): WebAssembly.Module | undefined {
@@ -127,22 +171,6 @@ export class TranslationFile {
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
-  }
-
-  #read(): StoredTranslations {
-    try {
-      this.#fd = openSync(this.#path, 'r');
-      const { uid, mode, size } = fstatSync(this.#fd);
-      // Its code is run: nobody else may have written it.
-      const isOurs = (process.getuid === undefined || uid === process.getuid()) && (mode & 0o022) === 0;
-      const header = isOurs && size <= mostFileBytes ? this.#bytes({ at: 0, length: headerBytes }) : undefined;
-      const stored = header && decodeTranslations(header, this.#key, size, (piece) => this.#bytes(piece));
-      if (stored) return stored;
-    } catch {
-      // As if there were none.
-    }
-    this.close();
-    return { interpreter: undefined, modules: [], blocks: undefined };
   }
 
   #piece(piece: Piece): Uint8Array<ArrayBuffer> | undefined {

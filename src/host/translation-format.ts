@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
  */
 const magic = 'MEZZTR01';
 const digestBytes = 32;
-export const headerBytes = magic.length + 4 + digestBytes;
+const headerBytes = magic.length + 4 + digestBytes;
 const mostIndexBytes = 16 << 20;
 const mostModules = 16_384;
 
@@ -122,46 +122,61 @@ export function encodeTranslations(key: string, { interpreter, modules, blocks }
   return [header, json, ...contents];
 }
 
+/** Reads some bytes of a file; undefined: it ends before. */
+export type PieceReader = (piece: Pick<Piece, 'at' | 'length'>) => Promise<Uint8Array<ArrayBuffer> | undefined>;
+
 /** Undefined: it is another file, or damaged, or has another key. */
-export function decodeTranslations(
-  header: Uint8Array,
+export async function decodeTranslations(
   key: string,
   fileBytes: number,
-  read: (piece: Pick<Piece, 'at' | 'length'>) => Uint8Array<ArrayBuffer> | undefined,
-): StoredTranslations | undefined {
+  read: PieceReader,
+): Promise<StoredTranslations | undefined> {
+  const header = await read({ at: 0, length: headerBytes });
+  if (!header) return undefined;
   const head = Buffer.from(header);
   if (head.toString('latin1', 0, magic.length) !== magic) return undefined;
   const length = head.readUInt32LE(magic.length);
   if (length > Math.min(mostIndexBytes, fileBytes - headerBytes)) return undefined;
-  const json = read({ at: headerBytes, length });
+  const json = await read({ at: headerBytes, length });
   const digest = head.subarray(magic.length + 4);
   if (!json || !createHash('sha256').update(json).digest().equals(digest)) return undefined;
   const index = JSON.parse(Buffer.from(json).toString()) as Index; // Our own: its digest is right.
   if (index.key !== key || index.modules.length > mostModules) return undefined;
   const first = headerBytes + length;
   const placed = (piece: Piece): Piece => ({ ...piece, at: piece.at + first });
-  const known = read(placed(index.known));
-  if (!known || pieceDigest(known) !== index.known.digest) return undefined;
+  const checked = async (piece: Piece): Promise<Uint8Array<ArrayBuffer> | undefined> => {
+    const bytes = await read(placed(piece));
+    return bytes && pieceDigest(bytes) === piece.digest ? bytes : undefined;
+  };
+  const { heads, code, records } = index.blocks;
+  const [known, ...blocks] = await Promise.all([index.known, heads, code, records].map(checked));
+  if (!known) return undefined;
+  const { interpreter } = index;
+  return {
+    interpreter: interpreter && { ...interpreter, machineCode: placed(interpreter.machineCode) },
+    modules: modulesOf(index, known, placed),
+    blocks: blocksOf(blocks),
+  };
+}
+
+function modulesOf(
+  { modules }: Index,
+  known: Uint8Array<ArrayBuffer>,
+  placed: (piece: Piece) => Piece,
+): StoredModule[] {
   let at = 0;
   const take = (bytes: number): Uint8Array<ArrayBuffer> => known.slice(at, (at += bytes));
-  const { interpreter } = index;
-  const modules = index.modules.map(({ lengths: [words, code, keys], wasm, machineCode, ...rest }) => ({
+  return modules.map(({ lengths: [words, code, keys], wasm, machineCode, ...rest }) => ({
     ...rest,
     regions: { words: wordsOf(take(words)), code: take(code) },
     keys: wordsOf(take(keys)),
     wasm: placed(wasm),
     machineCode: machineCode && placed(machineCode),
   }));
-  const pieceOf = (piece: Piece): Uint8Array<ArrayBuffer> | undefined => {
-    const bytes = read(placed(piece));
-    return bytes && pieceDigest(bytes) === piece.digest ? bytes : undefined;
-  };
-  const [heads, code, records] = [index.blocks.heads, index.blocks.code, index.blocks.records].map(pieceOf);
-  return {
-    interpreter: interpreter && { ...interpreter, machineCode: placed(interpreter.machineCode) },
-    modules,
-    blocks: heads && code && records && { heads: wordsOf(heads), code, records: wordsOf(records) },
-  };
+}
+
+function blocksOf([heads, code, records]: readonly (Uint8Array<ArrayBuffer> | undefined)[]): PackedBlocks | undefined {
+  return heads && code && records && { heads: wordsOf(heads), code, records: wordsOf(records) };
 }
 
 interface Index {

@@ -39,7 +39,7 @@ export interface PcVmConfig {
   /** Count what costs time to count; see VmStatistics. */
   readonly statistics?: boolean | undefined;
   /** Gives where translated code is kept between runs, once the kernel is on its way; nowhere when absent. */
-  readonly openKeeper?: (() => TranslationKeeper | undefined) | undefined;
+  readonly openKeeper?: (() => Promise<TranslationKeeper | undefined>) | undefined;
 }
 
 /** What executes guest code. */
@@ -74,8 +74,9 @@ export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<Virt
   loading.catch(() => {}); // Heard of below, once there is an engine.
   // Bytes that the loader has asked for come while this thread loads the engines.
   await new Promise<void>((resolve) => host.yieldToHost(resolve));
-  const keeper = config.openKeeper?.();
+  const opening = config.openKeeper?.();
   const engines = await loadEngines();
+  const keeper = await opening;
   host.prepareEngine?.();
   if (host.builtInterpreter) {
     const compileMain = keeper && ((bytes: Uint8Array<ArrayBuffer>) => keeper.compileInterpreter(bytes));
