@@ -1,5 +1,5 @@
 import type { Val, WasmEmitter } from '../isa/index.ts';
-import { accessKind, accessOf, type MemoryType, tlb, type WritableMemory } from '../isa/x86/index.ts';
+import { accessKind, accessOf, layout, type MemoryType, tlb, type WritableMemory } from '../isa/x86/index.ts';
 import { type Opcode, opcodes, type WasmType } from '../wasm/index.ts';
 import type { RegionFrame } from './frame.ts';
 import type { RegionImports } from './imports.ts';
@@ -52,6 +52,11 @@ export class RegionMemory {
   readonly #imports: RegionImports;
   readonly #running: RunningInstruction;
   readonly #entry: number;
+  /**
+   * The tag that was compared. V8 makes a load that is used once a part of the comparison, and then loads all the same,
+   * since loads may trap: one load of three more. So it is used twice, where that costs nothing.
+   */
+  readonly #tag: number;
   /** Where a write that missed the TLB was done, 0 when none did since the last check. */
   readonly #slow: number;
   #wrote = false;
@@ -64,6 +69,7 @@ export class RegionMemory {
     this.#imports = imports;
     this.#running = running;
     this.#entry = e.body.local('i32');
+    this.#tag = e.body.local('i64');
     this.#slow = e.body.local('i32');
   }
 
@@ -166,6 +172,7 @@ export class RegionMemory {
     body.op(op.add).tee(this.#entry);
     body
       .memory('i64.load', isRead ? tlb.readTag : tlb.writeTag)
+      .tee(this.#tag)
       .op(op.equal64)
       .hint(true)
       .if(result);
@@ -173,6 +180,7 @@ export class RegionMemory {
     body.op(op.wrap).get(this.#entry).memory('i32.load', tlb.addend).op(op.add);
     then();
     body.else();
+    body.i32(0).get(this.#tag).memory('i64.store', layout.missedTag);
     this.#miss(access, this.#imports.access);
     body.end();
   }

@@ -140,6 +140,8 @@ export const layout = {
   /** What tests of operands and results compare with, i64 and i32: see mxcsr.ts. */
   sseTests64: 0x6b0,
   sseTests32: 0x6d0,
+  /** The tag that an access of translated code found where it missed the TLB, i64; nobody reads it (see jit/memory.ts). */
+  missedTag: 0x6f8,
   /** Slow accesses (MMIO, page-crossing) are done here by generated code, 64 bytes. */
   bounce: 0x700,
   /** The same for vectors, 16 bytes each. */
