@@ -24,7 +24,7 @@ import {
   type ModuleToStore,
   type PackedBlocks,
   type Piece,
-  pieceDigest,
+  pieceChecksum,
   type StoredInterpreter,
   type StoredModule,
   type StoredTranslations,
@@ -175,7 +175,7 @@ export class TranslationFile {
 
   #piece(piece: Piece): Uint8Array<ArrayBuffer> | undefined {
     const bytes = this.#bytes(piece);
-    return bytes && pieceDigest(bytes) === piece.digest ? bytes : undefined;
+    return bytes && pieceChecksum(bytes) === piece.checksum ? bytes : undefined;
   }
 
   #bytes({ at, length }: Pick<Piece, 'at' | 'length'>): Uint8Array<ArrayBuffer> | undefined {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 
 /*
  * The file: a header of fixed length (magic, length and SHA-256 of the index), the index as JSON, then what it refers to by
- * place, length and digest.
+ * place, length and CRC-32.
  */
 const magic = 'MEZZTR01';
 const digestBytes = 32;
@@ -44,7 +45,7 @@ export interface CodeInUse {
 export interface Piece {
   readonly at: number;
   readonly length: number;
-  readonly digest: string;
+  readonly checksum: number;
 }
 
 export interface StoredModule extends KeptModule {
@@ -83,7 +84,8 @@ export interface TranslationsToStore {
   readonly blocks: PackedBlocks;
 }
 
-export const pieceDigest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('base64');
+/** CRC-32: it is to tell a damaged file, not one that somebody has made up; nobody else may write it. */
+export const pieceChecksum = (bytes: Uint8Array): number => crc32(bytes);
 
 /** `key`: what the code depends on. Gives the file's bytes one after the other. */
 export function encodeTranslations(key: string, { interpreter, modules, blocks }: TranslationsToStore): Uint8Array[] {
@@ -92,7 +94,7 @@ export function encodeTranslations(key: string, { interpreter, modules, blocks }
   const put = (bytes: Uint8Array): Piece => {
     contents.push(bytes);
     at += bytes.length;
-    return { at: at - bytes.length, length: bytes.length, digest: pieceDigest(bytes) };
+    return { at: at - bytes.length, length: bytes.length, checksum: pieceChecksum(bytes) };
   };
   const about = modules.flatMap(({ kept: { regions, keys } }) => [bytesOf(regions.words), regions.code, bytesOf(keys)]);
   const known = put(Buffer.concat(about));
@@ -146,7 +148,7 @@ export async function decodeTranslations(
   const placed = (piece: Piece): Piece => ({ ...piece, at: piece.at + first });
   const checked = async (piece: Piece): Promise<Uint8Array<ArrayBuffer> | undefined> => {
     const bytes = await read(placed(piece));
-    return bytes && pieceDigest(bytes) === piece.digest ? bytes : undefined;
+    return bytes && pieceChecksum(bytes) === piece.checksum ? bytes : undefined;
   };
   const { heads, code, records } = index.blocks;
   const [known, ...blocks] = await Promise.all([index.known, heads, code, records].map(checked));
