@@ -29,9 +29,11 @@ export async function runSuite(suite: ProgramSuite, run: SuiteRun): Promise<void
     const isWanted: SuiteRun['isWanted'] = (suite, program, bits) =>
       run.isWanted(suite, program, bits) && !had.some(({ name }) => name === `${suite.name}: ${program.name}`);
     for (;;) {
-      const guest = await makeGuest({ ...run, isWanted, suites: [suite], folder });
-      if (guest.programs.length === 0) return;
-      had.push(...(await runOnce(guest, run)));
+      const place = await mkdtemp(join(folder, 'guest-')); // What one guest was made from is in the way of the next.
+      const guest = await makeGuest({ ...run, isWanted, suites: [suite], folder: place });
+      const outcomes = guest.programs.length > 0 ? await runOnce(guest, run) : [];
+      had.push(...outcomes);
+      if (outcomes.length >= guest.programs.length) return;
     }
   } finally {
     remove();
