@@ -38,7 +38,7 @@ test('a block is found by its bytes in every page, at its place there and in its
 });
 
 test('blocks that begin alike are told apart, and come back with those of later engines', () => {
-  const variants = Array.from({ length: 3000 }, (_, i) => [...code, i & 0xff, i >> 8]);
+  const variants = Array.from({ length: 3000 }, (_, i) => [i & 0xff, ...code, i & 0xff, i >> 8]);
   let blocks = new KeptBlocks();
   for (let run = 0; run < 3; run++) {
     const part = variants.slice(run * 1000, (run + 1) * 1000);
@@ -55,6 +55,16 @@ test('blocks that begin alike are told apart, and come back with those of later 
     assert.deepEqual(found, [...recordsOf(1 + ((i % 1000) % 90), i % 1000)]);
   }
   assert.equal(blocks.hits, variants.length);
+});
+
+test('a guest that writes blocks without end that begin alike does not make each search as long', () => {
+  const blocks = new KeptBlocks();
+  const bytes = (i: number): number[] => [...code, i & 0xff, i >> 8];
+  const count = 5000;
+  for (let i = 0; i < count; i++) blocks.add(memoryWith(at, bytes(i)), at, code.length + 2, mode, recordsOf(1, i));
+
+  assert.equal(recordsFound(blocks, memoryWith(at, bytes(0)), at), undefined);
+  assert.deepEqual(recordsFound(blocks, memoryWith(at, bytes(count - 1)), at), [...recordsOf(1, count - 1)]);
 });
 
 test('what does not fit together counts as nothing', () => {
@@ -89,4 +99,10 @@ test('without room nothing more is kept, and then only what was used', () => {
   write(5);
   assert.ok(next.find(memory, 0x10, mode));
   assert.equal(next.packed().heads.length, 3);
+  assert.ok(!next.isNew);
+  for (let i = count; i < 2 * count; i++) {
+    write(i);
+    next.add(memory, 0x10, 8, mode, long);
+  }
+  assert.ok(next.isNew, 'room is made for what was refused');
 });

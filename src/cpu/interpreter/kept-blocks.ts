@@ -29,6 +29,8 @@ const recordsShift = shape.offsetBits + shape.lengthBits;
 
 /** Blocks that are kept at most, and the words of their records. */
 const most = { blocks: 1 << 18, recordWords: 6 << 20 } as const;
+/** Blocks of one hash that are looked at: a guest may write as many that begin alike as it likes. */
+const mostAlike = 32;
 /** Fewer new ones than this part of all are not worth a new file. */
 const noticeable = 1 / 32;
 
@@ -179,6 +181,8 @@ export class KeptBlocks {
   #next: Words;
   /** Blocks that were found. */
   hits = 0;
+  /** Blocks that there was no room for. */
+  #refused = 0;
 
   constructor(packed: PackedBlocks = noBlocks()) {
     this.#earlier = new BlockStore(packed);
@@ -193,7 +197,8 @@ export class KeptBlocks {
   find(memory: Uint8Array, address: number, mode: number): FoundBlock | undefined {
     const key = codeKey(memory, address, mode);
     const { count } = this.#earlier;
-    for (let next = this.#heads[this.#hash(key)] as number; next !== 0; next = this.#next[next - 1] as number) {
+    let next = this.#heads[this.#hash(key)] as number;
+    for (let seen = 0; next !== 0 && seen < mostAlike; seen++, next = this.#next[next - 1] as number) {
       const isEarlier = next - 1 < count;
       const store = isEarlier ? this.#earlier : this.#fresh;
       const block = isEarlier ? next - 1 : next - 1 - count;
@@ -214,7 +219,10 @@ export class KeptBlocks {
   add(memory: Uint8Array, address: number, length: number, mode: number, records: Int32Array): void {
     const blocks = this.#earlier.count + this.#fresh.count;
     const words = this.#earlier.recordLength + this.#fresh.recordLength;
-    if (length >= 1 << shape.lengthBits || blocks >= most.blocks || words + records.length > most.recordWords) return;
+    if (length >= 1 << shape.lengthBits || blocks >= most.blocks || words + records.length > most.recordWords) {
+      this.#refused++;
+      return;
+    }
     const key = codeKey(memory, address, mode);
     this.#fresh.add(key, mode, address % pageBytes, memory.subarray(address, address + length), records);
     if (blocks + 1 > this.#heads.length) this.#widen();
@@ -222,9 +230,9 @@ export class KeptBlocks {
     this.#enter(blocks, key);
   }
 
-  /** Whether there is so much that is new that it should be kept. */
+  /** Whether so much is new, or was refused for want of room, that what is kept should be chosen anew. */
   get isNew(): boolean {
-    return this.#fresh.count > this.#earlier.count * noticeable;
+    return this.#fresh.count + this.#refused > this.#earlier.count * noticeable;
   }
 
   /** What is to be kept: all of it, or where that would be much, what this run has used. */
