@@ -97,8 +97,9 @@ function readBuildId(): string | undefined {
 }
 
 /**
- * Keeps translated code between runs, in a file that is this user's own. It is only a saving (structurally the cpu's TranslationKeeper): a file that is damaged, or of
- * another build, counts as none, and one that cannot be written is left.
+ * Keeps translated code between runs, in a file that is this user's own (structurally the cpu's TranslationKeeper). It is only
+ * a saving: a file that is damaged, or of another build, counts as none, as does a part that cannot be read, and one that
+ * cannot be written is left.
  */
 export class TranslationFile {
   readonly modules: readonly StoredModule[];
@@ -181,10 +182,14 @@ export class TranslationFile {
   #bytes({ at, length }: Pick<Piece, 'at' | 'length'>): Uint8Array<ArrayBuffer> | undefined {
     if (this.#fd === undefined) return undefined;
     const bytes = new Uint8Array(length);
-    for (let done = 0; done < length; ) {
-      const count = readSync(this.#fd, bytes, done, length - done, at + done);
-      if (count === 0) return undefined;
-      done += count;
+    try {
+      for (let done = 0; done < length; ) {
+        const count = readSync(this.#fd, bytes, done, length - done, at + done);
+        if (count === 0) return undefined;
+        done += count;
+      }
+    } catch {
+      return undefined; // As if the file ended there: a guest goes on without.
     }
     return bytes;
   }

@@ -32,7 +32,7 @@ const most = { blocks: 1 << 18, recordWords: 6 << 20 } as const;
 /** Blocks of one hash that are looked at: a guest may write as many that begin alike as it likes. */
 const mostAlike = 32;
 /** Fewer new ones than this part of all are not worth a new file. */
-const noticeable = 1 / 32;
+const noticeable = 1 / 50;
 
 /** Tells code apart: by mode, place in its page, and its first bytes there. */
 export function codeKey(memory: Uint8Array, address: number, mode: number): number {
