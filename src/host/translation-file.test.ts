@@ -60,10 +60,16 @@ const open = async (path: string, variant = 'plain', id = build): Promise<Transl
   return file;
 };
 
+async function keep(path: string, code: CodeInUse): Promise<void> {
+  const file = await open(path);
+  file.keep(code);
+  file.close();
+}
+
 test('modules come back as they were kept, in a file of the user alone', async (t) => {
   const path = pathIn(t);
   const modules = [inUse(countdown(7), 0), inUse(countdown(8), 1)];
-  (await open(path)).keep(codeOf(...modules));
+  await keep(path, codeOf(...modules));
 
   const file = await open(path);
 
@@ -80,7 +86,7 @@ test('modules come back as they were kept, in a file of the user alone', async (
 
 test('a file of another build, or for other code, counts as none', async (t) => {
   const path = pathIn(t);
-  (await open(path)).keep(codeOf(inUse(countdown(7), 0)));
+  await keep(path, codeOf(inUse(countdown(7), 0)));
 
   assert.equal((await open(path, 'plain', 'another build')).modules.length, 0);
   assert.equal((await open(path, 'counted')).modules.length, 0);
@@ -92,7 +98,7 @@ test('without a build there is nothing to keep code for', async (t) => {
 
 test('a damaged file gives no module that was not kept, and is written anew', async (t) => {
   const path = pathIn(t);
-  (await open(path)).keep(codeOf(inUse(countdown(7), 0)));
+  await keep(path, codeOf(inUse(countdown(7), 0)));
   const whole = readFileSync(path);
   for (let at = 0; at < whole.length; at += 7) {
     const damaged = Uint8Array.from(whole);
@@ -108,7 +114,7 @@ test('a damaged file gives no module that was not kept, and is written anew', as
     for (const module of file.modules) assert.ok([7, undefined].includes(resultOf(file.compile(module)) as number));
     file.close();
   }
-  (await open(path)).keep(codeOf(inUse(countdown(9), 0)));
+  await keep(path, codeOf(inUse(countdown(9), 0)));
   const file = await open(path);
   assert.deepEqual(
     file.modules.map((module) => resultOf(file.compile(module))),
@@ -119,7 +125,7 @@ test('a damaged file gives no module that was not kept, and is written anew', as
 
 test('a file that others may write is not trusted', async (t) => {
   const path = pathIn(t);
-  (await open(path)).keep(codeOf(inUse(countdown(7), 0)));
+  await keep(path, codeOf(inUse(countdown(7), 0)));
   chmodSync(path, 0o620);
 
   assert.equal((await open(path)).modules.length, 0);
@@ -127,13 +133,14 @@ test('a file that others may write is not trusted', async (t) => {
 
 test('a module that nothing comes to is kept for some runs, then let go', async (t) => {
   const path = pathIn(t);
-  (await open(path)).keep(codeOf(inUse(countdown(7), 0)));
+  await keep(path, codeOf(inUse(countdown(7), 0)));
   let runs = 0;
   for (; runs < 20; runs++) {
     const file = await open(path);
     const idle = file.modules.map((kept) => ({ kept, module: undefined, bytes: undefined, functions: [] }));
     if (file.modules.length === 0) break;
     file.keep(codeOf(...idle, inUse(countdown(8 + runs), 1 + runs)));
+    file.close();
     const after = await open(path);
     const hasFirst = after.modules.some(({ slots }) => slots.first === 0);
     after.close();
@@ -145,6 +152,6 @@ test('a module that nothing comes to is kept for some runs, then let go', async 
 test('a place that cannot be written is left', async (t) => {
   const path = pathIn(t);
   writeFileSync(dirname(path), 'a file where the folder would be');
-  (await open(path)).keep(codeOf(inUse(countdown(7), 0)));
+  await keep(path, codeOf(inUse(countdown(7), 0)));
   assert.equal((await open(path)).modules.length, 0);
 });

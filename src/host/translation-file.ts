@@ -156,7 +156,6 @@ export class TranslationFile {
         blocks: blocks.packed(),
       });
     }
-    this.close();
   }
 
   #optimized(module: WebAssembly.Module, optimized: number): TranslationsToStore['interpreter'] {

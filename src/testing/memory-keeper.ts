@@ -13,6 +13,8 @@ export class MemoryKeeper implements TranslationKeeper {
 
   compileInterpreter(): undefined {}
 
+  close(): void {}
+
   keep({ modules, blocks }: CodeInUse): void {
     this.blocks = blocks.packed();
     this.modules = modules.map(({ kept }) => kept);

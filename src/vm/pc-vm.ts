@@ -90,10 +90,12 @@ export async function createPcVm(config: PcVmConfig, host: VmHost): Promise<Virt
     void vm.ended.then(() => {
       lease?.release();
       if (engine instanceof engines.JitEngine) keeper?.keep(engine.keep());
+      keeper?.close();
     });
     return vm;
   } catch (error) {
     lease?.release();
+    keeper?.close();
     throw error;
   }
 }

@@ -47,4 +47,6 @@ export interface TranslationKeeper extends ModuleKeeper {
   /** The interpreter's module from its WebAssembly, where something of it was kept; else undefined. */
   compileInterpreter(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module | undefined;
   keep(code: CodeInUse): void;
+  /** Nothing is asked for any more. */
+  close(): void;
 }
